@@ -1,0 +1,169 @@
+"""Every error that mvc raises, and the exit code that the command line turns it into.
+
+::
+
+    MvcError                1   anything that has no class of its own
+    ├── UsageError          2   the call's words are off; unknown revision, path or option
+    ├── NotARepository      3
+    ├── Locked              4   another process holds the repository
+    ├── DirtyWorktree       5   unsaved work is in the way
+    ├── MergeConflict       6   a merge or revert stopped and waits for the user
+    ├── RefConflict         7   a ref moved while the command ran
+    ├── FormatError        20   a file can't be taken as what its name says
+    │   ├── MalformedFile      (with the offset, where one is known)
+    │   ├── UnsupportedDtype
+    │   ├── LimitExceeded
+    │   ├── UnsafePickle
+    │   └── LfsPointer         a Git LFS pointer or an HTML page instead of weights
+    ├── StorageError       30
+    │   ├── OutOfSpace
+    │   ├── ReadOnly
+    │   └── DurabilityError    the disk refused to make a write durable
+    └── IntegrityError     90   stored bytes are not what was stored
+        ├── HashMismatch
+        ├── MissingObject
+        ├── CorruptPack
+        └── DecodeMismatch     a codec did not give back what it was given
+
+A message says what happened and where (file, tensor, commit); ``hint`` is the command to try next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CorruptPack",
+    "DecodeMismatch",
+    "DirtyWorktree",
+    "DurabilityError",
+    "FormatError",
+    "HashMismatch",
+    "IntegrityError",
+    "LfsPointer",
+    "LimitExceeded",
+    "Locked",
+    "MalformedFile",
+    "MergeConflict",
+    "MissingObject",
+    "MvcError",
+    "NotARepository",
+    "OutOfSpace",
+    "ReadOnly",
+    "RefConflict",
+    "StorageError",
+    "UnsafePickle",
+    "UnsupportedDtype",
+    "UsageError",
+]
+
+
+class MvcError(Exception):
+    """The root: ``message`` for what and where, ``hint`` for the next command."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MvcError):
+    """The call names something that does not exist or can't be combined."""
+
+    exit_code = 2
+
+
+class NotARepository(MvcError):
+    """No ``.mvc`` in this folder or above it."""
+
+    exit_code = 3
+
+
+class Locked(MvcError):
+    """Another process holds a lock that this command needs."""
+
+    exit_code = 4
+
+
+class DirtyWorktree(MvcError):
+    """The command would overwrite work that no commit holds."""
+
+    exit_code = 5
+
+
+class MergeConflict(MvcError):
+    """Both sides changed the same thing; the repository waits for a decision."""
+
+    exit_code = 6
+
+
+class RefConflict(MvcError):
+    """A ref no longer has the value that the command started from."""
+
+    exit_code = 7
+
+
+class FormatError(MvcError):
+    """A file that can't be taken as what its name says."""
+
+    exit_code = 20
+
+
+class MalformedFile(FormatError):
+    """The bytes break the format's rules."""
+
+
+class UnsupportedDtype(FormatError):
+    """A dtype that the format, or the requested framework, does not have."""
+
+
+class LimitExceeded(FormatError):
+    """A file asks for more than a cap in ``mvc.limits`` allows."""
+
+
+class UnsafePickle(FormatError):
+    """A pickle that needs code to run before its tensors can be found."""
+
+
+class LfsPointer(FormatError):
+    """A placeholder (Git LFS pointer, HTML page) under the name of a weight file."""
+
+
+class StorageError(MvcError):
+    """The file system refused an operation."""
+
+    exit_code = 30
+
+
+class OutOfSpace(StorageError):
+    """No room, or quota reached."""
+
+
+class ReadOnly(StorageError):
+    """The repository or the folder can't be written."""
+
+
+class DurabilityError(StorageError):
+    """An fsync or a lock failed; nothing was acknowledged."""
+
+
+class IntegrityError(MvcError):
+    """Stored bytes are not the bytes that were stored."""
+
+    exit_code = 90
+
+
+class HashMismatch(IntegrityError):
+    """Bytes do not hash to the id that names them."""
+
+
+class MissingObject(IntegrityError):
+    """A named object is in no pack."""
+
+
+class CorruptPack(IntegrityError):
+    """A pack or an index breaks its own format."""
+
+
+class DecodeMismatch(IntegrityError):
+    """A codec did not give back the bytes that it was given."""
