@@ -1,0 +1,76 @@
+# Every target sets up what it needs in .venv; a repeat run finds its stamp and starts at once.
+# Needs git, make, and a Python of 3.11 or newer with its venv module.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PACKAGES := mvc hooks compress
+
+# Tests in parallel; PYTEST_FLAGS= for one process.
+PYTEST_FLAGS ?= -n auto
+PYTEST = HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest
+
+# The second and third reach the build backend too: pip's -c holds only what is installed.
+INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
+	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-torch test-faults lint format types imports bench docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+demo: .venv/.core ## version real models: examples/quickstart
+	$(BIN)/python examples/quickstart/run.py
+
+test: .venv/.dev ## every test but the slow ones and those that need PyTorch
+	$(PYTEST) $(PYTEST_FLAGS) -m "not slow and not torch and not faults_full"
+
+test-torch: .venv/.torch ## tests against PyTorch itself
+	$(PYTEST) -m "torch and not slow"
+
+test-faults: .venv/.dev ## every crash state of every command
+	$(PYTEST) $(PYTEST_FLAGS) -m "faults or faults_full"
+
+lint: .venv/.dev ## style and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+format: .venv/.dev ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/.dev ## mypy, strict
+	$(BIN)/mypy --strict $(PACKAGES)
+
+imports: .venv/.dev ## imports point one way
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## the numbers in docs, on this machine
+	$(BIN)/python -m benchmarks
+
+docs: .venv/.docs ## the documentation as a site in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove the environment, caches and build outputs
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv found;" \
+		"on Debian: apt install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/.dev .venv/.docs .venv/.torch: .venv/.%: .venv/.core
+	$(INSTALL) -e ".[$*]"
+	@touch $@
+
+# The torch tests need the test tools, and must not race them into the same environment.
+.venv/.torch: .venv/.dev
