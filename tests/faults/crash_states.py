@@ -1,0 +1,129 @@
+"""Every tree of files that a power cut may leave behind, for each prefix of a trace.
+
+Where the pending effects of a prefix have few combinations, all are given. Else: all kept, all dropped,
+each one dropped alone, each kept alone, each torn or zeroed alone, all names kept with all bytes lost
+(and the reverse), and a seeded random sample. Equal trees that follow the same acknowledgements are
+given once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from faults.trace import Acknowledge, Step, Tree, write_tree
+from faults.volume import Data, Fate, Names, Pending, Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How far one prefix is enumerated: exhaustively up to ``exhaustive``, else with ``random`` more."""
+
+    exhaustive: int = 96
+    random: int = 6
+
+
+DEFAULT = Budget()
+FULL = Budget(exhaustive=4096, random=200)
+
+
+@dataclass(frozen=True, slots=True)
+class CrashState:
+    """One tree that may be found, what the user had been told by then, and how it came about."""
+
+    tree: Tree
+    acknowledged: tuple[Acknowledge, ...]
+    step: int
+    doing: str
+    effects: tuple[Pending, ...]
+    fates: tuple[Fate, ...]
+
+    def materialise(self, root: str) -> None:
+        """Write the tree into the empty folder ``root``."""
+        write_tree(self.tree, root)
+
+    def describe(self) -> str:
+        """Where the power went, and what became of each effect that was not durable."""
+        told = ", ".join(mark.label for mark in self.acknowledged) or "nothing"
+        lines = [f"power cut after step {self.step} ({self.doing}); acknowledged: {told}"]
+        lines += [
+            f"  {fate.value:8}{effect.label}"
+            for effect, fate in zip(self.effects, self.fates, strict=True)
+        ]
+        return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing was pending"])
+
+
+def crash_states(
+    start: Tree, trace: Sequence[Step], budget: Budget = DEFAULT, seed: int = 0
+) -> Iterator[CrashState]:
+    """The states that a cut may leave after each prefix of ``trace``, begun on the durable ``start``."""
+    volume = Volume.holding(start)
+    acknowledged: tuple[Acknowledge, ...] = ()
+    seen: set[tuple[bytes, int]] = set()
+    chance = random.Random(seed)
+    for number in range(len(trace) + 1):
+        if number:
+            step = trace[number - 1]
+            volume.apply(step)
+            if isinstance(step, Acknowledge):
+                acknowledged = (*acknowledged, step)
+        doing = describe_step(trace[number - 1]) if number else "the start"
+        effects = tuple(volume.pending)
+        for fates in _combinations(effects, budget, chance):
+            tree = volume.after(fates)
+            key = (digest(tree), len(acknowledged))
+            if key not in seen:
+                seen.add(key)
+                yield CrashState(tree, acknowledged, number, doing, effects, fates)
+
+
+def describe_step(step: Step) -> str:
+    """One line on a step of a trace."""
+    words = []
+    for name in step.__dataclass_fields__:
+        value = getattr(step, name)
+        if name != "handle":
+            words.append(f"{len(value)} bytes" if isinstance(value, bytes) else str(value))
+    return " ".join([type(step).__name__, *words])
+
+
+def digest(tree: Tree) -> bytes:
+    """A hash over names, modes and bytes."""
+    total = hashlib.blake2b(digest_size=16)
+    for path, entry in sorted(tree.items()):
+        kind = "folder" if entry.content is None else f"file {len(entry.content)}"
+        total.update(f"{path}\0{entry.mode:o} {kind}\0".encode())
+        total.update(entry.content or b"")
+    return total.digest()
+
+
+def _combinations(
+    effects: Sequence[Pending], budget: Budget, chance: random.Random
+) -> Iterator[tuple[Fate, ...]]:
+    if math.prod(len(effect.fates) for effect in effects) <= budget.exhaustive:
+        yield from itertools.product(*(effect.fates for effect in effects))
+        return
+    kept, dropped = [Fate.KEPT] * len(effects), [Fate.DROPPED] * len(effects)
+    yield tuple(kept)
+    yield tuple(dropped)
+    for lost in (Fate.DROPPED, Fate.TORN, Fate.ZEROED):
+        yield _where(effects, Data, lost, Fate.KEPT)
+    yield _where(effects, Names, Fate.DROPPED, Fate.KEPT)
+    for number, effect in enumerate(effects):
+        for fate in effect.fates:
+            base = dropped if fate is Fate.KEPT else kept
+            yield (*base[:number], fate, *base[number + 1 :])
+    for _ in range(budget.random):
+        yield tuple(chance.choice(effect.fates) for effect in effects)
+
+
+def _where(
+    effects: Sequence[Pending], kind: type[Pending], fate: Fate, other: Fate
+) -> tuple[Fate, ...]:
+    return tuple(
+        fate if isinstance(effect, kind) and fate in effect.fates else other for effect in effects
+    )

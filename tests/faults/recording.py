@@ -1,0 +1,242 @@
+"""A disk that does what it is told and remembers each primitive step; and one that fails on demand.
+
+``WatchedDisk`` overrides the primitives of ``mvc.store.fs.Disk`` and nothing else, so what the composed
+methods (``write_whole``, ``append``) do inside is seen too: the protocol under test is the real one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from faults.trace import (
+    Acknowledge,
+    Create,
+    MakeFolder,
+    Open,
+    Remove,
+    RemoveFolder,
+    Replace,
+    SetMode,
+    Step,
+    SyncFile,
+    SyncFolder,
+    Tree,
+    Truncate,
+    Write,
+    read_tree,
+)
+
+from mvc.errors import DurabilityError, StorageError
+from mvc.store.fs import LOCK_PATIENCE, Disk, File, storage_error
+
+
+class WatchedDisk(Disk):
+    """Calls ``before`` and ``after`` around each primitive that changes something below ``root``."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self._guard = threading.Lock()
+        self._opened = 0
+
+    def before(self, action: str, path: str) -> None:
+        """About to do ``action``; may raise instead of letting it happen."""
+
+    def after(self, step: Step) -> None:
+        """``step`` has happened."""
+
+    def relative(self, path: str) -> str:
+        """``path`` below the root.
+
+        Raises:
+            AssertionError: mvc is about to change something outside of it.
+        """
+        folder, name = os.path.split(os.path.abspath(path))
+        inner = os.path.relpath(os.path.join(os.path.realpath(folder), name), self.root)
+        assert inner != ".." and not inner.startswith("../"), f"{path} lies outside {self.root}"
+        return "" if inner == "." else inner
+
+    def _open(self, action: str, path: str, how: int, mode: int) -> File:
+        name = self.relative(path)
+        self.before("open", path)
+        existed = os.path.lexists(path)
+        real = super()._open(action, path, how, mode)
+        with self._guard:
+            self._opened += 1
+            handle = self._opened
+        if existed:
+            self.after(Open(name, handle))
+        else:
+            self.after(Create(name, os.stat(path).st_mode & 0o7777, handle))
+        return WatchedFile(self, real, name, handle, os.path.getsize(path))
+
+    def make_folder(self, path: str) -> None:
+        name, existed = self.relative(path), os.path.isdir(path)
+        if not existed:
+            self.before("make_folder", path)
+        super().make_folder(path)  # comes back here for the folders above
+        if not existed:
+            self.after(MakeFolder(name, os.stat(path).st_mode & 0o7777))
+
+    def replace(self, source: str, target: str) -> None:
+        names = self.relative(source), self.relative(target)
+        self.before("replace", target)
+        super().replace(source, target)
+        self.after(Replace(*names))
+
+    def remove(self, path: str) -> None:
+        name, existed = self.relative(path), os.path.lexists(path)
+        self.before("remove", path)
+        super().remove(path)
+        if existed:
+            self.after(Remove(name))
+
+    def remove_folder(self, path: str) -> None:
+        name, existed = self.relative(path), os.path.isdir(path)
+        self.before("remove_folder", path)
+        super().remove_folder(path)
+        if existed and not os.path.lexists(path):
+            self.after(RemoveFolder(name))
+
+    def set_mode(self, path: str, mode: int) -> None:
+        name = self.relative(path)
+        self.before("set_mode", path)
+        super().set_mode(path, mode)
+        self.after(SetMode(name, mode))
+
+    def sync_folder(self, path: str) -> None:
+        name = self.relative(path)
+        self.before("sync_folder", path)
+        super().sync_folder(path)
+        self.after(SyncFolder(name))
+
+    @contextlib.contextmanager
+    def lock(
+        self, path: str, *, shared: bool = False, patience: float = LOCK_PATIENCE
+    ) -> Iterator[None]:
+        name, existed = self.relative(path), os.path.lexists(path)
+        self.before("lock", path)
+        with super().lock(path, shared=shared, patience=patience):
+            if not existed:
+                with self._guard:
+                    self._opened += 1
+                    handle = self._opened
+                self.after(Create(name, os.stat(path).st_mode & 0o7777, handle))
+            yield
+
+
+class WatchedFile(File):
+    """The file that ``WatchedDisk`` hands out."""
+
+    def __init__(self, disk: WatchedDisk, real: File, name: str, handle: int, size: int) -> None:
+        super().__init__(real.path, real._descriptor)
+        self.disk, self.name, self.handle, self.position = disk, name, handle, size
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        copy = bytes(data)
+        self.disk.before("write", self.path)
+        super().write(copy)
+        self.disk.after(Write(self.handle, self.name, self.position, copy))
+        self.position += len(copy)
+
+    def write_at(self, data: bytes | bytearray | memoryview, offset: int) -> None:
+        copy = bytes(data)
+        self.disk.before("write", self.path)
+        super().write_at(copy, offset)
+        self.disk.after(Write(self.handle, self.name, offset, copy))
+
+    def truncate(self, size: int) -> None:
+        self.disk.before("truncate", self.path)
+        super().truncate(size)
+        self.disk.after(Truncate(self.handle, self.name, size))
+
+    def sync(self) -> None:
+        self.disk.before("sync", self.path)
+        super().sync()
+        self.disk.after(SyncFile(self.handle, self.name))
+
+
+class RecordingDisk(WatchedDisk):
+    """Keeps the tree as it was at the start and every step since."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.start: Tree = read_tree(self.root)
+        self.trace: list[Step] = []
+
+    def after(self, step: Step) -> None:
+        with self._guard:
+            self.trace.append(step)
+
+    def acknowledge(self, label: str, payload: object = None) -> None:
+        """Say that the user has now been told that ``label`` is done."""
+        self.after(Acknowledge(label, payload))
+
+    def user_saves(self, path: str, data: bytes) -> None:
+        """What a careful editor does: the file at ``path`` (below the root) becomes ``data``, durably."""
+        target = os.path.join(self.root, path)
+        self.make_folder(os.path.dirname(target))
+        self.write_whole(target, data)
+        folder = os.path.dirname(target)
+        while folder != self.root:
+            folder = os.path.dirname(folder)
+            self.sync_folder(folder)
+
+
+class FailingDisk(WatchedDisk):
+    """Raises the error ``code`` at the primitive number ``at`` (from 0) and, ``forever``, from then on.
+
+    A write that fails has put half of its bytes on the disk, as a full disk does. Removals go on working
+    when the failure lasts: they need no space, and cleaning up depends on them. ``actions`` keeps what
+    was asked for, so that a run that never fails (``at`` None) counts the places.
+    """
+
+    def __init__(self, root: str, at: int | None, code: int, *, forever: bool = False) -> None:
+        super().__init__(root)
+        self.at, self.code, self.forever = at, code, forever
+        self.actions: list[str] = []
+        self.struck: str | None = None
+
+    def before(self, action: str, path: str) -> None:
+        with self._guard:
+            number = len(self.actions)
+            self.actions.append(f"{action} {self.relative(path)}")
+        if self.at is None or number < self.at or (number > self.at and not self.forever):
+            return
+        if number > self.at and action.startswith("remove"):
+            return
+        self.struck = self.struck or self.actions[number]
+        error = OSError(self.code, os.strerror(self.code))
+        if action.startswith("sync"):
+            raise DurabilityError(f"can't make {path} durable: {error.strerror}") from error
+        raise storage_error(action, path, error) from error
+
+    def _open(self, action: str, path: str, how: int, mode: int) -> File:
+        file = super()._open(action, path, how, mode)
+        assert isinstance(file, WatchedFile)
+        return FailingFile(self, file, file.name, file.handle, file.position)
+
+    def remove_folder(self, path: str) -> None:
+        # The real one reports nothing: it leaves the folder and says nothing.
+        with contextlib.suppress(StorageError):
+            super().remove_folder(path)
+
+
+class FailingFile(WatchedFile):
+    """Leaves half of the bytes behind when a write fails."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            super().write(data)
+        except BaseException:
+            File.write(self, bytes(data)[: len(bytes(data)) // 2])
+            raise
+
+    def write_at(self, data: bytes | bytearray | memoryview, offset: int) -> None:
+        try:
+            super().write_at(data, offset)
+        except BaseException:
+            File.write_at(self, bytes(data)[: len(bytes(data)) // 2], offset)
+            raise
