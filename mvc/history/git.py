@@ -1,0 +1,205 @@
+"""Reading Git objects and walking history, through libgit2.
+
+Owns the only use of pygit2. It is opened with an empty configuration search path, so that no file of the
+user's home changes what mvc reads, and it never writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pygit2
+from pygit2.enums import ConfigLevel, ObjectType, Option, SortMode
+
+from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
+from mvc.history.gitobjects import TREE_MODE
+from mvc.history.signature import Signature
+from mvc.ids import BlobId, CommitId, TreeId
+
+Files = dict[str, tuple[int, BlobId]]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as its object says it."""
+
+    id: CommitId
+    tree: TreeId
+    parents: tuple[CommitId, ...]
+    author: Signature
+    committer: Signature
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The message's first paragraph on one line."""
+        return " ".join(self.message.strip().split("\n\n", 1)[0].split("\n"))
+
+
+class Git:
+    """The objects of a bare Git repository, opened on first use."""
+
+    def __init__(self, path: str) -> None:
+        for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+            pygit2.option(Option.SET_SEARCH_PATH, level, "")
+        # Who may own the folder is mvc's own rule (repository.py), not libgit2's safe.directory.
+        pygit2.option(Option.SET_OWNER_VALIDATION, False)
+        try:
+            self._repository = pygit2.Repository(path)
+        except (pygit2.GitError, KeyError) as error:
+            raise CorruptPack(
+                f"{path} is not a valid Git repository any more: {error}",
+                hint=f"git --git-dir={os.path.relpath(path)} fsck --strict says more",
+            ) from error
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._repository
+
+    def blob(self, id_: str) -> bytes:
+        """The content of a blob."""
+        found = self._object(id_, ObjectType.BLOB)
+        assert isinstance(found, pygit2.Blob)
+        return found.data
+
+    def commit(self, id_: str) -> Commit:
+        """The commit ``id_``."""
+        found = self._object(id_, ObjectType.COMMIT)
+        assert isinstance(found, pygit2.Commit)
+        return Commit(
+            CommitId(str(found.id)),
+            TreeId(str(found.tree_id)),
+            tuple(CommitId(str(parent)) for parent in found.parent_ids),
+            _signature(found.author),
+            _signature(found.committer),
+            found.message,
+        )
+
+    def files(self, tree: str | None, prefix: str = "") -> Files:
+        """``path -> (mode, blob)`` of everything below ``tree``; None is the empty tree."""
+        found: Files = {}
+        if tree is not None:
+            self._gather(tree, prefix, found)
+        return found
+
+    def _gather(self, tree: str, prefix: str, found: Files) -> None:
+        node = self._object(tree, ObjectType.TREE)
+        assert isinstance(node, pygit2.Tree)
+        for entry in node:
+            path = prefix + (entry.name or "")
+            if entry.filemode == TREE_MODE:
+                self._gather(str(entry.id), path + "/", found)
+            else:
+                found[path] = (int(entry.filemode), BlobId(str(entry.id)))
+
+    def entry(self, tree: str, path: str) -> tuple[int, str] | None:
+        """Mode and id of what ``path`` names in ``tree``, a folder included."""
+        node = self._object(tree, ObjectType.TREE)
+        assert isinstance(node, pygit2.Tree)
+        try:
+            found = node[path]
+        except KeyError:
+            return None
+        return (int(found.filemode), str(found.id))
+
+    def kind(self, id_: str) -> str:
+        """``commit``, ``tree``, ``blob`` or ``tag``."""
+        return _KINDS[self._object(id_, None).type]
+
+    def tag_target(self, id_: str) -> str:
+        """What an annotated tag points at."""
+        found = self._object(id_, ObjectType.TAG)
+        assert isinstance(found, pygit2.Tag)
+        return str(found.target)
+
+    def tag_message(self, id_: str) -> tuple[Signature | None, str]:
+        """Tagger and message of an annotated tag."""
+        found = self._object(id_, ObjectType.TAG)
+        assert isinstance(found, pygit2.Tag)
+        tagger = _signature(found.tagger) if found.tagger else None
+        return tagger, found.message
+
+    def expand(self, prefix: str) -> str | None:
+        """The full id that a short one stands for; None when there is none.
+
+        Raises:
+            UsageError: several objects begin with it.
+        """
+        try:
+            return str(self._repository[prefix].id)
+        except KeyError:
+            return None
+        except ValueError as error:
+            raise UsageError(
+                f"the short id {prefix} is ambiguous", hint="give more of its digits"
+            ) from error
+
+    def walk(
+        self,
+        starts: Sequence[CommitId],
+        hidden: Sequence[CommitId] = (),
+        *,
+        topological: bool = False,
+        first_parent: bool = False,
+    ) -> Iterator[CommitId]:
+        """Ancestors of ``starts`` (themselves included) that no ``hidden`` reaches, newest first."""
+        order = SortMode.TIME | (SortMode.TOPOLOGICAL if topological else SortMode.NONE)
+        walker = self._repository.walk(None, order)
+        if first_parent:
+            walker.simplify_first_parent()
+        try:
+            for start in starts:
+                walker.push(start)
+            for end in hidden:
+                walker.hide(end)
+            for found in walker:
+                yield CommitId(str(found.id))
+        except (pygit2.GitError, KeyError, ValueError) as error:
+            raise MissingObject(
+                f"the history has a hole: {error}", hint="mvc fsck names what is missing"
+            ) from error
+
+    def merge_bases(self, one: CommitId, other: CommitId) -> list[CommitId]:
+        """The best common ancestors, several in a criss-cross history, none in unrelated ones."""
+        found = self._repository.merge_base(one, other)
+        if found is None:
+            return []
+        first = CommitId(str(found))
+        # libgit2's binding gives one base; any other is common to both and not reached by the first.
+        common = set(self.walk([one], [first])) & set(self.walk([other], [first]))
+        rest = [id_ for id_ in common if not any(self.is_ancestor(id_, c) for c in common - {id_})]
+        return [first, *sorted(rest)]
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Whether ``new`` is ``old`` or comes after it."""
+        return old == new or self._repository.descendant_of(new, old)
+
+    def _object(self, id_: str, kind: ObjectType | None) -> pygit2.Object:
+        try:
+            found = self._repository[id_]
+        except (KeyError, ValueError) as error:
+            raise MissingObject(
+                f"the Git object {id_} is missing", hint="mvc fsck names all that is missing"
+            ) from error
+        except pygit2.GitError as error:
+            raise CorruptPack(
+                f"the Git object {id_} is damaged: {error}", hint="mvc fsck names what is whole"
+            ) from error
+        if kind is not None and found.type != kind:
+            raise MvcError(f"{id_} is a {_KINDS[found.type]}, not a {_KINDS[kind]}")
+        return found
+
+
+_KINDS: dict[int, str] = {
+    ObjectType.COMMIT: "commit",
+    ObjectType.TREE: "tree",
+    ObjectType.BLOB: "blob",
+    ObjectType.TAG: "tag",
+}
+
+
+def _signature(found: pygit2.Signature) -> Signature:
+    name = found.raw_name.decode("utf-8", "replace")
+    email = found.raw_email.decode("utf-8", "replace")
+    return Signature(name, email, found.time, found.offset)

@@ -1,0 +1,269 @@
+"""The manifest: one tracked file as canonical text, a line a tensor, so that Git's own tools show changes.
+
+Owns the text and its inverse; ``Manifest.decode(m.encode()) == m`` and equal values have equal bytes.
+It knows ids and names only: never the store, a path or a commit. Grammar: ``docs/reference/format.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mvc.errors import CorruptPack
+from mvc.ids import ObjectId
+
+VERSION = 1
+_MAGIC = b"mvc-manifest "
+_FIRST_LINE = f"mvc-manifest {VERSION}"
+
+#: The format name of a file that is kept as plain bytes.
+BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tensor: ``id`` is BLAKE3 of its row-major bytes.
+
+    ``storage`` is None when a storage object of the same id holds exactly these bytes; else it is the
+    key of the storage that the tensor looks into, with ``offset`` and ``strides`` in elements.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    id: ObjectId
+    storage: str | None = None
+    offset: int = 0
+    strides: tuple[int, ...] | None = None
+
+    @property
+    def value(self) -> tuple[str, tuple[int, ...], ObjectId]:
+        """What makes two tensors the same: dtype, shape and bytes; not where they lie in a file."""
+        return (self.dtype, self.shape, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageEntry:
+    """Bytes that several tensors share, or that no tensor describes."""
+
+    key: str
+    length: int
+    id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A tensor both sides changed: the term base + (ours - base) + (theirs - base).
+
+    A side that does not have the tensor is None.
+    """
+
+    name: str
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A file that lives in the store. Tensors, storages and conflicts are sorted by name.
+
+    ``content`` is set for ``bytes`` files, ``skeleton`` for all others; ``size`` is the file's, in bytes.
+    """
+
+    format: str
+    size: int
+    skeleton: ObjectId | None = None
+    tensors: tuple[Entry, ...] = ()
+    storages: tuple[StorageEntry, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    content: ObjectId | None = None
+
+    def encode(self) -> bytes:
+        """The canonical text, UTF-8 (names are escaped to ASCII)."""
+        lines = [_FIRST_LINE, f"format {self.format}", f"size {self.size}"]
+        if self.content is not None:
+            lines.append(f"content {self.content}")
+        if self.skeleton is not None:
+            lines.append(f"skeleton {self.skeleton}")
+        lines += [f"storage {json.dumps(s.key)} {s.length} {s.id}" for s in self.storages]
+        named = [(e.name, _entry_line(e)) for e in self.tensors]
+        named += [(c.name, _conflict_line(c)) for c in self.conflicts]
+        named.sort()
+        lines += [line for _, line in named]
+        lines.append("")
+        return "\n".join(lines).encode("ascii")
+
+    @staticmethod
+    def decode(data: bytes) -> Manifest:
+        """The manifest that ``data`` spells.
+
+        Raises:
+            CorruptPack: the text breaks the grammar; the message names the line.
+        """
+        try:
+            return _decode(data)
+        except (ValueError, UnicodeDecodeError, RecursionError) as error:
+            raise CorruptPack(
+                f"damaged manifest: {error}", hint="mvc fsck --full names what is whole"
+            ) from error
+
+    def object_ids(self) -> Iterator[ObjectId]:
+        """Every store object that the file needs, conflict terms included."""
+        if self.content is not None:
+            yield self.content
+        if self.skeleton is not None:
+            yield self.skeleton
+        yield from self.span_ids().values()
+        for conflict in self.conflicts:
+            for side in (conflict.base, conflict.ours, conflict.theirs):
+                if side is not None and side.storage is None:
+                    yield side.id
+
+    def span_ids(self) -> dict[str, ObjectId]:
+        """The object of each span of the skeleton, by the span's key."""
+        spans = {storage.key: storage.id for storage in self.storages}
+        spans.update((e.name, e.id) for e in self.tensors if e.storage is None)
+        # A file with undecided tensors is written with ours, as Git leaves ours in the work tree.
+        spans.update((c.name, c.ours.id) for c in self.conflicts if c.ours and not c.ours.storage)
+        return spans
+
+
+def is_manifest(data: bytes) -> bool:
+    """Whether a Git blob is a manifest rather than a file's own text."""
+    return data.startswith(_MAGIC)
+
+
+def _entry_line(entry: Entry) -> str:
+    line = f"{json.dumps(entry.name)} {entry.dtype} {_shape(entry.shape)} {entry.id}"
+    if entry.storage is not None:
+        strides = _shape(entry.strides or ())
+        line += f" @ {json.dumps(entry.storage)} {entry.offset} {strides}"
+    return line
+
+
+def _conflict_line(conflict: Conflict) -> str:
+    sides = (conflict.base, conflict.ours, conflict.theirs)
+    return " ".join([json.dumps(conflict.name), "conflict", *map(_side, sides)])
+
+
+def _side(entry: Entry | None) -> str:
+    return "-" if entry is None else f"{entry.dtype}:{_shape(entry.shape)}:{entry.id}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ",".join(map(str, shape)) + "]"
+
+
+_ID = r"[0-9a-f]{64}"
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_NUMBERS = rf"\[(?:{_NUMBER}(?:,{_NUMBER})*)?\]"
+_STRING = r'"(?:[ !#-\[\]-~\x7f]|\\(?:["\\bfnrt]|u[0-9a-f]{4}))*"'
+_TENSOR = re.compile(
+    rf"({_STRING}) ([A-Z][A-Z0-9_]*) ({_NUMBERS}) ({_ID})"
+    rf"(?: @ ({_STRING}) ({_NUMBER}) (\[(?:-?{_NUMBER}(?:,-?{_NUMBER})*)?\]))?"
+)
+_TERM = rf"-|[A-Z][A-Z0-9_]*:{_NUMBERS}:{_ID}"
+_CONFLICT = re.compile(rf"({_STRING}) conflict ({_TERM}) ({_TERM}) ({_TERM})")
+_STORAGE = re.compile(rf"storage ({_STRING}) ({_NUMBER}) ({_ID})")
+_FIELD = re.compile(rf"(?:format ([a-z][a-z0-9-]*)|size ({_NUMBER})|(content|skeleton) ({_ID}))")
+
+
+def _decode(data: bytes) -> Manifest:
+    text = data.decode("ascii")
+    lines = text.split("\n")
+    if lines[0] != _FIRST_LINE:
+        found = lines[0][:40]
+        raise ValueError(f"line 1 is {found!r}, not {_FIRST_LINE!r}: written by a newer mvc?")
+    if lines[-1] != "":
+        raise ValueError("the last line is cut off")
+    fields: dict[str, str] = {}
+    storages: list[StorageEntry] = []
+    tensors: list[Entry] = []
+    conflicts: list[Conflict] = []
+    last = None
+    for number, line in enumerate(lines[1:-1], start=2):
+        if line[:1] == '"':
+            name = _tensor_line(line, tensors, conflicts)
+            if name is None or (last is not None and name <= last):
+                raise ValueError(
+                    f"line {number} is not a tensor in its sorted place: {line[:80]!r}"
+                )
+            last = name
+        elif match := _STORAGE.fullmatch(line):
+            storages.append(_storage(match))
+        elif match := _FIELD.fullmatch(line):
+            key, _, value = line.partition(" ")
+            if key in fields:
+                raise ValueError(f"line {number} repeats {key!r}")
+            fields[key] = value
+        else:
+            raise ValueError(f"line {number} is not understood: {line[:80]!r}")
+    manifest = _assemble(fields, tensors, storages, conflicts)
+    if manifest.encode() != data:
+        raise ValueError("the text is not in its canonical form")
+    return manifest
+
+
+def _assemble(
+    fields: dict[str, str],
+    tensors: list[Entry],
+    storages: list[StorageEntry],
+    conflicts: list[Conflict],
+) -> Manifest:
+    skeleton, content = fields.get("skeleton"), fields.get("content")
+    if "format" not in fields or "size" not in fields or (skeleton is None) == (content is None):
+        raise ValueError("format, size and one of skeleton and content must be given")
+    return Manifest(
+        format=fields["format"],
+        size=int(fields["size"]),
+        skeleton=None if skeleton is None else ObjectId(skeleton),
+        tensors=tuple(tensors),
+        storages=tuple(storages),
+        conflicts=tuple(conflicts),
+        content=None if content is None else ObjectId(content),
+    )
+
+
+def _tensor_line(line: str, tensors: list[Entry], conflicts: list[Conflict]) -> str | None:
+    match = _TENSOR.fullmatch(line)
+    if match:
+        name, dtype, shape, id_, storage, offset, strides = match.groups()
+        entry = Entry(json.loads(name), dtype, _numbers(shape), ObjectId(id_))
+        if storage is not None:
+            entry = Entry(
+                entry.name,
+                dtype,
+                entry.shape,
+                entry.id,
+                json.loads(storage),
+                int(offset),
+                _numbers(strides),
+            )
+        tensors.append(entry)
+        return entry.name
+    match = _CONFLICT.fullmatch(line)
+    if match:
+        name = json.loads(match[1])
+        base, ours, theirs = (_parse_side(name, match[n]) for n in (2, 3, 4))
+        conflicts.append(Conflict(name, base, ours, theirs))
+        return str(name)
+    return None
+
+
+def _storage(match: re.Match[str]) -> StorageEntry:
+    return StorageEntry(json.loads(match[1]), int(match[2]), ObjectId(match[3]))
+
+
+def _parse_side(name: str, text: str) -> Entry | None:
+    if text == "-":
+        return None
+    dtype, shape, id_ = text.split(":")
+    return Entry(name, dtype, _numbers(shape), ObjectId(id_))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    inner = text[1:-1]
+    return tuple(map(int, inner.split(","))) if inner else ()

@@ -1,0 +1,275 @@
+"""The operation log and the one way in which refs change.
+
+An operation is a Git commit on ``refs/mvc/ops``: its message holds the changes as JSON, its tree is the
+stage after it, its first parent the operation before, its other parents every commit that a change names,
+so that no Git tool can prune what ``undo`` may need.
+
+Moving ``refs/mvc/ops`` is the sole commit point. Before it nothing is visible; after it the refs follow,
+and whoever opens the repository next rolls a half-done operation forward. ``applied`` (a cache) remembers
+the last operation whose refs all moved; losing it costs a repeated, harmless roll-forward.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mvc.errors import CorruptPack, RefConflict
+from mvc.history import reflog
+from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
+from mvc.history.reflog import NONE, Move
+from mvc.history.refs import OPERATIONS, STAGE, Refs
+from mvc.history.signature import Signature
+from mvc.ids import CommitId, TreeId
+from mvc.store.fs import Disk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mvc.history.git import Git
+
+_VERSION = 1
+_APPLIED = "applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A ref's move; None is "does not exist". Values are ids, or ``ref: name`` for HEAD."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One entry of the operation log.
+
+    ``worktree`` says that the operation also moved files of the work tree to its stage; ``undoes`` names
+    the operation that this one takes back. ``commits`` are ids that must stay reachable besides those
+    that the changes name.
+    """
+
+    verb: str
+    message: str
+    changes: tuple[Change, ...]
+    who: Signature
+    worktree: bool = False
+    undoes: str | None = None
+    commits: tuple[CommitId, ...] = ()
+    id: CommitId | None = None
+    parent: CommitId | None = field(default=None)
+
+    def encode(self) -> str:
+        """The commit message: a line for people, then the JSON."""
+        body = {
+            "mvc-operation": _VERSION,
+            "verb": self.verb,
+            "message": self.message,
+            "changes": [[c.ref, c.old, c.new] for c in self.changes],
+            "worktree": self.worktree,
+            "undoes": self.undoes,
+        }
+        subject = " ".join(self.message.split()) or self.verb
+        return f"{subject[:200]}\n\n{json.dumps(body, sort_keys=True, separators=(',', ':'))}\n"
+
+
+class OperationLog:
+    """Reads, extends and rolls forward the operations of one repository."""
+
+    def __init__(self, folder: str, disk: Disk, refs: Refs, git: Git | None = None) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._refs = refs
+        self._opened = git
+
+    @property
+    def _git(self) -> Git:
+        if self._opened is None:
+            from mvc.history.git import Git
+
+            self._opened = Git(self._folder)
+        return self._opened
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the one lock under which refs change; what a crash left is finished first."""
+        with self._disk.lock(os.path.join(self._folder, "locks", "refs")):
+            self._roll_forward()
+            yield
+
+    def recover(self) -> None:
+        """Finish the operation that a crash interrupted; costs two small reads when there is none."""
+        if self._refs.raw(OPERATIONS) != self._applied():
+            with self.locked():
+                pass
+
+    def append(self, writer: ObjectWriter, operation: Operation) -> CommitId:
+        """Record and apply ``operation``; call inside ``locked``. Pending objects become durable first.
+
+        Raises:
+            RefConflict: a ref does not have its ``old`` value any more; nothing has changed.
+        """
+        for change in operation.changes:
+            current = self._refs.raw(change.ref)
+            if current != change.old:
+                raise RefConflict(
+                    f"{change.ref} moved to {_short(current)} while the command ran; "
+                    f"expected {_short(change.old)}",
+                    hint="run the same command again",
+                )
+        previous = self._refs.raw(OPERATIONS)
+        stage = next((c.new for c in operation.changes if c.ref == STAGE), self._refs.raw(STAGE))
+        parents = dict.fromkeys([CommitId(previous)] if previous else [])
+        parents |= dict.fromkeys(operation.commits)
+        for change in operation.changes:
+            if change.ref != STAGE:
+                ids = (v for v in (change.old, change.new) if v and not v.startswith("ref: "))
+                parents |= dict.fromkeys(CommitId(id_) for id_ in ids)
+        if stage is None:
+            writer.tree([])
+        id_ = writer.commit(
+            TreeId(stage) if stage else EMPTY_TREE,
+            list(parents),
+            operation.who,
+            operation.who,
+            operation.encode(),
+        )
+        writer.flush()
+        self._write_ref(OPERATIONS, id_)
+        self._apply(operation)
+        self._remember(id_)
+        return id_
+
+    def read(self, id_: CommitId) -> Operation:
+        """The operation that the commit ``id_`` records.
+
+        Raises:
+            CorruptPack: it records none.
+        """
+        commit = self._git.commit(id_)
+        try:
+            body = json.loads(commit.message.split("\n\n", 1)[1])
+            return Operation(
+                verb=body["verb"],
+                message=body["message"],
+                changes=tuple(Change(*change) for change in body["changes"]),
+                who=commit.committer,
+                worktree=body["worktree"],
+                undoes=body["undoes"],
+                id=id_,
+                parent=commit.parents[0] if _has_previous(self._git, commit.parents) else None,
+            )
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise CorruptPack(f"the operation {id_} is damaged: {error}") from error
+
+    def latest(self) -> Operation | None:
+        """The newest operation."""
+        id_ = self._refs.raw(OPERATIONS)
+        return None if id_ is None else self.read(CommitId(id_))
+
+    def walk(self) -> Iterator[Operation]:
+        """All operations, newest first."""
+        operation = self.latest()
+        while operation is not None:
+            yield operation
+            operation = self.read(operation.parent) if operation.parent else None
+
+    def _roll_forward(self) -> None:
+        id_ = self._refs.raw(OPERATIONS)
+        if id_ is None or id_ == self._applied():
+            return
+        self._apply(self.read(CommitId(id_)))
+        self._remember(id_)
+
+    def _apply(self, operation: Operation) -> None:
+        head_follows = self._refs.branch()
+        for change in operation.changes:
+            current = self._refs.raw(change.ref)
+            if current not in (change.old, change.new):
+                continue  # moved by another tool since: its word is the later one
+            self._log(operation, change, head_follows)
+            if current != change.new:
+                self._write_ref(change.ref, change.new)
+
+    def _log(self, operation: Operation, change: Change, head_follows: str | None) -> None:
+        if not change.ref.startswith("refs/heads/") and change.ref != "HEAD":
+            return
+        old, new = self._target(change.old), self._target(change.new)
+        move = Move(old or NONE, new or NONE, operation.who, operation.message)
+        if new is not None:
+            reflog.append(self._folder, self._disk, change.ref, move)
+            if change.ref == head_follows:
+                reflog.append(self._folder, self._disk, "HEAD", move)
+        elif change.ref != "HEAD":
+            self._disk.remove(reflog.path(self._folder, change.ref))
+
+    def _target(self, value: str | None) -> str | None:
+        if value is not None and value.startswith("ref: "):
+            return self._refs.read(value.removeprefix("ref: "))
+        return value
+
+    def _write_ref(self, name: str, value: str | None) -> None:
+        path = os.path.join(self._folder, *name.split("/"))
+        if value is None:
+            self._forget_packed(name)
+            if os.path.exists(path):
+                self._disk.remove(path)
+                self._disk.sync_folder(os.path.dirname(path))
+            return
+        self._disk.make_folder(os.path.dirname(path))
+        if os.path.isdir(path):  # an empty folder that a deleted branch left behind
+            self._disk.remove_folder(path)
+        self._disk.write_whole(path, f"{value}\n".encode("ascii"))
+
+    def _forget_packed(self, name: str) -> None:
+        packed = os.path.join(self._folder, "packed-refs")
+        try:
+            with open(packed, encoding="utf-8") as file:
+                lines = file.read().splitlines(keepends=True)
+        except FileNotFoundError:
+            return
+        kept: list[str] = []
+        dropping = False
+        for line in lines:
+            # A line "^id" belongs to the annotated tag on the line before it.
+            dropping = line[41:].rstrip("\n") == name if line[:1] != "^" else dropping
+            if not dropping:
+                kept.append(line)
+        if kept != lines:
+            self._disk.write_whole(packed, "".join(kept).encode())
+
+    def _applied(self) -> str | None:
+        try:
+            with open(os.path.join(self._folder, _APPLIED), encoding="ascii") as file:
+                return file.read().strip() or None
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+
+    def _remember(self, id_: str) -> None:
+        path = os.path.join(self._folder, _APPLIED)
+        self._disk.write_whole(path, f"{id_}\n".encode("ascii"), durable=False)
+
+
+def undo_target(log: OperationLog) -> Operation | None:
+    """The operation that ``undo`` takes back next: the newest that no undo has taken back yet."""
+    operation = log.latest()
+    while operation is not None and operation.undoes is not None:
+        undone = log.read(CommitId(operation.undoes))
+        operation = log.read(undone.parent) if undone.parent else None
+    return operation
+
+
+def reversed_changes(operation: Operation) -> tuple[Change, ...]:
+    """The changes that take ``operation`` back."""
+    return tuple(Change(c.ref, c.new, c.old) for c in reversed(operation.changes))
+
+
+def _has_previous(git: Git, parents: Sequence[CommitId]) -> bool:
+    return bool(parents) and '"mvc-operation"' in git.commit(parents[0]).message
+
+
+def _short(value: str | None) -> str:
+    return "nothing" if value is None else value.removeprefix("ref: ")[:40]

@@ -1,0 +1,71 @@
+"""Reflogs in Git's own form: ``old new Name <email> time zone<TAB>message``, oldest first.
+
+Source: ``git-reflog`` and ``gitrepository-layout`` (``logs``).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mvc.history.signature import Signature
+from mvc.store.fs import Disk
+
+#: Stands for "did not exist" on either side of a change.
+NONE = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of a ref."""
+
+    old: str
+    new: str
+    who: Signature
+    message: str
+
+    def encode(self) -> bytes:
+        """The log's line, newline included."""
+        message = " ".join(self.message.split())
+        return f"{self.old} {self.new} {self.who.encode()}\t{message}\n".encode()
+
+
+def path(folder: str, ref: str) -> str:
+    """Where the log of ``ref`` lies."""
+    return os.path.join(folder, "logs", ref)
+
+
+def read(folder: str, ref: str) -> list[Move]:
+    """The steps of ``ref``, newest first; a line cut off by a crash is left out."""
+    try:
+        with open(path(folder, ref), "rb") as file:
+            lines = file.read().split(b"\n")[:-1]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return []
+    moves = []
+    for line in lines:
+        head, _, message = line.decode("utf-8", "replace").partition("\t")
+        old, _, rest = head.partition(" ")
+        new, _, who = rest.partition(" ")
+        if len(old) == len(new) == 40 and who:
+            moves.append(Move(old, new, Signature.decode(who), message))
+    return moves[::-1]
+
+
+def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
+    """Add a step, unless it is already the last one: rolling an operation forward repeats it."""
+    target = path(folder, ref)
+    line = move.encode()
+    try:
+        with open(target, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - len(line)))
+            tail = file.read()
+    except FileNotFoundError:
+        tail = b""
+        disk.make_folder(os.path.dirname(target))
+    if tail == line:
+        return
+    # A crash may have left half a line; what follows must not be glued to it.
+    gap = b"\n" if tail and not tail.endswith(b"\n") else b""
+    disk.append(target, gap + line)

@@ -1,0 +1,61 @@
+"""One side of a comparison: a commit, the stage, or (in ``worktree``) the files on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from mvc.history.manifest import Entry, Manifest
+from mvc.history.snapshot import Snapshot
+from mvc.history.tensors import tensor_chunks
+from mvc.ids import BlobId
+from mvc.limits import WINDOW
+from mvc.store.store import Store
+
+
+class Side(Protocol):
+    """Where ``diff`` reads from. Blob ids tell equal files without reading them."""
+
+    @property
+    def files(self) -> Mapping[str, tuple[int, BlobId]]:
+        """``path -> (mode, blob id)``."""
+        ...
+
+    def manifest(self, path: str) -> Manifest | None:
+        """The manifest of a file that is not text."""
+        ...
+
+    def text(self, path: str) -> bytes:
+        """The content of a text file."""
+        ...
+
+    def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
+        """The row-major bytes of one tensor of ``path``; a piece is valid until the next."""
+        ...
+
+
+class SnapshotSide:
+    """A commit or the stage, read from the store."""
+
+    def __init__(self, snapshot: Snapshot, store: Store) -> None:
+        self._snapshot = snapshot
+        self._store = store
+
+    @property
+    def files(self) -> Mapping[str, tuple[int, BlobId]]:
+        """``path -> (mode, blob id)``."""
+        return self._snapshot
+
+    def manifest(self, path: str) -> Manifest | None:
+        """The manifest of a file that is not text."""
+        return self._snapshot.manifest(path)
+
+    def text(self, path: str) -> bytes:
+        """The content of a text file."""
+        return self._snapshot.blob(path)
+
+    def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
+        """The row-major bytes of one tensor of ``path``."""
+        manifest = self._snapshot.manifest(path)
+        assert manifest is not None
+        return tensor_chunks(self._store, manifest, entry, window)
