@@ -105,6 +105,8 @@ class ObjectWriter:
             if not os.path.exists(target):
                 self._write(target, body)
             touched[folder] = None
+        if touched:
+            touched[self._folder] = None  # the fan-out folders' own names
         for folder in touched:
             self._disk.sync_folder(folder)
         self._pending.clear()

@@ -139,6 +139,22 @@ class Disk:
             raise storage_error("create the folder", path, error) from error
         self.sync_folder(parent or os.curdir)
 
+    def make_lasting_folder(self, path: str) -> None:
+        """Create the folder and those above it so that their names survive power loss.
+
+        Nothing is put into such a folder before its own name is durable. So one with something in it is
+        durable, and an empty one may be what a killed process left: its parent is synced again.
+        """
+        with explained("look into", path), contextlib.suppress(FileNotFoundError):
+            with os.scandir(path) as entries:
+                if any(True for _ in entries):
+                    return
+        parent = os.path.dirname(path)
+        if parent != path:
+            self.make_lasting_folder(parent)
+            self.make_folder(path)
+            self.sync_folder(parent)
+
     def replace(self, source: str, target: str) -> None:
         """Rename, replacing ``target`` atomically."""
         with explained("move a file to", target):

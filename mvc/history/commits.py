@@ -1,0 +1,115 @@
+"""Making commits: the tree with its record, the Merkle trailer, the move of the branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mvc.errors import UsageError
+from mvc.history import merkle
+from mvc.history.context import Context
+from mvc.history.git import Commit
+from mvc.history.gitobjects import FILE_MODE
+from mvc.history.record import PATH, Json, Record, trailer, with_trailer
+from mvc.history.revisions import shorten
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import Transaction
+from mvc.ids import CommitId, ObjectId
+from mvc.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a commit shall say besides its files."""
+
+    message: str
+    author: Signature
+    committer: Signature
+    operation: str = "commit"
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+
+
+def merkle_root(snapshot: Snapshot) -> ObjectId:
+    """The root over every weight of ``snapshot``."""
+    manifests = ((path, snapshot.manifest(path)) for path in snapshot)
+    return merkle.commit_root((p, merkle.file_root(m)) for p, m in manifests if m is not None)
+
+
+def write_commit(
+    transaction: Transaction, files: Snapshot, parents: Sequence[CommitId], plan: Plan
+) -> CommitId:
+    """A new commit of ``files``; no ref moves yet.
+
+    Raises:
+        UsageError: a file holds undecided tensors, or the message is empty.
+    """
+    if not plan.message.strip():
+        raise UsageError("aborting commit due to empty commit message", hint="mvc commit -m TEXT")
+    undecided = undecided_paths(files)
+    if undecided:
+        raise UsageError(
+            f"committing is not possible with unresolved conflicts in {', '.join(undecided)}",
+            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
+        )
+    root = merkle_root(files)
+    git = transaction.context.git
+    inputs = tuple(r for p in parents if (r := trailer(git.commit(p).message)) is not None)
+    record = Record(plan.operation, root, inputs, plan.parameters, versions={"mvc": VERSION})
+    blob = transaction.objects.blob(record.encode())
+    tree = transaction.objects.files({**files, PATH: (FILE_MODE, blob)})
+    message = with_trailer(plan.message, root)
+    return transaction.objects.commit(tree, parents, plan.author, plan.committer, message)
+
+
+def undecided_paths(files: Snapshot) -> list[str]:
+    """The files of which some tensors are still a conflict."""
+    return [path for path in files if (m := files.manifest(path)) is not None and m.conflicts]
+
+
+def commit_stage(
+    transaction: Transaction,
+    plan: Plan,
+    *,
+    amend: bool = False,
+    allow_empty: bool = False,
+    extra_parents: Sequence[CommitId] = (),
+) -> CommitId:
+    """Commit the stage on HEAD and move the branch.
+
+    Raises:
+        UsageError: nothing changed (and ``allow_empty`` is off), or there is nothing to amend.
+    """
+    head = transaction.head
+    git = transaction.context.git
+    if amend and head is None:
+        raise UsageError("you have nothing to amend", hint="mvc commit")
+    current = git.commit(head) if head else None
+    parents = list(current.parents) if amend and current else [head] if head else []
+    files = transaction.stage
+    if not (allow_empty or amend or extra_parents):
+        before = Snapshot.of_tree(git, current.tree if current else None)
+        if dict(before) == dict(files):
+            raise UsageError("nothing to commit, working tree clean", hint="mvc add FILE")
+    id_ = write_commit(transaction, files, [*parents, *extra_parents], plan)
+    transaction.move(transaction.head_ref, id_)
+    kind = " (amend)" if amend else " (initial)" if head is None else ""
+    kind = " (merge)" if extra_parents else kind
+    transaction.message = f"commit{kind}: {first_line(plan.message)}"
+    return id_
+
+
+def first_line(message: str) -> str:
+    """What reflogs and one-line logs show of a message."""
+    return message.strip().split("\n", 1)[0]
+
+
+def record_of(context: Context, commit: Commit) -> Record | None:
+    """The record of ``commit``; None for one that another tool made."""
+    entry = context.git.entry(commit.tree, PATH)
+    return None if entry is None else Record.decode(context.git.blob(entry[1]))
+
+
+def describe(commit: Commit) -> str:
+    """``abc1234 subject``."""
+    return f"{shorten(commit.id)} {commit.subject}"

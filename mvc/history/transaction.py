@@ -1,0 +1,98 @@
+"""One operation being made: the lock is held, what it starts from is read under it, and it ends as one.
+
+Everything slow (hashing, packing, checking out) happens before or after; inside is metadata only, so that
+writers queue instead of failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mvc.history.context import Context
+from mvc.history.gitobjects import ObjectWriter
+from mvc.history.operations import Change, Operation
+from mvc.history.refs import STAGE
+from mvc.history.signature import NOBODY, Signature
+from mvc.history.snapshot import Snapshot
+from mvc.ids import CommitId, TreeId
+
+
+class Transaction:
+    """Collects the moves of refs; they happen together when the block ends without an error."""
+
+    def __init__(self, context: Context, verb: str, who: Signature | None) -> None:
+        self.context = context
+        self.verb = verb
+        self.who = who or Signature.now(*NOBODY)
+        self.message = verb
+        self.worktree = False
+        self.undoes: str | None = None
+        self.objects: ObjectWriter = context.writer()
+        self._moves: dict[str, Change] = {}
+        self._staged: Snapshot | None = None
+
+    @property
+    def head(self) -> CommitId | None:
+        """The commit that HEAD names."""
+        id_ = self.context.refs.head()
+        return None if id_ is None else CommitId(id_)
+
+    @property
+    def head_ref(self) -> str:
+        """What moves when HEAD's commit does: the current branch, or HEAD itself when detached."""
+        return self.context.refs.branch() or "HEAD"
+
+    @property
+    def stage(self) -> Snapshot:
+        """The stage, with what this transaction has put in it."""
+        return self._staged if self._staged is not None else read_stage(self.context)
+
+    def move(self, ref: str, new: str | None) -> None:
+        """``ref`` shall have the value ``new``; None removes it."""
+        old = self.context.refs.raw(ref)
+        if old == new:
+            self._moves.pop(ref, None)
+        else:
+            self._moves[ref] = Change(ref, old, new)
+
+    def put_stage(self, files: Snapshot) -> TreeId:
+        """The stage shall hold ``files``."""
+        tree = self.objects.files(dict(files))
+        self._staged = files
+        self.move(STAGE, tree)
+        return tree
+
+    def finish(self) -> None:
+        """Record and apply; nothing at all happens when nothing moved."""
+        if not self._moves:
+            return
+        operation = Operation(
+            verb=self.verb,
+            message=self.message,
+            changes=tuple(self._moves.values()),
+            who=self.who,
+            worktree=self.worktree,
+            undoes=self.undoes,
+        )
+        self.context.operations.append(self.objects, operation)
+
+
+def read_stage(context: Context) -> Snapshot:
+    """The files of the stage."""
+    return Snapshot.of_tree(context.git, context.refs.raw(STAGE))
+
+
+def head_snapshot(context: Context) -> Snapshot:
+    """The files of the commit that HEAD names; none before the first commit."""
+    head = context.refs.head()
+    return Snapshot.of_tree(context.git, context.git.commit(head).tree if head else None)
+
+
+@contextmanager
+def transaction(context: Context, verb: str, who: Signature | None) -> Iterator[Transaction]:
+    """Hold the ref lock for the block, then record what it asked for as one operation."""
+    with context.operations.locked():
+        current = Transaction(context, verb, who)
+        yield current
+        current.finish()

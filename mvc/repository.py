@@ -1,0 +1,528 @@
+"""The composition root: a repository with one method a verb, and no algorithm of its own.
+
+Everything that the command line does stands on this class; so can any script. Methods return values and
+raise ``MvcError``; nothing is printed, and no environment or home configuration is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mvc.errors import UsageError
+from mvc.history import branches, commits, log, revisions
+from mvc.history.context import Context
+from mvc.history.git import Commit
+from mvc.history.refs import BRANCHES
+from mvc.history.reflog import Move
+from mvc.history.side import Side, SnapshotSide
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.ids import CommitId, ObjectId
+from mvc.paths import inside
+from mvc.store.fs import Disk
+
+if TYPE_CHECKING:
+    from mvc.arrays import LazyTensors
+    from mvc.diff.models import Difference
+    from mvc.history.operations import Operation
+    from mvc.maintenance.fsck import Finding
+    from mvc.merge.merging import Outcome
+    from mvc.worktree.staging import Added
+    from mvc.worktree.status import Status
+
+#: Called with (what, done, total) in bytes or items while something long runs.
+Progress = Callable[[str, int, int], None]
+
+
+class Repository:
+    """An open repository. Make one with ``mvc.init`` or ``mvc.open``.
+
+    Paths given to methods are relative to ``cwd`` (the work tree's root unless told otherwise), as on a
+    command line. ``who`` signs commits, reflogs and operations; methods that make a commit need it.
+    """
+
+    def __init__(
+        self, context: Context, *, who: Signature | None = None, cwd: str | None = None
+    ) -> None:
+        self._context = context
+        self.who = who
+        self.cwd = os.path.abspath(cwd or context.root)
+        context.operations.recover()
+
+    # -- what it is ---------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> str:
+        """The work tree: the folder that holds ``.mvc``."""
+        return self._context.root
+
+    @property
+    def folder(self) -> str:
+        """The ``.mvc`` folder, a bare Git repository."""
+        return self._context.folder
+
+    @property
+    def head(self) -> CommitId | None:
+        """The commit that HEAD names; None before the first one."""
+        id_ = self._context.refs.head()
+        return None if id_ is None else CommitId(id_)
+
+    @property
+    def branch(self) -> str | None:
+        """The current branch; None when HEAD is detached."""
+        ref = self._context.refs.branch()
+        return None if ref is None else ref.removeprefix(BRANCHES)
+
+    def resolve(self, revision: str) -> CommitId:
+        """The commit that ``revision`` names (``gitrevisions(7)``).
+
+        Raises:
+            UsageError: it names none, or several.
+        """
+        return revisions.resolve(self._context, revision)
+
+    def is_revision(self, text: str) -> bool:
+        """Whether ``text`` names a commit or a range of commits."""
+        try:
+            revisions.parse_range(self._context, [text])
+        except UsageError:
+            return False
+        return True
+
+    def read_commit(self, revision: str = "HEAD") -> Commit:
+        """The commit that ``revision`` names."""
+        return self._context.git.commit(self.resolve(revision))
+
+    # -- staging ------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        paths: Sequence[str] = (),
+        *,
+        everything: bool = False,
+        update: bool = False,
+        opaque: bool = False,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Added:
+        """Put files in the store and on the stage; your files are only read.
+
+        ``update`` takes tracked files alone (``git add -u``), ``everything`` all that is not ignored
+        (``-A``). ``opaque`` keeps the named files as plain bytes, whatever their name says.
+        """
+        from mvc.worktree import staging
+
+        return staging.add(
+            self._context,
+            self._inside(paths),
+            everything=everything,
+            update=update,
+            opaque=opaque,
+            force=force,
+            who=self.who,
+            progress=progress,
+        )
+
+    def remove(
+        self, paths: Sequence[str], *, cached: bool = False, force: bool = False, recursive: bool = False
+    ) -> list[str]:
+        """``rm``: take files off the stage and, unless ``cached``, out of the work tree."""
+        from mvc.worktree import staging
+
+        return staging.remove(
+            self._context, self._inside(paths), cached=cached, force=force, recursive=recursive, who=self.who
+        )
+
+    def move(self, sources: Sequence[str], target: str, *, force: bool = False) -> list[tuple[str, str]]:
+        """``mv``: rename tracked files in the work tree and on the stage."""
+        from mvc.worktree import staging
+
+        return staging.move(
+            self._context, self._inside(sources), self._inside([target])[0], force=force, who=self.who
+        )
+
+    def status(self) -> Status:
+        """What differs between HEAD, the stage and the work tree."""
+        from mvc.worktree.status import status
+
+        return status(self._context)
+
+    # -- history ------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        message: str | None = None,
+        *,
+        author: Signature | None = None,
+        all: bool = False,
+        amend: bool = False,
+        allow_empty: bool = False,
+        progress: Progress | None = None,
+    ) -> Commit:
+        """Record the stage as a commit; concludes a merge or revert that waits for it.
+
+        ``amend`` replaces HEAD's commit and keeps its message and author unless others are given.
+
+        Raises:
+            UsageError: nothing to commit, no message, or no author.
+            MergeConflict: conflicts are not settled.
+        """
+        if all:
+            self.add(update=True, progress=progress)
+        from mvc.merge.merging import conclude
+
+        id_ = conclude(
+            self._context, message, author=author, who=self._signer(), amend=amend, allow_empty=allow_empty
+        )
+        return self._context.git.commit(id_)
+
+    def commit_tensors(
+        self,
+        tensors: Mapping[str, Any],
+        message: str,
+        *,
+        path: str = "model.safetensors",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Commit:
+        """Commit arrays (NumPy or torch) as the safetensors file ``path``, straight from memory.
+
+        The file is written to the work tree as a checkout would.
+        """
+        from mvc.worktree.from_memory import commit_tensors
+
+        id_ = commit_tensors(self._context, tensors, message, path, metadata, self._signer())
+        return self._context.git.commit(id_)
+
+    def log(
+        self,
+        revisions_: Sequence[str] | str = "HEAD",
+        *,
+        paths: Sequence[str] = (),
+        limit: int | None = None,
+        topological: bool = False,
+        first_parent: bool = False,
+        all: bool = False,
+    ) -> Iterator[Commit]:
+        """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``."""
+        texts = [revisions_] if isinstance(revisions_, str) else list(revisions_) or ["HEAD"]
+        if all:
+            ends = [*self.branches().values(), *([self.head] if self.head else [])]
+            tags = [revisions.resolve(self._context, tag) for tag in self.tags()]
+            range_ = revisions.Range(tuple(dict.fromkeys([*ends, *tags])))
+        else:
+            range_ = revisions.parse_range(self._context, texts)
+        return log.walk(
+            self._context,
+            range_,
+            paths=self._inside(paths),
+            limit=limit,
+            topological=topological,
+            first_parent=first_parent,
+        )
+
+    def reflog(self, ref: str = "HEAD") -> list[Move]:
+        """Where ``ref`` has been, newest first."""
+        return branches.moves_of(self._context, ref)
+
+    def operations(self) -> Iterator[Operation]:
+        """The operation log, newest first."""
+        return self._context.operations.walk()
+
+    def undo(self) -> Operation:
+        """Take back the last operation: refs, stage, and the work tree where it had moved it.
+
+        Raises:
+            UsageError: there is nothing to undo.
+            DirtyWorktree: unsaved work is in the way.
+        """
+        from mvc.worktree.switching import undo
+
+        return undo(self._context, self.who)
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def snapshot(self, revision: str = "HEAD") -> Snapshot:
+        """The tracked files of a commit."""
+        return log.snapshot(self._context, self.resolve(revision))
+
+    def staged(self) -> Snapshot:
+        """The files on the stage."""
+        return read_stage(self._context)
+
+    def diff(
+        self,
+        old: str | None = None,
+        new: str | None = None,
+        *,
+        staged: bool = False,
+        paths: Sequence[str] = (),
+        tensors: Sequence[str] = (),
+        numeric: bool = True,
+        progress: Progress | None = None,
+    ) -> Difference:
+        """What changed, per tensor, with numbers.
+
+        Like Git: nothing given compares stage and work tree, ``staged`` HEAD (or ``old``) and stage, one
+        revision that commit and the work tree, two the commits; ``A..B`` and ``A...B`` may be ``old``.
+        """
+        from mvc.diff.models import compare_sides
+
+        left, right = self._sides(old, new, staged)
+        return compare_sides(
+            left, right, paths=self._inside(paths), tensors=tensors, numeric=numeric, progress=progress
+        )
+
+    def changes_of(
+        self, revision: str | Commit, *, paths: Sequence[str] = (), numeric: bool = False
+    ) -> Difference:
+        """What a commit changed against its first parent."""
+        from mvc.diff.models import compare_sides
+
+        commit = revision if isinstance(revision, Commit) else self.read_commit(revision)
+        store = self._context.store
+        old = SnapshotSide(log.parent_snapshot(self._context, commit), store)
+        new = SnapshotSide(Snapshot.of_tree(self._context.git, commit.tree), store)
+        return compare_sides(old, new, paths=self._inside(paths), numeric=numeric)
+
+    def load(
+        self, revision: str = "HEAD", path: str | None = None, *, framework: str = "np"
+    ) -> LazyTensors:
+        """The tensors of a commit as a mapping; each is decoded when it is first used.
+
+        ``framework`` is ``np`` or ``pt``, as in safetensors. Names are the tensors' own; with several
+        models in the commit ``path`` must say which file or sharded model.
+
+        Raises:
+            UsageError: ``path`` is needed, or names no model.
+        """
+        from mvc.history.loading import load
+
+        return load(self._context, self.snapshot(revision), path, framework)
+
+    def read_file(self, path: str, revision: str = "HEAD") -> Iterator[memoryview]:
+        """The bytes of a tracked file as they were, in pieces; valid until the next is asked for."""
+        from mvc.history.files import chunks
+
+        return chunks(self._context, self.snapshot(revision), path)
+
+    # -- branches and tags --------------------------------------------------------------------------
+
+    def branches(self) -> dict[str, CommitId]:
+        """Every branch with its commit."""
+        return branches.branch_names(self._context)
+
+    def create_branch(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
+        """A new branch at ``start``."""
+        commit = self.resolve(start)
+        with transaction(self._context, "branch", self.who) as current:
+            branches.create_branch(current, name, commit, force=force)
+        return commit
+
+    def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
+        """Remove a branch; gives back the commit that it named."""
+        with transaction(self._context, "branch", self.who) as current:
+            return branches.delete_branch(current, name, force=force)
+
+    def rename_branch(self, old: str, new: str, *, force: bool = False) -> None:
+        """Rename a branch."""
+        with transaction(self._context, "branch", self.who) as current:
+            branches.rename_branch(current, old, new, force=force)
+
+    def tags(self) -> dict[str, str]:
+        """Every tag with the object it names."""
+        return branches.tag_names(self._context)
+
+    def create_tag(
+        self, name: str, target: str = "HEAD", *, message: str | None = None, force: bool = False
+    ) -> None:
+        """A tag; annotated when it has a message."""
+        commit = self.resolve(target)
+        tagger = self._signer() if message is not None else None
+        with transaction(self._context, "tag", self.who) as current:
+            branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
+
+    def delete_tag(self, name: str) -> str:
+        """Remove a tag; gives back what it named."""
+        with transaction(self._context, "tag", self.who) as current:
+            return branches.delete_tag(current, name)
+
+    # -- moving -------------------------------------------------------------------------------------
+
+    def switch(
+        self,
+        target: str,
+        *,
+        create: bool = False,
+        force_create: bool = False,
+        detach: bool = False,
+        discard: bool = False,
+        start: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Move HEAD and the work tree to a branch (or, ``detach``, to a commit)."""
+        from mvc.worktree import switching
+
+        switching.switch(
+            self._context,
+            target,
+            create=create,
+            force_create=force_create,
+            detach=detach,
+            discard=discard,
+            start=start,
+            who=self.who,
+            progress=progress,
+        )
+
+    def restore(
+        self,
+        paths: Sequence[str],
+        *,
+        source: str | None = None,
+        staged: bool = False,
+        worktree: bool = True,
+        tensors: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """Put files (or only tensors matching a glob) back as the stage or ``source`` has them."""
+        from mvc.worktree import restoring
+
+        return restoring.restore(
+            self._context,
+            self._inside(paths),
+            source=source,
+            staged=staged,
+            worktree=worktree,
+            tensors=tensors,
+            who=self.who,
+            progress=progress,
+        )
+
+    def reset(self, target: str = "HEAD", *, mode: str = "mixed") -> CommitId:
+        """Move the branch: ``soft`` keeps stage and files, ``mixed`` files, ``hard`` nothing."""
+        from mvc.worktree import switching
+
+        return switching.reset(self._context, target, mode, who=self.who)
+
+    def unstage(self, paths: Sequence[str], target: str = "HEAD") -> list[str]:
+        """``reset [target] -- paths``: the stage shall hold these files as ``target`` does."""
+        return self.restore(paths, source=target, staged=True, worktree=False)
+
+    # -- merging ------------------------------------------------------------------------------------
+
+    def merge(
+        self,
+        other: str,
+        *,
+        message: str | None = None,
+        fast_forward: str = "allow",
+        strategy: str | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
+
+        Raises:
+            MergeConflict: both sides changed a tensor or text; ``status`` lists what waits.
+        """
+        from mvc.merge import merging
+
+        return merging.merge(
+            self._context,
+            other,
+            message=message,
+            fast_forward=fast_forward,
+            strategy=strategy,
+            who=self._signer(),
+            progress=progress,
+        )
+
+    def revert(
+        self,
+        revision: str,
+        *,
+        mainline: int | None = None,
+        strategy: str | None = None,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """A commit that takes back what ``revision`` changed.
+
+        Raises:
+            MergeConflict: later commits changed the same tensors.
+        """
+        from mvc.merge import reverting
+
+        return reverting.revert(
+            self._context,
+            revision,
+            mainline=mainline,
+            strategy=strategy,
+            message=message,
+            who=self._signer(),
+            progress=progress,
+        )
+
+    def resolve_conflicts(self, paths: Sequence[str], strategy: str) -> list[str]:
+        """Settle conflicts of the unfinished merge with ``ours``, ``theirs``, ``base`` or ``average``."""
+        from mvc.merge import merging
+
+        return merging.resolve(self._context, self._inside(paths), strategy, who=self.who)
+
+    def abort(self, kind: str = "merge") -> None:
+        """Give up the unfinished merge or revert; everything is as it was before."""
+        from mvc.merge import merging
+
+        merging.abort(self._context, kind, who=self.who)
+
+    # -- care ---------------------------------------------------------------------------------------
+
+    def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Iterator[Finding]:
+        """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
+        from mvc.maintenance.fsck import fsck
+
+        return fsck(self._context, full=full, progress=progress)
+
+    def objects_of(self, revision: str = "HEAD") -> set[ObjectId]:
+        """Every store object that a commit needs."""
+        files = self.snapshot(revision)
+        manifests = (files.manifest(path) for path in files)
+        return {id_ for m in manifests if m is not None for id_ in m.object_ids()}
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _inside(self, paths: Sequence[str]) -> list[str]:
+        return [inside(self.root, path, self.cwd) for path in paths]
+
+    def _signer(self) -> Signature:
+        if self.who is None:
+            raise UsageError(
+                "author identity unknown",
+                hint='git config --global user.name "You" and user.email "you@example.com"',
+            )
+        return Signature(self.who.name, self.who.email, self.who.time, self.who.offset)
+
+    def _sides(self, old: str | None, new: str | None, staged: bool) -> tuple[Side, Side]:
+        context = self._context
+
+        def at(revision: str | CommitId) -> Side:
+            id_ = revisions.resolve(context, revision)
+            return SnapshotSide(log.snapshot(context, id_), context.store)
+
+        if old is not None and new is None and ".." in old:
+            range_ = revisions.parse_range(context, [old])
+            assert range_.left is not None and range_.right is not None
+            left = range_.exclude[0] if range_.symmetric and range_.exclude else range_.left
+            return at(left), at(range_.right)
+        if old is not None and new is not None:
+            return at(old), at(new)
+        if staged:
+            before = at(old) if old else SnapshotSide(head_snapshot(context), context.store)
+            return before, SnapshotSide(read_stage(context), context.store)
+        from mvc.worktree.side import WorktreeSide
+
+        stage = read_stage(context)
+        left_side = at(old) if old else SnapshotSide(stage, context.store)
+        return left_side, WorktreeSide(context, stage)
