@@ -145,10 +145,9 @@ class Disk:
         Nothing is put into such a folder before its own name is durable. So one with something in it is
         durable, and an empty one may be what a killed process left: its parent is synced again.
         """
-        with explained("look into", path), contextlib.suppress(FileNotFoundError):
-            with os.scandir(path) as entries:
-                if any(True for _ in entries):
-                    return
+        with explained("look into", path):
+            if os.path.isdir(path) and os.listdir(path):
+                return
         parent = os.path.dirname(path)
         if parent != path:
             self.make_lasting_folder(parent)

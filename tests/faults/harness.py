@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from faults.crash_states import DEFAULT, Budget, CrashState, crash_states, digest
 from faults.recording import RecordingDisk
-from faults.trace import Acknowledge, read_tree
+from faults.trace import Acknowledge, read_tree, write_tree
 from faults.volume import Volume
 
 from mvc.store.fs import Disk
@@ -91,6 +91,12 @@ def explore(
         shown = "\n\n".join(failures[:_REPORTED])
         raise BrokenPromise(f"{name}: {len(failures)} of {len(chosen)} states fail\n\n{shown}")
     return Summary(name, len(disk.trace), len(states), len(chosen))
+
+
+def as_found(root: str) -> Prepare:
+    """Begin an exploration on what now lies at ``root``, taken as durable: a crash after a crash."""
+    tree = read_tree(root)
+    return lambda target, _: write_tree(tree, target)
 
 
 def _demand_complete(disk: RecordingDisk) -> None:

@@ -178,7 +178,12 @@ def test_a_change_outside_the_root_is_refused(tmp_path):
 
 
 def test_every_way_to_change_the_disk_is_watched():
-    composed = {"create", "append", "write_whole"}  # made of the others and _open
+    composed = {
+        "create",
+        "append",
+        "write_whole",
+        "make_lasting_folder",
+    }  # made of the others and _open
     for real, watched, apart in ((Disk, WatchedDisk, composed), (File, WatchedFile, {"close"})):
         ways = {name for name, member in vars(real).items() if inspect.isfunction(member)}
         ways -= {name for name in ways if name.startswith("__")}
