@@ -1,0 +1,265 @@
+"""Walking a pickle's nodes: where its tensors are, what they are called, which storages it uses otherwise.
+
+A tensor's name is the path to it from the root, keys joined by dots. Each container is visited once, on the
+first path in the file's own order, so names are deterministic and shared references can't multiply
+(a "memo bomb"); within a container each place that holds a tensor gives it a name. Nothing recurses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from mvc.errors import LimitExceeded
+from mvc.formats.pytorch.nodes import (
+    Global,
+    Mapping,
+    Node,
+    Object,
+    OldString,
+    PersistentId,
+    Sequence,
+)
+from mvc.formats.pytorch.views import (
+    FROM_TYPE,
+    TORCH_MODULES,
+    WRAPPERS,
+    View,
+    items,
+    storage_ref,
+    view_of,
+)
+from mvc.formats.pytorch.zip_directory import OPAQUE
+from mvc.limits import NAME, PICKLE, PICKLE_DEPTH
+
+#: A path as a chain: the parent's, the key in it, and how long the chain is. Texts are made for tensors only:
+#: a million containers under long keys would else take more memory than the file.
+Path: TypeAlias = "tuple[Path | None, Node, int]"
+
+ROOT: Final[Path] = (None, None, 0)
+#: The name of a tensor that is the root itself.
+ROOT_NAME: Final = "tensor"
+
+ORDERED_DICT: Final = Global("collections", "OrderedDict")
+_CONTAINERS: Final = frozenset({Sequence, Mapping, Object, PersistentId})
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place that holds a node: ``values[index]``; ``keys`` is the list beside it in a dict, else None."""
+
+    values: list[Node]
+    index: int
+    keys: list[Node] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tensor at a place. ``node`` is the outermost call, which may make a Parameter of it."""
+
+    path: Path
+    slot: Slot
+    node: Object
+    view: View
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a walk finds; ``places`` are the dicts to which a key can be added, ``loose`` the keys of
+    storages that something else than a tensor with a name refers to."""
+
+    found: list[Found] = field(default_factory=list)
+    places: list[tuple[Path, Mapping | Object]] = field(default_factory=list)
+    loose: set[str] = field(default_factory=set)
+
+
+_Visit: TypeAlias = tuple[Node, Path, list[Node], int, "list[Node] | None"]
+
+
+def survey(root: list[Node], start: Path = ROOT) -> Survey:
+    """Walk the node that the one-element list ``root`` holds; ``start`` is its path.
+
+    Raises:
+        MalformedFile: a tensor's numbers can't be.
+        LimitExceeded: containers nest deeper than ``limits.PICKLE_DEPTH``.
+    """
+    result = Survey()
+    seen: set[int] = set()
+    stack: list[_Visit] = [(root[0], start, root, 0, None)]
+    while stack:
+        node, path, values, index, keys = stack.pop()
+        view = _tensor(node) if type(node) is Object else None
+        if view is not None and isinstance(node, Object):
+            result.found.append(Found(path, Slot(values, index, keys), node, view))
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if path[2] > PICKLE_DEPTH:
+            raise LimitExceeded(f"the pickle nests deeper than {PICKLE_DEPTH}", hint=OPAQUE)
+        children: list[_Visit] = []
+        if isinstance(node, Object):
+            if _is_dict(node):
+                result.places.append((path, node))
+            _object(children, node, path, view is not None)
+        elif isinstance(node, Sequence):
+            _positions(children, node.items, path)
+        elif isinstance(node, Mapping):
+            result.places.append((path, node))
+            _pairs(children, node.keys, node.values, path)
+        elif isinstance(node, PersistentId):
+            storage = storage_ref(node)
+            if storage is not None:
+                result.loose.add(storage.key)
+            else:
+                _positions(children, [node.value], path)
+        children.reverse()
+        stack += children
+    return result
+
+
+def _tensor(node: Object) -> View | None:
+    """The view of a tensor, or of the tensor that a Parameter wraps."""
+    function = node.callable
+    if type(function) is not Global or function.module not in TORCH_MODULES:
+        return None
+    inner = wrapped(node)
+    return view_of(node if inner is None else inner)
+
+
+def wrapped(node: Object) -> Object | None:
+    """The tensor inside a Parameter; None if ``node`` is no Parameter."""
+    if node.how == "reduce" and node.callable in WRAPPERS:
+        arguments = items(node.arguments)
+        if arguments and isinstance(arguments[0], Object):
+            return arguments[0]
+    return None
+
+
+def _is_dict(node: Object) -> bool:
+    """Whether an object is filled as a dict is, or is an OrderedDict that may still be."""
+    if node.edits:
+        return any(step.kind == "set" for step in node.edits)
+    return node.callable == ORDERED_DICT
+
+
+def _object(out: list[_Visit], node: Object, path: Path, is_tensor: bool) -> None:
+    if is_tensor:
+        _beside_tensor(out, node, path)
+    else:
+        arguments = items(node.arguments)
+        _positions(out, [node.callable], path)
+        _positions(out, [node.arguments] if arguments is None else arguments, path)
+        if isinstance(node.keywords, Mapping):
+            _pairs(out, node.keywords.keys, node.keywords.values, path)
+    for step in node.edits or ():
+        if step.kind == "set":
+            _pairs(out, step.keys, step.values, path)
+        elif step.kind == "build":
+            _attributes(out, step.values, 0, path)
+        else:
+            _positions(out, step.values, path)
+
+
+def _positions(
+    out: list[_Visit], values: list[Node], path: Path, first: int = 0, last: int | None = None
+) -> None:
+    for index in range(first, len(values) if last is None else min(last, len(values))):
+        if type(values[index]) in _CONTAINERS:
+            out.append((values[index], (path, index, path[2] + 1), values, index, None))
+
+
+def _pairs(out: list[_Visit], keys: list[Node], values: list[Node], path: Path) -> None:
+    depth = path[2] + 1
+    for index, value in enumerate(values):
+        if type(keys[index]) in _CONTAINERS:
+            out.append((keys[index], (path, "key", depth), keys, index, None))
+        if type(value) in _CONTAINERS:
+            out.append((value, (path, keys[index], depth), values, index, keys))
+
+
+def _attributes(out: list[_Visit], values: list[Node], index: int, path: Path) -> None:
+    """An object's state: its attributes go by their own names, also in the (dict, slots) form."""
+    state = values[index]
+    parts = state.items if isinstance(state, Sequence) and state.kind == "tuple" else []
+    if len(parts) == 2 and isinstance(parts[1], Mapping):
+        out.append((parts[0], path, parts, 0, None))
+        out.append((parts[1], path, parts, 1, None))
+    else:
+        out.append((state, path, values, index, None))
+
+
+def _beside_tensor(out: list[_Visit], node: Object, path: Path) -> None:
+    """What a tensor's call holds besides its storage, size and strides: hooks, attributes, metadata."""
+    inner = wrapped(node)
+    if inner is not None:
+        arguments = items(node.arguments) or []
+        _positions(out, arguments, path, 1, 3)
+        if len(arguments) > 3:
+            _attributes(out, arguments, 3, path)
+        node = inner
+    arguments = items(node.arguments) or []
+    if node.callable == FROM_TYPE:
+        _attributes(out, arguments, 3, path)
+        arguments = items(arguments[2]) or []
+    _positions(out, arguments, path, 4)
+
+
+def name_of(path: Path) -> str:
+    """The path as text: keys joined by dots, :data:`ROOT_NAME` for the root.
+
+    Raises:
+        LimitExceeded: longer than ``limits.NAME`` bytes.
+    """
+    parts: list[str] = []
+    length = 0
+    step: Path | None = path
+    while step is not None and step[0] is not None:
+        parts.append(_key_text(step[1]))
+        length += len(parts[-1]) + 1
+        if length > NAME:
+            raise LimitExceeded(f"a tensor's name is longer than {NAME} bytes", hint=OPAQUE)
+        step = step[0]
+    text = ".".join(reversed(parts)) if parts else ROOT_NAME
+    # A lone surrogate, which a pickle may hold, can't be written to a manifest.
+    encoded = text.encode("utf-8", "backslashreplace")
+    if len(encoded) > NAME:
+        raise LimitExceeded(f"a tensor's name is longer than {NAME} bytes", hint=OPAQUE)
+    return encoded.decode()
+
+
+class Names:
+    """Gives every path a name of its own: the second one of a kind gets ``#2``."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+        self._total = 0
+
+    def give(self, path: Path) -> str:
+        """A name that was not given before.
+
+        Raises:
+            LimitExceeded: all names together are longer than ``limits.PICKLE``.
+        """
+        wanted = name = name_of(path)
+        count = self._next.get(wanted, 1)
+        while name in self._next:
+            count += 1
+            name = f"{wanted}#{count}"
+        self._next[wanted] = count
+        self._next.setdefault(name, 1)
+        self._total += len(name)
+        if self._total > PICKLE:
+            raise LimitExceeded("the names of the tensors take too much memory", hint=OPAQUE)
+        return name
+
+
+def _key_text(key: Node) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, OldString):
+        return key.decode("utf-8", "backslashreplace")
+    if isinstance(key, int) and key.bit_length() > 64:
+        return "int"  # Python refuses to print numbers of many digits
+    if key is None or isinstance(key, (bool, int, float, Global)):
+        return str(key)
+    return type(key).__name__.lower()
