@@ -1,0 +1,85 @@
+"""The codecs: which number means which pair of functions, and which of them a dtype is tried with.
+
+A codec turns one frame (at most ``limits.FRAME`` bytes) into a smaller payload and back, bit for
+bit. It is pure: no files, no ids, no state beyond scratch memory of its thread. The numbers stand
+in packs and are frozen, with golden vectors in ``tests/store``; 3 and above are kept for codecs
+that need a base object. What a pack says picks a number out of this table; it can never name code
+to load.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol, cast
+
+from mvc.dtypes import DTYPES
+from mvc.errors import CorruptPack
+
+RAW = 0
+PLANES = 1
+ZSTD = 2
+
+#: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
+#: way.
+ROTATED = 0x10
+
+_MODULES = {
+    RAW: "mvc.store.codecs.raw",
+    PLANES: "mvc.store.codecs.planes",
+    ZSTD: "mvc.store.codecs.zstd",
+}
+_loaded: dict[int, Codec] = {}
+
+#: (number, parameter) pairs to try; the smallest result is kept, raw when none gains.
+Plan = tuple[tuple[int, int], ...]
+
+
+class Codec(Protocol):
+    """Two functions, inverse to each other; a module of this folder is one."""
+
+    def encode(self, raw: memoryview, param: int, out: memoryview) -> int | None:
+        """Write the payload for ``raw`` into ``out`` (at least as long); its length, or None: no
+        gain.
+
+        A payload is always shorter than ``raw``; on None, ``out`` may hold anything.
+        """
+        ...
+
+    def decode(self, payload: memoryview, param: int, out: memoryview) -> None:
+        """Fill ``out``, whose length is that of the raw frame.
+
+        Raises:
+            CorruptPack: the payload is none that ``encode`` makes.
+        """
+        ...
+
+
+def codec(number: int) -> Codec:
+    """The codec with this number, loaded on first use.
+
+    Raises:
+        CorruptPack: no codec has the number.
+    """
+    found = _loaded.get(number)
+    if found is None:
+        name = _MODULES.get(number)
+        if name is None:
+            raise CorruptPack(
+                f"codec number {number} is unknown",
+                hint="the pack may come from a newer mvc: upgrade, then run: mvc fsck --full",
+            )
+        found = _loaded[number] = cast(Codec, importlib.import_module(name))
+    return found
+
+
+def plan(dtype: str | None) -> Plan:
+    """What to try on a tensor of ``dtype`` (a name of ``mvc.dtypes``); None stands for plain
+    bytes."""
+    known = DTYPES.get(dtype) if dtype is not None else None
+    if known is None:
+        return ((ZSTD, 0),)
+    if known.signed_float:
+        return ((PLANES, known.word | ROTATED),)
+    # Integers range from noise (packed 4-bit weights) to counters and masks, which only matches
+    # shrink.
+    return ((PLANES, known.word), (ZSTD, 0))

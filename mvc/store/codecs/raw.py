@@ -1,0 +1,21 @@
+"""Codec 0: the frame as it is."""
+
+from __future__ import annotations
+
+from mvc.errors import CorruptPack
+
+
+def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
+    """Never gains; the writer stores a frame raw when no codec does."""
+    return None
+
+
+def decode(payload: memoryview, param: int, out: memoryview) -> None:
+    """Copy.
+
+    Raises:
+        CorruptPack: the lengths differ, or a parameter is given.
+    """
+    if param != 0 or len(payload) != len(out):
+        raise CorruptPack(f"a raw frame of {len(out)} bytes holds {len(payload)}")
+    out[:] = payload

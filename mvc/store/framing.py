@@ -1,0 +1,147 @@
+"""One frame between its raw bytes and its stored form: choose a codec, prove it, seal it; and back.
+
+Every frame is decoded and compared before anything is named after it; every check on the way out
+comes before the step that would trust what it checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from blake3 import blake3
+from xxhash import xxh3_64_intdigest
+
+from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch
+from mvc.store import pack
+from mvc.store.codecs import RAW, Plan, codec
+from mvc.store.pack import FrameHeader
+from mvc.store.workers import Buffers
+
+_decoded = Buffers()
+_second = Buffers()
+
+#: Below this no codec is tried: its own headers, and the time, outweigh what it could save.
+_SMALLEST = 96
+#: Up to here bytes objects are compared, above it NumPy: a call costs more than it saves.
+_SMALL = 4096
+
+
+class Part(NamedTuple):
+    """A frame to store. ``header`` goes in front (an object's, before its first frame).
+
+    ``digest`` is the BLAKE3 of ``raw`` where it is known already; an empty object has a part with
+    neither raw bytes nor frame.
+    """
+
+    header: bytes
+    raw: memoryview
+    plan: Plan
+    digest: bytes | None
+
+    def room(self) -> int:
+        """Bytes that the stored part takes at most."""
+        return len(self.header) + pack.FRAME_SIZE + len(self.raw)
+
+
+def store_parts(parts: Sequence[Part], out: memoryview) -> list[int]:
+    """Write the parts into ``out`` back to back; the stored length of each.
+
+    Raises:
+        DecodeMismatch: a codec did not give back the frame.
+    """
+    sizes = []
+    position = 0
+    for part in parts:
+        start = position
+        out[position : position + len(part.header)] = part.header
+        position += len(part.header)
+        if part.raw:
+            position += _store(part, out[position:])
+        sizes.append(position - start)
+    return sizes
+
+
+def _store(part: Part, out: memoryview) -> int:
+    raw = part.raw
+    room = out[pack.FRAME_SIZE : pack.FRAME_SIZE + len(raw)]
+    number, param, size = _encode(raw, part.plan, room)
+    payload = room[:size]
+    if number == RAW:
+        payload[:] = raw
+    else:
+        _prove(raw, number, param, payload)
+    digest = part.digest or blake3(raw).digest()
+    header = FrameHeader(number, param, len(raw), size, xxh3_64_intdigest(payload), digest)
+    out[: pack.FRAME_SIZE] = pack.encode_frame(header)
+    return pack.FRAME_SIZE + size
+
+
+def _encode(raw: memoryview, plan: Plan, out: memoryview) -> tuple[int, int, int]:
+    """Codec, parameter and length of the smallest payload, which is in ``out`` unless it is raw."""
+    best = (RAW, 0, len(raw))
+    if len(raw) < _SMALLEST:
+        return best
+    for attempt, (number, param) in enumerate(plan):
+        target = _second.take(len(raw)) if attempt else out
+        size = codec(number).encode(raw, param, target)
+        if size is not None and size < best[2]:
+            best = (number, param, size)
+            if attempt:
+                out[:size] = target[:size]
+    return best
+
+
+def _prove(raw: memoryview, number: int, param: int, payload: memoryview) -> None:
+    back = _decoded.take(len(raw))
+    codec(number).decode(payload, param, back)
+    if not equal(raw, back):
+        raise DecodeMismatch(
+            f"codec {number} (parameter {param}) did not give back a frame of {len(raw)} bytes",
+            hint="nothing was stored; please report this, with the file",
+        )
+
+
+def equal(left: memoryview, right: memoryview) -> bool:
+    """Whether two buffers hold the same bytes."""
+    if len(left) <= _SMALL:
+        return bytes(left) == bytes(right)
+    from mvc.store.codecs.planes import equal as equal_arrays
+
+    return equal_arrays(left, right)
+
+
+def check_payload(frame: FrameHeader, payload: memoryview, where: str, offset: int) -> None:
+    """Accept only the payload that was stored.
+
+    Raises:
+        CorruptPack
+    """
+    if xxh3_64_intdigest(payload) != frame.check:
+        raise pack.corrupt(where, offset, "has damage in a frame")
+
+
+def load(frame: FrameHeader, payload: memoryview, out: memoryview, where: str, offset: int) -> None:
+    """Check the payload at ``offset`` and decode it into ``out``, which has the frame's raw length.
+
+    Raises:
+        CorruptPack
+    """
+    check_payload(frame, payload, where, offset)
+    try:
+        codec(frame.codec).decode(payload, frame.param, out)
+    except CorruptPack as error:
+        raise pack.corrupt(where, offset, f"has a frame that can't be decoded: {error}") from error
+
+
+def check_raw(frame: FrameHeader, raw: memoryview, where: str, offset: int) -> None:
+    """Accept only the raw bytes that the frame was made of.
+
+    Raises:
+        HashMismatch
+    """
+    if blake3(raw).digest() != frame.digest:
+        raise HashMismatch(
+            f"{where}: the frame at offset {offset} does not hold the bytes that were stored",
+            hint="run: mvc fsck --full",
+        )

@@ -1,0 +1,178 @@
+"""Objects out of packs: one after another, in windows decoded on all cores, or a slice.
+
+Nothing leaves unchecked: an object's header must agree with the index, each payload with its XXH3,
+and the whole object with the BLAKE3 that names it (a slice: each of its frames with the frame's
+own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+from blake3 import blake3
+
+from mvc import limits
+from mvc.errors import HashMismatch
+from mvc.ids import ObjectId
+from mvc.store import framing, pack, workers
+from mvc.store.catalog import Location
+from mvc.store.pack import FrameHeader, ObjectHeader
+from mvc.store.packfile import PackFile, Run
+
+#: Receives decoded bytes and their offset in the object; called from several threads.
+Emit = Callable[[memoryview, int], None]
+
+_payloads = workers.Buffers()
+
+
+def serial(
+    run: Run, location: Location, object_id: ObjectId, scratch: memoryview
+) -> Iterator[tuple[memoryview, int]]:
+    """Each frame's bytes with their offset in the object, decoded into ``scratch`` one after
+    another.
+
+    ``scratch`` holds a frame or the whole object, whichever is smaller.
+
+    Raises:
+        CorruptPack
+        HashMismatch: before the iteration ends, after all frames were handed out.
+    """
+    where = run.file.path
+    run.seek(location.offset)
+    header = pack.decode_object(run.take(pack.OBJECT_SIZE), where, location.offset)
+    _agree(header, where, location, object_id)
+    hasher = blake3()
+    done = 0
+    while done < header.length:
+        length = min(header.frame_size, header.length - done)
+        frame = pack.decode_frame(run.take(pack.FRAME_SIZE), length, where, run.position)
+        offset = run.position
+        view = scratch[:length]
+        framing.load(frame, run.take(frame.stored), view, where, offset)
+        hasher.update(view)
+        yield view, done
+        done += length
+    _named(hasher.digest(), where, location, object_id)
+
+
+def windows(
+    file: PackFile, location: Location, object_id: ObjectId, window: int, emit: Emit | None = None
+) -> Iterator[memoryview]:
+    """The object in pieces of about half a ``window``, each decoded on all cores while the last is
+    used.
+
+    A piece is valid until the next is asked for. ``emit`` gets each frame as soon as it is decoded.
+
+    Raises:
+        CorruptPack
+        HashMismatch: instead of the end of the iteration.
+    """
+    header = file.object_header(location.offset)
+    _agree(header, file.path, location, object_id)
+    hasher = blake3(max_threads=workers.cores())
+    frames = file.frames(location.offset, header)
+    each = max(1, window // 2 // header.frame_size)
+    buffers = [
+        memoryview(bytearray(min(header.length, each * header.frame_size))) for _ in range(2)
+    ]
+    ahead = _start(file, header, frames, 0, buffers[0], emit)
+    turn = 0
+    done = 0
+    try:
+        while done < header.length:
+            for future in ahead:
+                future.result()
+            view = buffers[turn][: min(len(buffers[turn]), header.length - done)]
+            done += len(view)
+            turn ^= 1
+            ahead = _start(file, header, frames, done, buffers[turn], emit)
+            hasher.update(view)
+            yield view
+    finally:
+        workers.settle(ahead)
+    _named(hasher.digest(), file.path, location, object_id)
+
+
+def slice_of(
+    file: PackFile, location: Location, object_id: ObjectId, start: int, length: int
+) -> bytes:
+    """``length`` bytes from ``start`` on, which lie inside the object; decodes no other frame.
+
+    Raises:
+        CorruptPack, HashMismatch
+    """
+    header = file.object_header(location.offset)
+    _agree(header, file.path, location, object_id)
+    pieces = []
+    position = 0
+    for offset, frame in file.frames(location.offset, header):
+        low, high = max(start - position, 0), min(start + length - position, frame.length)
+        if low < high:
+            raw = memoryview(bytearray(frame.length))
+            payload = memoryview(file.read(offset, frame.stored))
+            framing.load(frame, payload, raw, file.path, offset)
+            framing.check_raw(frame, raw, file.path, offset)
+            pieces.append(bytes(raw[low:high]))
+        position += frame.length
+        if position >= start + length:
+            break
+    return b"".join(pieces)
+
+
+def _start(
+    file: PackFile,
+    header: ObjectHeader,
+    frames: Iterator[tuple[int, FrameHeader]],
+    done: int,
+    buffer: memoryview,
+    emit: Emit | None,
+) -> list[Future[None]]:
+    """Begin to decode the frames from raw offset ``done`` on that fit ``buffer``."""
+
+    def work(offset: int, frame: FrameHeader, position: int) -> None:
+        payload = _payloads.take(frame.stored)
+        file.read_into(offset, payload)
+        view = buffer[position : position + frame.length]
+        framing.load(frame, payload, view, file.path, offset)
+        if emit:
+            emit(view, done + position)
+
+    started: list[Future[None]] = []
+    position = 0
+    try:
+        while position < len(buffer) and done + position < header.length:
+            offset, frame = next(frames)
+            started.append(workers.pool().submit(work, offset, frame, position))
+            position += frame.length
+    except BaseException:
+        workers.settle(started)
+        raise
+    return started
+
+
+def _agree(header: ObjectHeader, where: str, location: Location, object_id: ObjectId) -> None:
+    """The object's header and the index must speak of the same object."""
+    if header.digest.hex() != object_id or header.length != location.length:
+        raise pack.corrupt(
+            where, location.offset, f"has another object where its index has {object_id}"
+        )
+    least = pack.OBJECT_SIZE + header.frames * pack.FRAME_SIZE
+    if not least <= location.stored <= least + header.length:
+        raise pack.corrupt(
+            where, location.offset, f"has an index that gives {object_id} a wrong size"
+        )
+
+
+def _named(digest: bytes, where: str, location: Location, object_id: ObjectId) -> None:
+    if digest.hex() != object_id:
+        raise HashMismatch(
+            f"{where}: the bytes of object {object_id} (at offset {location.offset}) do not hash to it",
+            hint="run: mvc fsck --full",
+        )
+
+
+def buffer_for(location: Location) -> memoryview:
+    """Scratch that ``serial`` needs for an object; damaged lengths are caught before it is
+    filled."""
+    return memoryview(bytearray(min(location.length, limits.FRAME)))

@@ -1,0 +1,207 @@
+"""The store's face: bytes in under the hash of what they are, the same bytes out or an error.
+
+It composes catalog, writer and reader, and holds no format of its own; it knows nothing of users'
+files, names or commits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mvc import limits
+from mvc.errors import LimitExceeded, UsageError
+from mvc.ids import ObjectId
+from mvc.store import checking, reading, workers
+from mvc.store.catalog import Catalog, Location
+from mvc.store.checking import Problem
+from mvc.store.packfile import PackFile, Run
+from mvc.store.writing import PackWriter
+
+if TYPE_CHECKING:
+    from mvc.store.fs import Disk
+
+_FOLDERS = ("packs", "index", "incoming")
+#: Stored bytes, and objects, that one task extracts.
+_TASK_BYTES = 4 * limits.MIB
+_TASK_OBJECTS = 256
+
+WriteAt = Callable[[memoryview, int], None]
+
+
+class Store:
+    """All objects of a repository. Reading needs no lock and is safe between threads."""
+
+    def __init__(self, root: str, disk: Disk) -> None:
+        self._root = root
+        self._disk = disk
+        self._catalog = Catalog(root)
+
+    @staticmethod
+    def create(root: str, disk: Disk) -> Store:
+        """Make the folders, durably, and open the store in them."""
+        for folder in _FOLDERS:
+            disk.make_lasting_folder(os.path.join(root, folder))
+        return Store(root, disk)
+
+    def __contains__(self, object_id: ObjectId) -> bool:
+        return self._catalog.find(bytes.fromhex(object_id)) is not None
+
+    def length(self, object_id: ObjectId) -> int:
+        """Raw bytes of the object.
+
+        Raises:
+            MissingObject
+        """
+        return self._catalog.reach(object_id)[1].length
+
+    def stored_length(self, object_id: ObjectId) -> int:
+        """Bytes that the object takes in its pack, headers included.
+
+        Raises:
+            MissingObject
+        """
+        return self._catalog.reach(object_id)[1].stored
+
+    def read(self, object_id: ObjectId) -> bytes:
+        """The whole object, verified.
+
+        Raises:
+            LimitExceeded: larger than ``limits.WHOLE_OBJECT``; use ``chunks``.
+            MissingObject, CorruptPack, HashMismatch
+        """
+        file, location = self._catalog.reach(object_id)
+        if location.length > limits.WHOLE_OBJECT:
+            raise LimitExceeded(
+                f"object {object_id} has {location.length} bytes, too many to hand out in one piece"
+            )
+        return b"".join(bytes(view) for view in _pieces(file, location, object_id, limits.WINDOW))
+
+    def read_range(self, object_id: ObjectId, start: int, length: int) -> bytes:
+        """A slice of the object; only the frames under it are read, each verified by its own hash.
+
+        Raises:
+            UsageError: the slice passes the object's end.
+            MissingObject, CorruptPack, HashMismatch
+        """
+        file, location = self._catalog.reach(object_id)
+        if start < 0 or length < 0 or start + length > location.length:
+            raise UsageError(
+                f"bytes {start} to {start + length} are not in object {object_id}, "
+                f"which has {location.length}"
+            )
+        return reading.slice_of(file, location, object_id, start, length)
+
+    def chunks(self, object_id: ObjectId, window: int | None = None) -> Iterator[memoryview]:
+        """The object in pieces, decoded on all cores within ``window`` bytes of memory.
+
+        A piece is valid until the next is asked for. The whole is verified by its end: until the
+        iterator is exhausted, its bytes are not proven.
+
+        Raises:
+            MissingObject, CorruptPack, HashMismatch
+        """
+        file, location = self._catalog.reach(object_id)
+        yield from _pieces(file, location, object_id, window or limits.WINDOW)
+
+    def extract(self, items: Sequence[tuple[ObjectId, int]], write_at: WriteAt) -> None:
+        """Hand each object's bytes to ``write_at(bytes, position)``, from the position given with
+        it on.
+
+        ``write_at`` is called from several threads, in any order. Every object is verified when
+        this returns; after an error, what was written is not to be trusted.
+
+        Raises:
+            MissingObject, CorruptPack, HashMismatch, and what ``write_at`` raises
+        """
+        wanted: dict[ObjectId, list[int]] = {}
+        for object_id, position in items:
+            wanted.setdefault(object_id, []).append(position)
+        places = {object_id: self._catalog.reach(object_id)[1] for object_id in wanted}
+        small: list[ObjectId] = []
+        for object_id, location in places.items():
+            if location.length <= limits.WINDOW // 2:
+                small.append(object_id)
+                continue
+            positions = wanted[object_id]
+
+            def emit(view: memoryview, offset: int, positions: list[int] = positions) -> None:
+                for position in positions:
+                    write_at(view, position + offset)
+
+            file = self._catalog.reach(object_id)[0]
+            for _ in reading.windows(file, location, object_id, limits.WINDOW, emit):
+                pass
+
+        def work(group: list[ObjectId]) -> None:
+            file = self._catalog.reach(group[0])[0]
+            last = places[group[-1]]
+            run = Run(file, places[group[0]].offset, last.offset + last.stored)
+            for object_id in group:
+                location = places[object_id]
+                scratch = reading.buffer_for(location)
+                for view, offset in reading.serial(run, location, object_id, scratch):
+                    for position in wanted[object_id]:
+                        write_at(view, position + offset)
+
+        for _ in workers.run(work, _neighbours(small, places)):
+            pass
+
+    def writer(self) -> PackWriter:
+        """A writer for one new pack, as a context manager; leaving it without ``publish`` gives all
+        up."""
+        return PackWriter(self._root, self._disk, self._catalog)
+
+    def object_ids(self) -> Iterator[ObjectId]:
+        """Every object, once, in no order that means anything."""
+        self._catalog.refresh()
+        seen: set[bytes] = set()
+        for index in self._catalog.indexes():
+            for digest in index.digests():
+                if digest not in seen and self._catalog.find(digest, refresh=False):
+                    seen.add(digest)
+                    yield ObjectId(digest.hex())
+
+    def check(self, full: bool) -> Iterator[Problem]:
+        """What is wrong with the packs and indexes; see ``mvc.store.checking``."""
+        self._catalog.refresh()
+        return checking.check(self._catalog, full)
+
+    def refresh(self) -> None:
+        """See what other processes wrote; a miss does so by itself."""
+        self._catalog.refresh()
+
+
+def _pieces(
+    file: PackFile, location: Location, object_id: ObjectId, window: int
+) -> Iterator[memoryview]:
+    if location.length > 2 * limits.FRAME:
+        yield from reading.windows(file, location, object_id, window)
+        return
+    run = Run(file, location.offset, location.offset + location.stored)
+    for view, _ in reading.serial(run, location, object_id, reading.buffer_for(location)):
+        yield view
+
+
+def _neighbours(ids: list[ObjectId], places: dict[ObjectId, Location]) -> Iterator[list[ObjectId]]:
+    """Groups of objects that follow each other in a pack, each for one task."""
+    group: list[ObjectId] = []
+    start = end = 0
+    for object_id in sorted(ids, key=lambda one: places[one]):
+        place = places[object_id]
+        fits = (
+            bool(group)
+            and places[group[0]].pack == place.pack
+            and end <= place.offset <= end + limits.FRAME
+            and place.offset + place.stored - start <= _TASK_BYTES
+            and len(group) < _TASK_OBJECTS
+        )
+        if not fits:
+            if group:
+                yield group
+            group, start = [], place.offset
+        group.append(object_id)
+        end = place.offset + place.stored
+    if group:
+        yield group

@@ -1,0 +1,70 @@
+"""The threads that encode, decode and hash; one pool for the process, made on first use.
+
+Tasks here spend their time in NumPy, zstandard, blake3 and system calls, all of which let go of the
+interpreter lock. A task must never wait for another task.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Each thread keeps about 5 MiB of scratch and compression tables, which the memory budget has to
+#: hold.
+MOST = 12
+
+
+@cache
+def pool() -> ThreadPoolExecutor:
+    """The pool, with a thread for each core that this process may use."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(min(cores(), MOST), thread_name_prefix="mvc-store")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``work`` on each item, on all cores; results in order. On an error the rest is cancelled and
+    awaited."""
+    waiting = [pool().submit(work, item) for item in items]
+    try:
+        for future in waiting:
+            yield future.result()
+    finally:
+        settle(waiting)
+
+
+def settle(futures: Iterable[Future[R]]) -> None:
+    """Cancel what has not begun and wait for what has: no task touches a buffer after this."""
+    from concurrent.futures import wait
+
+    left = [future for future in futures if not future.cancel()]
+    wait(left)
+
+
+class Buffers(threading.local):
+    """A growing buffer for each thread, reused by every task that runs on it."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(0)
+
+    def take(self, size: int) -> memoryview:
+        """``size`` bytes of any content, this thread's own until its next call."""
+        if len(self._buffer) < size:
+            self._buffer = bytearray(size)
+        return memoryview(self._buffer)[:size]

@@ -1,0 +1,332 @@
+"""The writer of one pack: read, hash, deduplicate, encode on all cores, append, publish.
+
+Raw bytes are held in two slots of half a window each, whatever the size of a model: while the
+workers encode one slot, the other is read and hashed, and this thread writes what is ready. An
+object larger than a slot is read twice: first to learn its id, for it may be known, then to encode
+it slot by slot.
+
+Write order, which a crash at any point keeps readable: pack synced, renamed into ``packs/``, folder
+synced; then its index the same way; then indexes that the new one absorbed are removed. Four fsyncs
+for any number of objects. Writers share a lock on ``lock``; who gets it alone may clear
+``incoming/`` of what a killed writer left, and garbage collection holds it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from mvc import limits
+from mvc.errors import Locked, MvcError, StorageError
+from mvc.ids import ObjectId
+from mvc.store import index, pack, workers
+from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
+from mvc.store.index import Index
+from mvc.store.pack import WHOLE, Record
+from mvc.store.source import ByteSource, BytesSource, Incoming
+
+if TYPE_CHECKING:
+    from mvc.store.catalog import Catalog
+    from mvc.store.fs import Disk, File
+
+LOCK = "lock"
+
+#: Objects in a slot; bounds what their headers and the bookkeeping add to its memory.
+_MOST_IN_SLOT = 4096
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PackReport:
+    """What a pack took: objects offered and new ones, their raw bytes, and bytes of the pack
+    file."""
+
+    objects: int
+    new_objects: int
+    raw_bytes: int
+    new_raw_bytes: int
+    stored_bytes: int
+
+
+class PackWriter:
+    """Stores objects in one new pack. A context manager: without ``publish`` nothing remains.
+
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, root: str, disk: Disk, catalog: Catalog) -> None:
+        self._incoming = os.path.join(root, "incoming")
+        self._disk = disk
+        self._catalog = catalog
+        self._slot_size = max(1, limits.WINDOW // 2 // limits.FRAME) * limits.FRAME
+        self._slots: list[Slot] = []
+        self._turn = 0
+        self._encoding: list[tuple[Future[list[int]], Task]] = []
+        self._objects: dict[bytes, NewObject] = {}
+        self._file: File | None = None
+        self._position = 0
+        self._offered = 0
+        self._offered_bytes = 0
+        self._lock = contextlib.ExitStack()
+        lock = os.path.join(root, LOCK)
+        with contextlib.suppress(Locked), disk.lock(lock, patience=0):
+            self._clear_incoming()
+        self._lock.enter_context(disk.lock(lock, shared=True))
+        catalog.refresh()
+
+    def __enter__(self) -> PackWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
+
+    def put(self, data: bytes, dtype: str | None = None) -> ObjectId:
+        """Store one object that is in memory."""
+        return self.add([Incoming(BytesSource(data), dtype)])[0]
+
+    def add(self, items: Sequence[Incoming], progress: Progress | None = None) -> list[ObjectId]:
+        """Store the objects that the store lacks; the id of each item, in order.
+
+        ``progress`` is called in this thread with the number of raw bytes dealt with since the last
+        call.
+
+        Raises:
+            MvcError: a source changed while it was read.
+            StorageError, DecodeMismatch
+        """
+        ids: list[ObjectId] = []
+        try:
+            for batch in self._batches(items):
+                if batch[0].source.length > self._slot_size:
+                    digests = [self._add_large(batch[0])]
+                else:
+                    digests = self._add_batch(batch)
+                ids.extend(ObjectId(digest.hex()) for digest in digests)
+                length = sum(item.source.length for item in batch)
+                self._offered += len(batch)
+                self._offered_bytes += length
+                if progress:
+                    progress(length)
+            self._drain()
+        except BaseException:
+            self.abort()
+            raise
+        return ids
+
+    def publish(self) -> PackReport:
+        """Make the pack durable and visible; without a new object nothing is written. Ends the
+        writer.
+
+        Raises:
+            StorageError: nothing was published, or, when only the index failed, the pack without
+            it.
+        """
+        try:
+            if self._file is not None:
+                self._publish(self._file)
+        finally:
+            self.abort()
+        return PackReport(
+            self._offered,
+            len(self._objects),
+            self._offered_bytes,
+            sum(one.length for one in self._objects.values()),
+            self._position,
+        )
+
+    def abort(self) -> None:
+        """Give up what is not published, and the lock; harmless after ``publish``."""
+        workers.settle(future for future, _ in self._encoding)
+        self._encoding = []
+        self._slots = []
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(StorageError):
+                file.close()
+            with contextlib.suppress(StorageError):
+                self._disk.remove(file.path)
+        self._lock.close()
+
+    def _batches(self, items: Sequence[Incoming]) -> Iterator[list[Incoming]]:
+        """Items that fill a slot together; one that is larger than a slot comes alone."""
+        batch: list[Incoming] = []
+        used = 0
+        for item in items:
+            length = item.source.length
+            if batch and (used + length > self._slot_size or len(batch) == _MOST_IN_SLOT):
+                yield batch
+                batch, used = [], 0
+            batch.append(item)
+            used += length
+        if batch:
+            yield batch
+
+    def _next_slot(self, size: int, objects: int) -> Slot:
+        """A slot that no task uses: at most the other one is being encoded."""
+        if not self._slots and size <= self._slot_size // 16:
+            return Slot(size, objects)  # a few small objects are not worth two full slots
+        if not self._slots:
+            self._slots = [Slot(self._slot_size, _MOST_IN_SLOT) for _ in range(2)]
+        self._turn ^= 1
+        return self._slots[self._turn]
+
+    def _add_batch(self, items: list[Incoming]) -> list[bytes]:
+        slot = self._next_slot(sum(item.source.length for item in items), len(items))
+        views = slot.place(item.source.length for item in items)
+        digests = self._read(items, views)
+        tasks = Tasks(slot.out)
+        for item, view, digest in zip(items, views, digests, strict=True):
+            if not self._known(digest):
+                owner = self._objects[digest] = NewObject(digest, len(view))
+                tasks.add(owner, item.dtype, view, first=True)
+        self._encode(tasks.all())
+        return digests
+
+    def _read(self, items: list[Incoming], views: list[memoryview]) -> list[bytes]:
+        """Fill the views and hash them, while this thread writes what the other slot became."""
+
+        def work(group: range) -> list[bytes]:
+            digests = []
+            for number in group:
+                items[number].source.read_into(0, views[number])
+                digests.append(blake3(views[number]).digest())
+            return digests
+
+        cut = list(groups([len(view) for view in views]))
+        if len(cut) == 1:
+            self._drain()
+            return work(cut[0])
+        reading = [workers.pool().submit(work, group) for group in cut]
+        try:
+            self._drain()
+            return [digest for future in reading for digest in future.result()]
+        finally:
+            workers.settle(reading)
+
+    def _add_large(self, item: Incoming) -> bytes:
+        source = item.source
+        digest = self._hash_large(source)
+        if self._known(digest):
+            return digest
+        owner = self._objects[digest] = NewObject(digest, source.length)
+        hasher = blake3()
+        for start in range(0, source.length, self._slot_size):
+            slot = self._next_slot(source.length, 1)
+            view = slot.raw[: min(self._slot_size, source.length - start)]
+
+            def work(start: int = start, view: memoryview = view) -> None:
+                source.read_into(start, view)
+                hasher.update(view)
+
+            reading = workers.pool().submit(work)
+            try:
+                self._drain()
+                reading.result()
+            finally:
+                workers.settle([reading])
+            tasks = Tasks(slot.out)
+            tasks.add(owner, item.dtype, view, first=start == 0)
+            self._encode(tasks.all())
+        self._drain()
+        if hasher.digest() != digest:
+            raise MvcError(
+                "a file changed while it was read",
+                hint="wait until nothing writes to it, then add it again",
+            )
+        return digest
+
+    def _hash_large(self, source: ByteSource) -> bytes:
+        hasher = blake3(max_threads=workers.cores())
+        slot = self._next_slot(source.length, 1)
+        for start in range(0, source.length, self._slot_size):
+            view = slot.raw[: min(self._slot_size, source.length - start)]
+            source.read_into(start, view)
+            hasher.update(view)
+        self._turn ^= 1  # this slot is free again, while the other may still be encoded from
+        return hasher.digest()
+
+    def _known(self, digest: bytes) -> bool:
+        return digest in self._objects or self._catalog.find(digest, refresh=False) is not None
+
+    def _encode(self, tasks: list[Task]) -> None:
+        """Start the tasks; a single small one is done here and now."""
+        if len(tasks) == 1 and len(tasks[0].out) < limits.FRAME // 2:
+            self._write(tasks[0], tasks[0].run())
+        else:
+            self._encoding = [(workers.pool().submit(task.run), task) for task in tasks]
+
+    def _drain(self) -> None:
+        """Write what is being encoded, in order."""
+        encoding, self._encoding = self._encoding, []
+        try:
+            for future, task in encoding:
+                self._write(task, future.result())
+        finally:
+            workers.settle(future for future, _ in encoding)
+
+    def _write(self, task: Task, sizes: list[int]) -> None:
+        if self._file is None:
+            path = os.path.join(self._incoming, secrets.token_hex(16) + pack.SUFFIX)
+            self._file = self._disk.create(path)
+            self._append(self._file, pack.header())
+        position = self._position
+        for owner, size in zip(task.owners, sizes, strict=True):
+            if owner.offset < 0:
+                owner.offset = position
+            owner.stored += size
+            position += size
+        self._append(self._file, task.out[: sum(sizes)])
+
+    def _append(self, file: File, data: bytes | memoryview) -> None:
+        file.write(data)
+        self._position += len(data)
+
+    def _publish(self, file: File) -> None:
+        table = b"".join(
+            pack.encode_record(Record(one.digest, 0, 0, WHOLE, one.offset, one.stored, one.length))
+            for one in sorted(self._objects.values(), key=lambda one: one.digest)
+        )
+        self._append(file, table + pack.encode_footer(self._position, table))
+        file.sync()
+        file.close()
+        name = blake3(table).hexdigest()
+        folder = self._catalog.packs_folder
+        self._disk.replace(file.path, os.path.join(folder, name + pack.SUFFIX))
+        self._file = None
+        self._disk.sync_folder(folder)
+        self._publish_index(Index.of_table(name, table))
+        self._catalog.refresh()
+
+    def _publish_index(self, new: Index) -> None:
+        folder = self._catalog.index_folder
+        self._catalog.refresh()
+        existing = [one for one in self._catalog.indexes() if one.packs != new.packs]
+        taken = index.absorbed(existing, len(new))
+        data = index.merged([new, *taken])
+        name = index.file_name(data)
+        path = os.path.join(self._incoming, secrets.token_hex(16) + index.SUFFIX)
+        try:
+            with self._disk.create(path) as file:
+                file.write(data)
+                file.sync()
+            self._disk.replace(path, os.path.join(folder, name))
+        except BaseException:
+            with contextlib.suppress(StorageError):
+                self._disk.remove(path)
+            raise
+        self._disk.sync_folder(folder)
+        for one in taken:
+            if one.name and one.name != name:
+                self._disk.remove(os.path.join(folder, one.name))
+
+    def _clear_incoming(self) -> None:
+        for name in os.listdir(self._incoming):
+            self._disk.remove(os.path.join(self._incoming, name))
