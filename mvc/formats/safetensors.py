@@ -8,10 +8,12 @@ of the two). No tensor is ever read here. Byte table and list of oddities: ``doc
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from mvc import limits
@@ -53,14 +55,15 @@ class Safetensors:
             LimitExceeded: the header is longer than the library's 100 MB.
         """
         header = _read_header(file, size)
-        entries, metadata = _parse_header(header)
-        data = _LENGTH.size + len(header)
-        end = entries[-1].end if entries else 0
-        if data + end != size:
-            raise MalformedFile(
-                f"the tensors end at byte {data + end}, the file at byte {size}", hint=_HINT
-            )
-        return _layout(entries, metadata, data)
+        with _uncollected():
+            entries, metadata = _parse_header(header)
+            data = _LENGTH.size + len(header)
+            end = entries[-1].end if entries else 0
+            if data + end != size:
+                raise MalformedFile(
+                    f"the tensors end at byte {data + end}, the file at byte {size}", hint=_HINT
+                )
+            return _layout(entries, metadata, data)
 
     def compose(
         self,
@@ -97,6 +100,19 @@ class Safetensors:
 
 
 SAFETENSORS = Safetensors()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the cycle collector off: a header of 100,000 tensors is a million containers without one cycle,
+    and passing over them again and again took half of the time (2.2 s against 1.1 s)."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_header(file: BinaryIO, size: int) -> bytes:
@@ -151,9 +167,10 @@ def _parse_header(header: bytes) -> tuple[list[_Entry], dict[str, str]]:
 def _parse_metadata(header: bytes, value: Any) -> dict[str, str]:
     if value is None:
         return {}
-    texts = [text for _, text in value.pairs] if isinstance(value, Repeated) else value
-    texts = texts.values() if isinstance(texts, dict) else texts
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(value, dict):
+        _refuse(header, _METADATA, "is not an object of strings")
+    texts = [text for _, text in value.pairs] if isinstance(value, Repeated) else value.values()
+    if not all(isinstance(text, str) for text in texts):
         _refuse(header, _METADATA, "is not an object of strings")
     return dict(value)  # of a repeated key the last one counts, as in the library
 

@@ -116,10 +116,25 @@ def _integer(text: str) -> int | float:
 
 
 def _real(text: str) -> float:
+    """The double; near the largest one, whether serde_json's rounder arithmetic would overflow decides.
+
+    It multiplies the leading digits that fit into 64 bits by a power of ten (``f64_from_parts``), so that
+    1.7976931348623158e308 is out of range although the nearest double is not.
+    """
     value = float(text)
-    if math.isinf(value):
+    if abs(value) < 1e308:
+        return value
+    mantissa, _, power = text.lstrip("-").lower().partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading = digits[:20] if int(digits[:20]) < _U64_END else digits[:19]
+    shift = len(digits) - len(leading) - len(fraction)
+    steps = int(power.lstrip("+-0")[:12] or 0)
+    exponent = shift + (-steps if power.startswith("-") else steps)
+    magnitude = float(leading) * float(f"1e{exponent}") if exponent <= 308 else math.inf
+    if math.isinf(magnitude):
         raise _OutOfRange(text)
-    return value
+    return math.copysign(magnitude, value)
 
 
 def _constant(text: str) -> NoReturn:
