@@ -98,15 +98,13 @@ class ObjectWriter:
         for id_, body in self._pending.items():
             folder = os.path.join(self._folder, id_[:2])
             target = os.path.join(folder, id_[2:])
-            if not os.path.isdir(folder):
+            if folder not in touched:
                 self._disk.make_folder(folder)
             # A file under its final name was synced before its rename; only the name itself may not
             # be durable yet (its writer was killed), so the folder is synced all the same.
             if not os.path.exists(target):
                 self._write(target, body)
             touched[folder] = None
-        if touched:
-            touched[self._folder] = None  # the fan-out folders' own names
         for folder in touched:
             self._disk.sync_folder(folder)
         self._pending.clear()

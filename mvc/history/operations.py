@@ -219,7 +219,7 @@ class OperationLog:
                 self._disk.remove(path)
                 self._disk.sync_folder(os.path.dirname(path))
             return
-        self._disk.make_lasting_folder(os.path.dirname(path))
+        self._disk.make_folder(os.path.dirname(path))
         if os.path.isdir(path):  # an empty folder that a deleted branch left behind
             self._disk.remove_folder(path)
         self._disk.write_whole(path, f"{value}\n".encode("ascii"))

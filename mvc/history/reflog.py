@@ -63,7 +63,7 @@ def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
             tail = file.read()
     except FileNotFoundError:
         tail = b""
-        disk.make_lasting_folder(os.path.dirname(target))
+        disk.make_folder(os.path.dirname(target))
     if tail == line:
         return
     # A crash may have left half a line; what follows must not be glued to it.

@@ -125,34 +125,22 @@ class Disk:
         return self._open("create", path, os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
 
     def make_folder(self, path: str) -> None:
-        """Create the folder and those above it, each durably in its parent."""
-        if os.path.isdir(path):
-            return
-        parent = os.path.dirname(path)
-        if parent and not os.path.isdir(parent):
-            self.make_folder(parent)
-        try:
-            os.mkdir(path)
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise storage_error("create the folder", path, error) from error
-        self.sync_folder(parent or os.curdir)
+        """Create the folder and those above it; their names survive power loss.
 
-    def make_lasting_folder(self, path: str) -> None:
-        """Create the folder and those above it so that their names survive power loss.
-
-        Nothing is put into such a folder before its own name is durable. So one with something in it is
+        Nothing is put into a folder before its own name is durable. So one with something in it is
         durable, and an empty one may be what a killed process left: its parent is synced again.
         """
-        with explained("look into", path):
-            if os.path.isdir(path) and os.listdir(path):
-                return
+        if os.path.isdir(path) and not _is_empty(path):
+            return
         parent = os.path.dirname(path)
-        if parent != path:
-            self.make_lasting_folder(parent)
-            self.make_folder(path)
-            self.sync_folder(parent)
+        if parent not in ("", path):
+            self.make_folder(parent)
+        self._make_one_folder(path)
+        self.sync_folder(parent or os.curdir)
+
+    def _make_one_folder(self, path: str) -> None:
+        with explained("create the folder", path), contextlib.suppress(FileExistsError):
+            os.mkdir(path)
 
     def replace(self, source: str, target: str) -> None:
         """Rename, replacing ``target`` atomically."""
@@ -247,6 +235,11 @@ class Disk:
             yield
         finally:
             os.close(descriptor)
+
+
+def _is_empty(folder: str) -> bool:
+    with explained("look into", folder), os.scandir(folder) as entries:
+        return next(entries, None) is None
 
 
 def _try_lock(descriptor: int, path: str, shared: bool) -> bool:

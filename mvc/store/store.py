@@ -7,27 +7,23 @@ files, names or commits.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mvc import limits
 from mvc.errors import LimitExceeded, UsageError
 from mvc.ids import ObjectId
-from mvc.store import checking, reading, workers
+from mvc.store import checking, extraction, reading
 from mvc.store.catalog import Catalog, Location
 from mvc.store.checking import Problem
-from mvc.store.packfile import PackFile, Run
+from mvc.store.extraction import WriteAt
+from mvc.store.packfile import PackFile
 from mvc.store.writing import PackWriter
 
 if TYPE_CHECKING:
     from mvc.store.fs import Disk
 
 _FOLDERS = ("packs", "index", "incoming")
-#: Stored bytes, and objects, that one task extracts.
-_TASK_BYTES = 4 * limits.MIB
-_TASK_OBJECTS = 256
-
-WriteAt = Callable[[memoryview, int], None]
 
 
 class Store:
@@ -42,7 +38,7 @@ class Store:
     def create(root: str, disk: Disk) -> Store:
         """Make the folders, durably, and open the store in them."""
         for folder in _FOLDERS:
-            disk.make_lasting_folder(os.path.join(root, folder))
+            disk.make_folder(os.path.join(root, folder))
         return Store(root, disk)
 
     def __contains__(self, object_id: ObjectId) -> bool:
@@ -54,7 +50,7 @@ class Store:
         Raises:
             MissingObject
         """
-        return self._catalog.reach(object_id)[1].length
+        return self._catalog.place(object_id).length
 
     def stored_length(self, object_id: ObjectId) -> int:
         """Bytes that the object takes in its pack, headers included.
@@ -62,7 +58,7 @@ class Store:
         Raises:
             MissingObject
         """
-        return self._catalog.reach(object_id)[1].stored
+        return self._catalog.place(object_id).stored
 
     def read(self, object_id: ObjectId) -> bytes:
         """The whole object, verified.
@@ -115,38 +111,7 @@ class Store:
         Raises:
             MissingObject, CorruptPack, HashMismatch, and what ``write_at`` raises
         """
-        wanted: dict[ObjectId, list[int]] = {}
-        for object_id, position in items:
-            wanted.setdefault(object_id, []).append(position)
-        places = {object_id: self._catalog.reach(object_id)[1] for object_id in wanted}
-        small: list[ObjectId] = []
-        for object_id, location in places.items():
-            if location.length <= limits.WINDOW // 2:
-                small.append(object_id)
-                continue
-            positions = wanted[object_id]
-
-            def emit(view: memoryview, offset: int, positions: list[int] = positions) -> None:
-                for position in positions:
-                    write_at(view, position + offset)
-
-            file = self._catalog.reach(object_id)[0]
-            for _ in reading.windows(file, location, object_id, limits.WINDOW, emit):
-                pass
-
-        def work(group: list[ObjectId]) -> None:
-            file = self._catalog.reach(group[0])[0]
-            last = places[group[-1]]
-            run = Run(file, places[group[0]].offset, last.offset + last.stored)
-            for object_id in group:
-                location = places[object_id]
-                scratch = reading.buffer_for(location)
-                for view, offset in reading.serial(run, location, object_id, scratch):
-                    for position in wanted[object_id]:
-                        write_at(view, position + offset)
-
-        for _ in workers.run(work, _neighbours(small, places)):
-            pass
+        extraction.extract(self._catalog, items, write_at)
 
     def writer(self) -> PackWriter:
         """A writer for one new pack, as a context manager; leaving it without ``publish`` gives all
@@ -179,29 +144,6 @@ def _pieces(
     if location.length > 2 * limits.FRAME:
         yield from reading.windows(file, location, object_id, window)
         return
-    run = Run(file, location.offset, location.offset + location.stored)
-    for view, _ in reading.serial(run, location, object_id, reading.buffer_for(location)):
+    run = reading.run_over(file, [location])
+    for view, _ in reading.serial(run, location, object_id, reading.scratch_for([location])):
         yield view
-
-
-def _neighbours(ids: list[ObjectId], places: dict[ObjectId, Location]) -> Iterator[list[ObjectId]]:
-    """Groups of objects that follow each other in a pack, each for one task."""
-    group: list[ObjectId] = []
-    start = end = 0
-    for object_id in sorted(ids, key=lambda one: places[one]):
-        place = places[object_id]
-        fits = (
-            bool(group)
-            and places[group[0]].pack == place.pack
-            and end <= place.offset <= end + limits.FRAME
-            and place.offset + place.stored - start <= _TASK_BYTES
-            and len(group) < _TASK_OBJECTS
-        )
-        if not fits:
-            if group:
-                yield group
-            group, start = [], place.offset
-        group.append(object_id)
-        end = place.offset + place.stored
-    if group:
-        yield group

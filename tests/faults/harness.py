@@ -6,17 +6,18 @@ may change it (recovery does). It raises when a promise is broken.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import random
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from faults.crash_states import DEFAULT, Budget, CrashState, crash_states, digest
-from faults.recording import RecordingDisk
+from faults.recording import FailingDisk, Killed, RecordingDisk
 from faults.trace import Acknowledge, read_tree, write_tree
 from faults.volume import Volume
 
@@ -28,6 +29,9 @@ Check = Callable[[str, tuple[Acknowledge, ...]], None]
 
 #: The states checked in this session, by the name of the scenario; nameless ones don't count.
 CHECKED: dict[str, int] = {}
+
+#: After a kill the last states matter most; what comes before them other explorations see.
+KILLED = Budget(exhaustive=8, random=2)
 
 _REPORTED = 3
 
@@ -46,7 +50,7 @@ class BrokenPromise(AssertionError):
     """A check failed on a crash state; the message says on which."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def scratch() -> Iterator[str]:
     """An empty folder, in memory where the system has such a place."""
     memory = "/dev/shm"
@@ -70,7 +74,7 @@ def explore(
 ) -> Summary:
     """Record ``scenario`` (after ``prepare``, whose effects are durable) and check its crash states.
 
-    With ``limit``, a seeded sample of that many states, which always has the last one, is checked.
+    With ``limit``, a seeded sample of that many states is checked, half of it the last ones.
 
     Raises:
         BrokenPromise: naming the first states on which ``check`` raised.
@@ -91,6 +95,40 @@ def explore(
         shown = "\n\n".join(failures[:_REPORTED])
         raise BrokenPromise(f"{name}: {len(failures)} of {len(chosen)} states fail\n\n{shown}")
     return Summary(name, len(disk.trace), len(states), len(chosen))
+
+
+def places(act: Callable[[str, Disk], object], *, prepare: Prepare) -> list[str]:
+    """The primitives of ``act``, one by one: the places at which it can fail or be killed."""
+    with scratch() as root:
+        prepare(root, Disk())
+        disk = FailingDisk(root, None, errno.EIO)
+        act(root, disk)
+        return disk.actions
+
+
+def survive_a_kill(
+    act: Callable[[str, Disk], object],
+    check: Check,
+    *,
+    prepare: Prepare,
+    at: Iterable[int],
+    limit: int,
+    name: str,
+) -> None:
+    """Kill ``act`` at each of the places ``at``, have a new process do it again and tell the user, then
+    check crash states of all that. What the dead process left visible, but not durable, must not be
+    built upon.
+    """
+    for number in at:
+
+        def scenario(root: str, disk: RecordingDisk, number: int = number) -> None:
+            disk.kill_at(number)
+            with contextlib.suppress(Killed):
+                act(root, disk)
+            if disk.restart():
+                disk.acknowledge("again", act(root, disk))
+
+        explore(scenario, check, prepare=prepare, limit=limit, budget=KILLED, name=name)
 
 
 def as_found(root: str) -> Prepare:
@@ -116,10 +154,12 @@ def _demand_complete(disk: RecordingDisk) -> None:
 
 
 def _sample(states: list[CrashState], limit: int | None, seed: int) -> list[CrashState]:
+    """``limit`` of the states, half of them the last ones: what follows an acknowledgement binds most."""
     if limit is None or len(states) <= limit:
         return states
-    picked = random.Random(seed).sample(range(len(states) - 1), limit - 1)
-    return [states[number] for number in sorted(picked)] + [states[-1]]
+    last = len(states) - limit // 2
+    picked = random.Random(seed).sample(range(last), limit - limit // 2)
+    return [states[number] for number in sorted(picked)] + states[last:]
 
 
 def _try(state: CrashState, check: Check) -> str | None:

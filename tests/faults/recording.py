@@ -7,6 +7,7 @@ methods (``write_whole``, ``append``) do inside is seen too: the protocol under 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -72,11 +73,10 @@ class WatchedDisk(Disk):
             self.after(Create(name, os.stat(path).st_mode & 0o7777, handle))
         return WatchedFile(self, real, name, handle, os.path.getsize(path))
 
-    def make_folder(self, path: str) -> None:
+    def _make_one_folder(self, path: str) -> None:
         name, existed = self.relative(path), os.path.isdir(path)
-        if not existed:
-            self.before("make_folder", path)
-        super().make_folder(path)  # comes back here for the folders above
+        self.before("make_folder", path)
+        super()._make_one_folder(path)
         if not existed:
             self.after(MakeFolder(name, os.stat(path).st_mode & 0o7777))
 
@@ -107,10 +107,13 @@ class WatchedDisk(Disk):
         self.after(SetMode(name, mode))
 
     def sync_folder(self, path: str) -> None:
+        if self.root.startswith(os.path.join(os.path.realpath(path), "")):
+            return super().sync_folder(path)  # above what is recorded: changes nothing in it
         name = self.relative(path)
         self.before("sync_folder", path)
         super().sync_folder(path)
         self.after(SyncFolder(name))
+        return None
 
     @contextlib.contextmanager
     def lock(
@@ -158,13 +161,40 @@ class WatchedFile(File):
         self.disk.after(SyncFile(self.handle, self.name))
 
 
+class Killed(BaseException):
+    """The process is gone: nothing that it would have done comes to pass."""
+
+
 class RecordingDisk(WatchedDisk):
-    """Keeps the tree as it was at the start and every step since."""
+    """Keeps the tree as it was at the start and every step since.
+
+    ``kill_at(n)`` has the process die at its ``n``-th primitive from now: that one and all later ones,
+    cleaning up included, raise ``Killed`` and do nothing, until ``restart``. What it did before is still
+    there, durable or not, as the system itself goes on.
+    """
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self.start: Tree = read_tree(self.root)
         self.trace: list[Step] = []
+        self._left: int | None = None
+
+    def kill_at(self, number: int) -> None:
+        """Let ``number`` more primitives happen."""
+        self._left = number
+
+    def restart(self) -> bool:
+        """A new process begins; whether the last one had been killed."""
+        gc.collect()  # a dead process holds no lock: close what its stack still refers to
+        killed, self._left = self._left is not None and self._left < 0, None
+        return killed
+
+    def before(self, action: str, path: str) -> None:
+        with self._guard:
+            if self._left is not None:
+                self._left = max(-1, self._left - 1)
+                if self._left < 0:
+                    raise Killed(f"{action} {path}")
 
     def after(self, step: Step) -> None:
         with self._guard:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from faults.crash_states import FULL, Budget
-from faults.harness import as_found, explore, scratch
+from faults.harness import as_found, explore, places, scratch, survive_a_kill
 from faults.recording import FailingDisk
 
 from mvc.errors import StorageError
@@ -104,6 +104,23 @@ def test_a_power_cut_while_recovering_is_recovered_from():
         explore(recover, check, prepare=as_found(root), limit=12, budget=Budget(32, 2))
 
     explore(two_moves, crash_again, prepare=empty_repository, limit=60, name="history: recovery")
+
+
+def test_what_a_killed_process_left_is_not_built_upon_before_it_is_durable():
+    def act(root, disk):
+        return move(root, disk, TOPIC, b"topic")
+
+    def check(root, acknowledged):
+        log = OperationLog(root, Disk(), Refs(root))
+        log.recover()
+        histories = complete(root)
+        for mark in acknowledged:
+            assert mark.payload in histories[TOPIC]
+
+    everywhere = range(0, len(places(act, prepare=empty_repository)), 3)
+    survive_a_kill(
+        act, check, prepare=empty_repository, at=everywhere, limit=12, name="history: after a kill"
+    )
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
