@@ -132,6 +132,10 @@ class PackWriter:
         try:
             if self._file is not None:
                 self._publish(self._file)
+            elif self._offered:
+                # All of it was known; but the name of the pack that has it may not be durable yet:
+                # its writer may have been killed before it could sync the folder.
+                self._disk.sync_folder(self._catalog.packs_folder)
         finally:
             self.abort()
         return PackReport(
@@ -325,7 +329,9 @@ class PackWriter:
         self._disk.sync_folder(folder)
         for one in taken:
             if one.name and one.name != name:
-                self._disk.remove(os.path.join(folder, one.name))
+                # One that stays (Windows: someone maps it) says nothing that the new one doesn't.
+                with contextlib.suppress(StorageError):
+                    self._disk.remove(os.path.join(folder, one.name))
 
     def _clear_incoming(self) -> None:
         for name in os.listdir(self._incoming):
