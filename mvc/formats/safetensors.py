@@ -212,7 +212,8 @@ def _unusual(header: bytes, name: str, value: Any) -> list[Any]:
     counts = Counter(key for key, _ in pairs)
     for field in ("dtype", "shape", "data_offsets"):
         if counts[field] != 1:
-            _refuse(header, name, f"has {counts[field]} fields {field}")
+            many = f"{counts[field]} fields" if counts[field] else "no"
+            _refuse(header, name, f"has {many} {field}")
     return [value["dtype"], value["shape"], value["data_offsets"]]
 
 

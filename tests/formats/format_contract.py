@@ -54,21 +54,21 @@ class ReadOutside(io.BytesIO):
 class FormatContract:
     """Promises of a format over ``samples``, small valid files by name."""
 
-    entry: ClassVar[Format]
+    subject: ClassVar[Format]
     samples: ClassVar[dict[str, bytes]]
 
     def files(self) -> Iterable[tuple[bytes, Layout]]:
         assert self.samples
         for data in self.samples.values():
-            yield data, read(self.entry, data)
+            yield data, read(self.subject, data)
 
     def test_the_format_has_a_name_and_suffixes_with_a_dot(self) -> None:
-        assert self.entry.name
-        assert all(s == s.lower() and s.startswith(".") for s in self.entry.suffixes)
+        assert self.subject.name
+        assert all(s == s.lower() and s.startswith(".") for s in self.subject.suffixes)
 
     def test_a_layout_says_its_format_and_size(self) -> None:
         for data, layout in self.files():
-            assert (layout.format, layout.size) == (self.entry.name, len(data))
+            assert (layout.format, layout.size) == (self.subject.name, len(data))
 
     def test_storages_are_sorted_inside_the_file_and_never_overlap(self) -> None:
         for data, layout in self.files():
@@ -117,7 +117,7 @@ class FormatContract:
     def test_no_byte_of_a_tensor_is_read(self) -> None:
         for data, layout in self.files():
             file = ReadOutside(data)
-            cut(file, self.entry.read_layout(file, len(data)))
+            cut(file, self.subject.read_layout(file, len(data)))
             for storage in layout.storages:
                 assert file.seen.isdisjoint(range(storage.offset, storage.offset + storage.length))
 
@@ -132,7 +132,7 @@ class FormatContract:
         for data, _ in self.files():
             for size in range(0, len(data), max(len(data) // 97, 1)):
                 with pytest.raises(FormatError) as caught:
-                    read(self.entry, data[:size])
+                    read(self.subject, data[:size])
                 assert caught.value.message
 
     def test_no_flipped_byte_outside_the_tensors_escapes_as_a_foreign_exception(self) -> None:
@@ -147,7 +147,7 @@ class FormatContract:
                 damaged = bytearray(data)
                 damaged[position] ^= 1 << position % 8
                 try:
-                    changed = read(self.entry, bytes(damaged))
+                    changed = read(self.subject, bytes(damaged))
                 except FormatError:
                     continue
                 skeleton = cut(io.BytesIO(bytes(damaged)), changed)
@@ -159,13 +159,13 @@ class ComposingContract(FormatContract):
 
     def composed(self, data: bytes, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> bytes:
         """A new file after ``data``'s template; each tensor's bytes are its name, repeated."""
-        layout = read(self.entry, data)
+        layout = read(self.subject, data)
         template = cut(io.BytesIO(data), layout).encode()
         wanted = tuple(
             ComposedTensor(name, dtype, shape, nbytes(dtype, shape))
             for name, (dtype, shape) in tensors.items()
         )
-        encoded, made = self.entry.compose(template, wanted)  # type: ignore[attr-defined]
+        encoded, made = self.subject.compose(template, wanted)  # type: ignore[attr-defined]
         file = fill(
             Skeleton.decode(encoded),
             {
@@ -173,13 +173,13 @@ class ComposingContract(FormatContract):
                 for tensor in made.tensors
             },
         )
-        assert read(self.entry, file) == made
+        assert read(self.subject, file) == made
         return file
 
     def test_a_file_composed_of_its_own_tensors_reads_as_the_same_tensors(self) -> None:
         for data, layout in self.files():
             own = {tensor.name: (tensor.dtype, tensor.shape) for tensor in layout.tensors}
-            again = read(self.entry, self.composed(data, own))
+            again = read(self.subject, self.composed(data, own))
             assert {t.name: (t.dtype, t.shape) for t in again.tensors} == own
             assert again.metadata == layout.metadata
 
@@ -187,7 +187,7 @@ class ComposingContract(FormatContract):
         for data, layout in self.files():
             grown = {tensor.name: ("F32", (3, 2)) for tensor in layout.tensors}
             file = self.composed(data, grown)
-            for key, content in spans(read(self.entry, file), file).items():
+            for key, content in spans(read(self.subject, file), file).items():
                 assert content == pattern(key, len(content))
 
 

@@ -118,7 +118,8 @@ def _names() -> Cases:
     )
     for spelled in (
         *r"\ud83d\ude00 \uD83D\uDE00 \ud83d\\ude00 \ud83d\ude0 \ud800 \udc00 \ud800\ud800".split(),
-        *r"\udc00\ud800 \ud800A \ud800\u0041 \\ud800 \\\ud800 \u0041 \u00 \u+041 \u0_41 \u \ \' \/ \x41".split(),
+        *r"\udc00\ud800 \ud800A \ud800\u0041 \\ud800 \\\ud800 \u0041 \u00 \u+041 \u0_41 \u".split(),
+        *r"\ \' \/ \x41".split(),
         r"\u 041",
     ):
         yield f"the name spelled {spelled}", file_of(f'{{"{spelled}":{json.dumps(entry())}}}')

@@ -20,6 +20,7 @@ from mvc.formats.safetensors import SAFETENSORS
 from mvc.formats.skeleton import cut
 
 CORPUS = corpus()
+PROFILE = settings().max_examples
 TENSOR = json.dumps(entry())
 #: Where mvc is stricter on purpose.
 GIVEN_TWICE = {
@@ -115,7 +116,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-@settings(max_examples=500)
+@settings(max_examples=10 * PROFILE)
 def test_the_verdict_on_a_damaged_header_is_the_librarys(data: bytes) -> None:
     error = refusal(data)
     assert (error is None) == accepted_by_the_library(data) or "given twice" in str(error)
@@ -135,7 +136,7 @@ ENTRIES = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.text(max_size=3), ENTRIES, max_size=3), st.binary(max_size=8))
-@settings(max_examples=300)
+@settings(max_examples=5 * PROFILE)
 def test_the_verdict_on_a_made_up_header_is_the_librarys(header: object, data: bytes) -> None:
     file = file_of(json.dumps(header), data)
     assert (refusal(file) is None) == accepted_by_the_library(file)
@@ -158,7 +159,7 @@ def packed(draw: st.DrawFn) -> bytes:
 
 
 @given(packed())
-@settings(max_examples=300)
+@settings(max_examples=5 * PROFILE)
 def test_the_verdict_on_packed_tensors_is_the_librarys(file: bytes) -> None:
     assert (refusal(file) is None) == accepted_by_the_library(file)
 
