@@ -52,12 +52,17 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class ComposedTensor:
-    """A tensor to be written by ``Format.compose``: its place in the new file is the format's affair."""
+    """A tensor to be written by ``Format.compose``: its place in the new file is the format's affair.
+
+    ``crc32`` is ``zlib.crc32`` of its bytes, for formats whose directory has one (zip); None leaves it out
+    there, which every loader of the format bears, but not every unzip program.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     nbytes: int
+    crc32: int | None = None
 
 
 class Format(Protocol):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 __all__ = ["PYTORCH", "PyTorch"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from mvc.formats.layout import Format, Layout
+from mvc.formats.layout import ComposedTensor, ComposingFormat, Layout
 from mvc.formats.pytorch import layout
+from mvc.formats.pytorch.compose import compose
 
 
 @dataclass(slots=True)
@@ -32,5 +34,19 @@ class PyTorch:
         """
         return layout.read_layout(file, size)
 
+    def compose(
+        self,
+        template: bytes,
+        tensors: tuple[ComposedTensor, ...],
+        metadata: Mapping[str, str] | None = None,
+    ) -> tuple[bytes, Layout]:
+        """A new checkpoint around ``tensors``, all else as in ``template``.
 
-PYTORCH: Format = PyTorch()
+        Raises:
+            UnsupportedDtype: a dtype that a PyTorch file can't have.
+            FormatError: a TorchScript archive, or a name for which the template has no place.
+        """
+        return compose(template, tensors, metadata)
+
+
+PYTORCH: ComposingFormat = PyTorch()

@@ -10,7 +10,7 @@ tensors go by ``constants.N``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final
 
 from mvc.errors import LimitExceeded
 from mvc.formats.pytorch.nodes import Node
@@ -20,10 +20,12 @@ from mvc.formats.pytorch.zip_directory import (
     OPAQUE,
     STORED,
     Entry,
+    Readable,
     malformed,
     read_content,
     read_directory,
 )
+from mvc.formats.uncollected import uncollected
 from mvc.limits import MIB, PICKLE
 
 #: Tensors are hashed row by row; views of a small storage may not ask for more work than this.
@@ -64,7 +66,7 @@ class Checkpoint:
     loose: frozenset[str]
 
 
-def read_checkpoint(file: BinaryIO, size: int) -> Checkpoint:
+def read_checkpoint(file: Readable, size: int) -> Checkpoint:
     """Take apart a seekable file of ``size`` bytes.
 
     Raises:
@@ -92,10 +94,12 @@ def read_checkpoint(file: BinaryIO, size: int) -> Checkpoint:
     return Checkpoint(prefix, entries, tuple(pickles), tensors, storages, frozenset(loose))
 
 
-def _read_pickle(file: BinaryIO, entry: Entry, folder: str, start: Path) -> Pickle:
-    node, protocol = read_pickle(read_content(file, entry, PICKLE))
-    root = [node]
-    return Pickle(entry, folder, root, protocol, survey(root, start))
+def _read_pickle(file: Readable, entry: Entry, folder: str, start: Path) -> Pickle:
+    content = read_content(file, entry, PICKLE)
+    with uncollected():
+        node, protocol = read_pickle(content)
+        root = [node]
+        return Pickle(entry, folder, root, protocol, survey(root, start))
 
 
 def _name_tensors(

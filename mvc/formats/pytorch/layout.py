@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from mvc.formats.layout import Layout, Storage, Tensor
 from mvc.formats.pytorch.checkpoint import Checkpoint, read_checkpoint
+from mvc.formats.pytorch.scalars import read_scalars
 
 NAME: Final = "pytorch"
 
@@ -41,6 +42,7 @@ def layout_of(checkpoint: Checkpoint, size: int) -> Layout:
         size,
         tuple(sorted(storages, key=lambda storage: storage.offset)),
         tuple(sorted(tensors, key=lambda tensor: tensor.name)),
+        read_scalars(checkpoint.pickles[0].root[0]),
     )
 
 

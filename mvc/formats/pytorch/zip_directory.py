@@ -13,10 +13,10 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from mvc.errors import LimitExceeded, MalformedFile
-from mvc.limits import ZIP_ENTRIES
+from mvc.limits import PATH, ZIP_ENTRIES
 
 #: The way out that every refusal of this format names.
 OPAQUE: Final = "to keep the file as plain bytes: mvc add --opaque FILE"
@@ -36,6 +36,16 @@ _SIZES_FOLLOW = 0x0008
 _UTF8 = 0x0800
 _IN_ZIP64 = 0xFFFFFFFF
 _MANY = 0xFFFF
+
+
+class Readable(Protocol):
+    """What is needed of a file; a ``BinaryIO`` has it."""
+
+    def seek(self, offset: int, /) -> object:
+        """Go to ``offset``."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def malformed(reason: str, offset: int | None = None) -> MalformedFile:
     return MalformedFile(f"{reason}{where}", hint=OPAQUE)
 
 
-def read_directory(file: BinaryIO, size: int) -> tuple[Entry, ...]:
+def read_directory(file: Readable, size: int) -> tuple[Entry, ...]:
     """The entries of a zip file of ``size`` bytes, in the order of its directory.
 
     Raises:
@@ -91,7 +101,7 @@ def read_directory(file: BinaryIO, size: int) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def read_content(file: BinaryIO, entry: Entry, limit: int) -> bytes:
+def read_content(file: Readable, entry: Entry, limit: int) -> bytes:
     """The inflated bytes of ``entry``, checked against its CRC.
 
     A CRC of 0 is taken as "not recorded", which is what ``torch.save`` writes after
@@ -126,20 +136,13 @@ def _inflate(content: bytes, entry: Entry) -> bytes:
     return inflated
 
 
-def _find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
+def _find_directory(file: Readable, size: int) -> tuple[int, int, int]:
     """Offset and length of the central directory, and the number of its entries."""
-    tail_start = max(0, size - _END.size - 0xFFFF)
-    tail = _read(file, tail_start, size - tail_start)
-    found = tail.rfind(b"PK\x05\x06")
-    while found >= 0:
-        if len(tail) - found >= _END.size:
-            fields = _END.unpack_from(tail, found)
-            if found + _END.size + fields[7] == len(tail):
-                break
-        found = tail.rfind(b"PK\x05\x06", 0, found)
-    if found < 0:
-        raise malformed("no zip end record: the file is cut off, or no zip file", size)
-    end = tail_start + found
+    end = max(0, size - _END.size)
+    fields = _END.unpack(_read(file, end, _END.size))
+    if fields[0] != b"PK\x05\x06" or fields[7]:
+        # torch writes no archive comment. Looking for one would mean to read backwards into the tensors.
+        raise malformed("no zip end record at its end: the file is cut off, or no zip file", end)
     _, disk, first_disk, here, count, length, start, _ = fields
     if disk or first_disk or here != count:
         raise malformed("the zip file has several parts", end)
@@ -155,7 +158,7 @@ def _find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
     return start, length, count
 
 
-def _find_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
+def _find_end64(file: Readable, end: int) -> tuple[int, int, int, int] | None:
     """Of the zip64 end record before the end record at ``end``: offset, entries, length, start."""
     at = end - _END64_LOCATOR.size
     if at < 0:
@@ -175,7 +178,7 @@ def _find_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
 
 
 def _read_entry(
-    file: BinaryIO, directory: bytes, position: int, start: int
+    file: Readable, directory: bytes, position: int, start: int
 ) -> tuple[Entry, int, int]:
     """The entry at ``position`` of the directory, its local header's offset, the next position."""
     at = start + position
@@ -184,6 +187,8 @@ def _read_entry(
     fields = _CENTRAL.unpack_from(directory, position)
     signature, _, _, flags, method, _, _, crc, stored, length = fields[:10]
     name_length, extra_length, comment_length, disk, _, _, header = fields[10:]
+    if name_length > PATH:
+        raise LimitExceeded(f"a zip entry's name is longer than {PATH} bytes", hint=OPAQUE)
     after = position + _CENTRAL.size + name_length + extra_length + comment_length
     if signature != b"PK\x01\x02" or after > len(directory):
         raise malformed("the zip directory is damaged", at)
@@ -239,7 +244,7 @@ def _extra_field(extra: bytes, wanted: int, at: int) -> bytes:
 
 
 def _data_offset(
-    file: BinaryIO, header: int, raw_name: bytes, method: int, flags: int, limit: int
+    file: Readable, header: int, raw_name: bytes, method: int, flags: int, limit: int
 ) -> int:
     """Where the data of the entry with the local header at ``header`` begins."""
     if header + _LOCAL.size + len(raw_name) > limit:
@@ -276,7 +281,7 @@ def _check_disjoint(spans: list[tuple[int, int, str]], limit: int) -> None:
         end = after
 
 
-def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+def _read(file: Readable, offset: int, length: int) -> bytes:
     file.seek(offset)
     data = file.read(length)
     if len(data) != length:
