@@ -59,7 +59,10 @@ def parse_index(text: bytes) -> ShardIndex:
         problem = "is not beside the index" if "/" in shard else paths.problem(shard)
         if problem:
             raise MalformedFile(f"the index names the shard {shard!r}, which {problem}")
-    return ShardIndex(weight_map, _object(top.get("metadata", {}), "the index's metadata"))
+    metadata = top.get("metadata")
+    return ShardIndex(
+        weight_map, {} if metadata is None else _object(metadata, "the index's metadata")
+    )
 
 
 def render_index(weight_map: Mapping[str, str], metadata: Mapping[str, Any]) -> bytes:
