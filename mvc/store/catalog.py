@@ -70,21 +70,45 @@ class Catalog:
         Raises:
             MissingObject: no pack holds it; names the packs that can't be read.
         """
-        digest = bytes.fromhex(object_id)
         for _ in range(_TRIES):
-            location = self.find(digest)
-            if location is None:
-                break
+            location = self.place(object_id)
             try:
                 return self.pack(location.pack), location
             except FileNotFoundError:  # collected since the last look
                 self.refresh()
+        raise StorageError(
+            f"the files in {self.packs_folder} keep changing", hint="run the same command again"
+        )
+
+    def place(self, object_id: ObjectId) -> Location:
+        """Where the object is.
+
+        Raises:
+            MissingObject: no pack holds it; names the packs that can't be read.
+        """
+        location = self.find(bytes.fromhex(object_id))
+        if location is not None:
+            return location
         unreadable = "; ".join(error.message for error in self._view().damaged)
         raise MissingObject(
             f"object {object_id} is in no pack"
             + (f"; unreadable: {unreadable}" if unreadable else ""),
             hint="run: mvc fsck --full",
         )
+
+    def holder(self, location: Location) -> PackFile:
+        """The open pack of a location found before.
+
+        Raises:
+            MissingObject: the pack has been removed since.
+        """
+        try:
+            return self.pack(location.pack)
+        except FileNotFoundError as error:
+            raise MissingObject(
+                f"the pack {location.pack} was removed while it was read",
+                hint="run the same command again",
+            ) from error
 
     def pack(self, name: str) -> PackFile:
         """The pack, open.

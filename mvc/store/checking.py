@@ -13,7 +13,7 @@ from mvc.store import framing, index, pack, reading, workers
 from mvc.store.catalog import Catalog, Location
 from mvc.store.index import Index
 from mvc.store.pack import RECORD_SIZE, Record
-from mvc.store.packfile import PackFile, Run
+from mvc.store.packfile import PackFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,15 @@ def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iter
     for one in catalog.indexes():
         if name in one.packs:
             yield from _check_records(one, name, file, table)
-    work = _decode if full else _scrub
-    for message, record in workers.run(lambda record: (work(file, record), record), records):
-        if message:
-            yield Problem(file.path, ObjectId(record.digest.hex()), message)
+    places = {
+        Location(name, record.offset, record.stored, record.length): record for record in records
+    }
+
+    def work(group: list[Location]) -> list[Problem]:
+        return list(_check_objects(file, [(places[one], one) for one in group], full))
+
+    for problems in workers.run(work, reading.neighbours(places)):
+        yield from problems
 
 
 def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Iterator[Problem]:
@@ -96,36 +101,23 @@ def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Itera
         yield Problem(file.path, None, f"the index {one.name} contradicts the table of {file.path}")
 
 
-def _scrub(file: PackFile, record: Record) -> str | None:
-    try:
-        header = file.object_header(record.offset)
-        if header.digest != record.digest or header.length != record.length:
-            return f"{file.path} has another object at offset {record.offset} than its table"
-        end = record.offset + pack.OBJECT_SIZE
-        for offset, frame in file.frames(record.offset, header):
-            payload = memoryview(file.read(offset, frame.stored))
-            framing.check_payload(frame, payload, file.path, offset)
-            end = offset + frame.stored
-        if end != record.offset + record.stored:
-            return f"{file.path} has an object that ends at {end}, not where its table says"
-    except (IntegrityError, StorageError) as error:
-        return error.message
-    return None
-
-
-def _decode(file: PackFile, record: Record) -> str | None:
-    message = _scrub(file, record)
-    if message:
-        return message
-    location = Location("", record.offset, record.stored, record.length)
-    run = Run(file, record.offset, record.offset + record.stored)
-    object_id = ObjectId(record.digest.hex())
-    try:
-        for _ in reading.serial(run, location, object_id, reading.buffer_for(location)):
-            pass
-    except (IntegrityError, StorageError) as error:
-        return error.message
-    return None
+def _check_objects(
+    file: PackFile, group: list[tuple[Record, Location]], full: bool
+) -> Iterator[Problem]:
+    places = [place for _, place in group]
+    run = reading.run_over(file, places)
+    scratch = reading.scratch_for(places)
+    for record, place in group:
+        object_id = ObjectId(record.digest.hex())
+        try:
+            if full:
+                for _ in reading.serial(run, place, object_id, scratch):
+                    pass
+            else:
+                for offset, frame, payload in reading.walk(run, place, object_id):
+                    framing.check_payload(frame, payload, file.path, offset)
+        except (IntegrityError, StorageError) as error:
+            yield Problem(file.path, object_id, error.message)
 
 
 def _problem(file: PackFile, record: Record, what: str) -> Problem:

@@ -139,33 +139,36 @@ class PackFile:
 
 
 class Run:
-    """Reads a stretch of a pack front to back in large pieces."""
+    """Reads a stretch of a pack front to back in large pieces, object after object."""
 
     def __init__(self, file: PackFile, start: int, end: int) -> None:
         self.file = file
         self.position = start
+        self._limit = end
         self._next = start
         self._end = end
         self._buffer = memoryview(bytearray(max(0, min(_READ_AHEAD, end - start))))
         self._data = self._buffer[:0]
 
-    def seek(self, offset: int) -> None:
-        """Go on from ``offset``, which is at or after the present position."""
-        skip = offset - self.position
-        self._data = self._data[skip:]
-        self.position = offset
-        self._next = max(self._next, offset)
+    def enter(self, start: int, end: int) -> None:
+        """Go to ``start``; nothing is taken past ``end`` until the next call."""
+        skip = start - self.position
+        if 0 <= skip <= len(self._data):
+            self._data = self._data[skip:]
+        else:
+            self._data = self._buffer[:0]
+            self._next = start
+        self.position = start
+        self._limit = min(end, self._end)
 
     def take(self, length: int) -> memoryview:
         """The next ``length`` bytes, valid until the next call.
 
         Raises:
-            CorruptPack: they pass the end of the run or of the pack.
+            CorruptPack: they pass the end of the object or of the pack.
         """
-        if self.position + length > self._end:
-            raise pack.corrupt(
-                self.file.path, self.position, "has an object longer than its index says"
-            )
+        if self.position + length > self._limit:
+            raise pack.corrupt(self.file.path, self.position, "has an object that overruns its end")
         if len(self._data) < length:
             self._fill(length)
         taken = self._data[:length]

@@ -7,7 +7,7 @@ own).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
 from blake3 import blake3
@@ -23,14 +23,41 @@ from mvc.store.packfile import PackFile, Run
 #: Receives decoded bytes and their offset in the object; called from several threads.
 Emit = Callable[[memoryview, int], None]
 
+#: Stored bytes, and objects, that one task goes through.
+_TASK_BYTES = 4 * limits.MIB
+_TASK_OBJECTS = 256
+
 _payloads = workers.Buffers()
+
+
+def walk(
+    run: Run, location: Location, object_id: ObjectId
+) -> Iterator[tuple[int, FrameHeader, memoryview]]:
+    """Offset, header and payload of each frame; a payload is valid until the next and not checked.
+
+    Raises:
+        CorruptPack: the object is not the one, or not of the size, that the index has.
+    """
+    where = run.file.path
+    end = location.offset + location.stored
+    run.enter(location.offset, end)
+    header = pack.decode_object(run.take(pack.OBJECT_SIZE), where, location.offset)
+    _agree(header, where, location, object_id)
+    remaining = header.length
+    while remaining:
+        length = min(header.frame_size, remaining)
+        frame = pack.decode_frame(run.take(pack.FRAME_SIZE), length, where, run.position)
+        offset = run.position
+        yield offset, frame, run.take(frame.stored)
+        remaining -= length
+    if run.position != end:
+        raise pack.corrupt(where, run.position, f"ends object {object_id} before its index does")
 
 
 def serial(
     run: Run, location: Location, object_id: ObjectId, scratch: memoryview
 ) -> Iterator[tuple[memoryview, int]]:
-    """Each frame's bytes with their offset in the object, decoded into ``scratch`` one after
-    another.
+    """Each frame's bytes with their offset in the object, decoded into ``scratch`` one by one.
 
     ``scratch`` holds a frame or the whole object, whichever is smaller.
 
@@ -38,22 +65,15 @@ def serial(
         CorruptPack
         HashMismatch: before the iteration ends, after all frames were handed out.
     """
-    where = run.file.path
-    run.seek(location.offset)
-    header = pack.decode_object(run.take(pack.OBJECT_SIZE), where, location.offset)
-    _agree(header, where, location, object_id)
     hasher = blake3()
     done = 0
-    while done < header.length:
-        length = min(header.frame_size, header.length - done)
-        frame = pack.decode_frame(run.take(pack.FRAME_SIZE), length, where, run.position)
-        offset = run.position
-        view = scratch[:length]
-        framing.load(frame, run.take(frame.stored), view, where, offset)
+    for offset, frame, payload in walk(run, location, object_id):
+        view = scratch[: frame.length]
+        framing.load(frame, payload, view, run.file.path, offset)
         hasher.update(view)
         yield view, done
-        done += length
-    _named(hasher.digest(), where, location, object_id)
+        done += frame.length
+    _named(hasher.digest(), run.file.path, location, object_id)
 
 
 def windows(
@@ -151,6 +171,33 @@ def _start(
     return started
 
 
+def neighbours(places: Iterable[Location]) -> Iterator[list[Location]]:
+    """Groups of objects that follow each other in a pack, each for one task and one ``Run``."""
+    group: list[Location] = []
+    end = 0
+    for place in sorted(places):
+        fits = (
+            bool(group)
+            and group[0].pack == place.pack
+            and end <= place.offset <= end + limits.FRAME
+            and place.offset + place.stored - group[0].offset <= _TASK_BYTES
+            and len(group) < _TASK_OBJECTS
+        )
+        if not fits:
+            if group:
+                yield group
+            group = []
+        group.append(place)
+        end = place.offset + place.stored
+    if group:
+        yield group
+
+
+def run_over(file: PackFile, group: Sequence[Location]) -> Run:
+    """A ``Run`` over a group of ``neighbours``."""
+    return Run(file, group[0].offset, group[-1].offset + group[-1].stored)
+
+
 def _agree(header: ObjectHeader, where: str, location: Location, object_id: ObjectId) -> None:
     """The object's header and the index must speak of the same object."""
     if header.digest.hex() != object_id or header.length != location.length:
@@ -172,7 +219,6 @@ def _named(digest: bytes, where: str, location: Location, object_id: ObjectId) -
         )
 
 
-def buffer_for(location: Location) -> memoryview:
-    """Scratch that ``serial`` needs for an object; damaged lengths are caught before it is
-    filled."""
-    return memoryview(bytearray(min(location.length, limits.FRAME)))
+def scratch_for(group: Iterable[Location]) -> memoryview:
+    """What ``serial`` needs for each object of a group."""
+    return memoryview(bytearray(min(max(place.length for place in group), limits.FRAME)))

@@ -1,0 +1,48 @@
+"""Many objects to many places, on all cores: what checkout spends its time in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mvc import limits
+from mvc.ids import ObjectId
+from mvc.store import reading, workers
+from mvc.store.catalog import Catalog, Location
+
+#: Takes bytes and the position where they belong; called from several threads.
+WriteAt = Callable[[memoryview, int], None]
+
+
+def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: WriteAt) -> None:
+    """See ``Store.extract``.
+
+    An object of up to half a window is one worker's affair from end to end, so that a frame is decoded,
+    hashed and written while it is in the cache; a larger one is decoded by all workers.
+    """
+    wanted: dict[ObjectId, list[int]] = {}
+    for object_id, position in items:
+        wanted.setdefault(object_id, []).append(position)
+    ids = {catalog.place(object_id): object_id for object_id in wanted}
+    large = [place for place in ids if place.length > limits.WINDOW // 2]
+    for place in large:
+        positions = wanted[ids[place]]
+
+        def emit(view: memoryview, offset: int, positions: list[int] = positions) -> None:
+            for position in positions:
+                write_at(view, position + offset)
+
+        file = catalog.holder(place)
+        for _ in reading.windows(file, place, ids[place], limits.WINDOW, emit):
+            pass
+
+    def work(group: list[Location]) -> None:
+        run = reading.run_over(catalog.holder(group[0]), group)
+        scratch = reading.scratch_for(group)
+        for place in group:
+            positions = wanted[ids[place]]
+            for view, offset in reading.serial(run, place, ids[place], scratch):
+                for position in positions:
+                    write_at(view, position + offset)
+
+    for _ in workers.run(work, reading.neighbours(ids.keys() - set(large))):
+        pass

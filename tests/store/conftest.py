@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mvc import limits
+from mvc.store.fs import Disk
+from mvc.store.store import Store
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    return str(tmp_path / "store")
+
+
+@pytest.fixture
+def store(root: str) -> Store:
+    return Store.create(root, Disk())
+
+
+@pytest.fixture
+def reopen(root: str) -> Callable[[], Store]:
+    """The same store as another process sees it."""
+    return lambda: Store(root, Disk())
+
+
+@pytest.fixture
+def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Frames of 4 KiB and slots of 16 KiB, so that small objects take the paths of large ones."""
+    monkeypatch.setattr(limits, "FRAME", 4096)
+    monkeypatch.setattr(limits, "WINDOW", 8 * 4096)
+    return 4 * 4096

@@ -1,0 +1,62 @@
+"""Golden vectors: payloads as the first release wrote them must decode to the same bytes for ever.
+
+What ``encode`` writes may change with zstd's version; what ``decode`` reads may not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mvc.store.codecs import codec
+
+#: BF16 from -1/8 to 1/8, and F32 with both zeros and an infinity.
+RAMP = ((np.arange(-64, 64) / 512).astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
+SPECIAL = np.repeat(np.array([1.5, -1.5, 0.0, -0.0, np.inf], "<f4"), 24).tobytes()
+
+GOLDEN = [
+    pytest.param(0, 0, "00ff10", b"\x00\xff\x10", id="raw"),
+    pytest.param(
+        1,
+        0x12,
+        "012b000000008000000028b52ffd2080150100b07c7b7a7978787878777776007677777878787879"
+        "7a7b0610008df42b6f761d6bda01f9f1e9e1d9d1c9c1b9b1a9a19991898179716961595149413931"
+        "292119110901f1e1d1c1b1a191817161514131211101e1c1a18161412101c1814101810101000000"
+        "80004080c00020406080a0c0e000102030405060708090a0b0c0d0e0f00008101820283038404850"
+        "586068707880889098a0a8b0b8c0c8d0d8e0e8f0f807",
+        RAMP + b"\x07",
+        id="planes, BF16 words and a tail",
+    ),
+    pytest.param(
+        1,
+        0x14,
+        "011600000001140000000111000000011a00000028b52ffd20786d0000207f7f00ff031000b510dd"
+        "4d2c28b52ffd20785d00001880800002000450b109b028b52ffd2078450000100000010033055828"
+        "b52ffd20788d000030000001000100051000b5d457b35a2858010203",
+        SPECIAL + b"\1\2\3",
+        id="planes, F32 words and a tail",
+    ),
+    pytest.param(
+        1,
+        0x01,
+        "011200000028b52ffd20b44d00001061620100af288705",
+        b"ab" * 90,
+        id="planes, single bytes",
+    ),
+    pytest.param(
+        2,
+        0x00,
+        "28b52ffd20a07d000040776569676874732001009551850b",
+        b"weights " * 20,
+        id="zstd",
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "param", "payload", "raw"), GOLDEN)
+def test_a_payload_of_the_first_release_decodes(
+    number: int, param: int, payload: str, raw: bytes
+) -> None:
+    out = bytearray(len(raw))
+    codec(number).decode(memoryview(bytes.fromhex(payload)), param, memoryview(out))
+    assert bytes(out) == raw
