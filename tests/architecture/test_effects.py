@@ -46,10 +46,10 @@ def writes(tree: ast.AST) -> list[int]:
         opens = (owner, name) in {("", "open"), ("io", "open")}
         if (
             (owner == "os" and name in OS_WRITES)
-            or (owner == "os" and name == "open" and _names(call) & OPEN_WRITES)
+            or (owner == "os" and name == "open" and _opens_to_write(call))
             or (owner == "shutil" and name not in SHUTIL_READS)
             or owner == "tempfile"
-            or name in PATH_WRITES
+            or (owner and name in PATH_WRITES)
             or (opens and not _reads(call, position=1))
             or (owner not in {"", "io", "os"} and name == "open" and _mode(call, 0) & set("wax+"))
         ):
@@ -89,8 +89,9 @@ def speech(tree: ast.AST) -> list[int]:
     return sorted(found)
 
 
-def _names(call: ast.Call) -> set[str]:
-    return {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
+def _opens_to_write(call: ast.Call) -> bool:
+    names = {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
+    return bool(names & OPEN_WRITES) and "devnull" not in names
 
 
 def _mode(call: ast.Call, position: int) -> set[str]:
@@ -162,6 +163,8 @@ def test_the_scan_sees_a_write(source: str) -> None:
         "open(path, 'rb')",
         "open(path)",
         "os.open(path, os.O_RDONLY | os.O_NOFOLLOW)",
+        "os.open(os.devnull, os.O_WRONLY)",
+        "write_text(job, text)",
         "os.stat(path)",
         "text.replace('a', 'b')",
         "sink.write(data)",
