@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mvc.errors import UsageError
-from mvc.history import branches, commits, log, revisions
+from mvc.history import branches, log, revisions
 from mvc.history.context import Context
 from mvc.history.git import Commit
-from mvc.history.refs import BRANCHES
 from mvc.history.reflog import Move
+from mvc.history.refs import BRANCHES
 from mvc.history.side import Side, SnapshotSide
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.unfinished import Unfinished, read_unfinished
 from mvc.ids import CommitId, ObjectId
 from mvc.paths import inside
-from mvc.store.fs import Disk
 
 if TYPE_CHECKING:
     from mvc.arrays import LazyTensors
@@ -127,21 +127,37 @@ class Repository:
         )
 
     def remove(
-        self, paths: Sequence[str], *, cached: bool = False, force: bool = False, recursive: bool = False
+        self,
+        paths: Sequence[str],
+        *,
+        cached: bool = False,
+        force: bool = False,
+        recursive: bool = False,
     ) -> list[str]:
         """``rm``: take files off the stage and, unless ``cached``, out of the work tree."""
         from mvc.worktree import staging
 
         return staging.remove(
-            self._context, self._inside(paths), cached=cached, force=force, recursive=recursive, who=self.who
+            self._context,
+            self._inside(paths),
+            cached=cached,
+            force=force,
+            recursive=recursive,
+            who=self.who,
         )
 
-    def move(self, sources: Sequence[str], target: str, *, force: bool = False) -> list[tuple[str, str]]:
+    def move(
+        self, sources: Sequence[str], target: str, *, force: bool = False
+    ) -> list[tuple[str, str]]:
         """``mv``: rename tracked files in the work tree and on the stage."""
         from mvc.worktree import staging
 
         return staging.move(
-            self._context, self._inside(sources), self._inside([target])[0], force=force, who=self.who
+            self._context,
+            self._inside(sources),
+            self._inside([target])[0],
+            force=force,
+            who=self.who,
         )
 
     def status(self) -> Status:
@@ -175,7 +191,12 @@ class Repository:
         from mvc.merge.merging import conclude
 
         id_ = conclude(
-            self._context, message, author=author, who=self._signer(), amend=amend, allow_empty=allow_empty
+            self._context,
+            message,
+            author=author,
+            who=self._signer(),
+            amend=amend,
+            allow_empty=allow_empty,
         )
         return self._context.git.commit(id_)
 
@@ -252,6 +273,10 @@ class Repository:
         """The files on the stage."""
         return read_stage(self._context)
 
+    def unfinished(self) -> Unfinished | None:
+        """The merge or revert that waits for a decision."""
+        return read_unfinished(self._context)
+
     def diff(
         self,
         old: str | None = None,
@@ -272,7 +297,12 @@ class Repository:
 
         left, right = self._sides(old, new, staged)
         return compare_sides(
-            left, right, paths=self._inside(paths), tensors=tensors, numeric=numeric, progress=progress
+            left,
+            right,
+            paths=self._inside(paths),
+            tensors=tensors,
+            numeric=numeric,
+            progress=progress,
         )
 
     def changes_of(
@@ -491,7 +521,29 @@ class Repository:
         manifests = (files.manifest(path) for path in files)
         return {id_ for m in manifests if m is not None for id_ in m.object_ids()}
 
+    def settings(self) -> list[tuple[str, str]]:
+        """Every option of ``.mvc/config``."""
+        from mvc.history import config
+
+        return list(config.entries(self._config_file))
+
+    def setting(self, key: str) -> str | None:
+        """One option of ``.mvc/config``; None when it is not set."""
+        from mvc.history import config
+
+        return config.get(self._config_file, key)
+
+    def set_setting(self, key: str, value: str | None) -> None:
+        """Set an option of ``.mvc/config``; None removes it."""
+        from mvc.history import config
+
+        config.put(self._config_file, key, value, self._context.disk)
+
     # -- inside -------------------------------------------------------------------------------------
+
+    @property
+    def _config_file(self) -> str:
+        return os.path.join(self.folder, "config")
 
     def _inside(self, paths: Sequence[str]) -> list[str]:
         return [inside(self.root, path, self.cwd) for path in paths]

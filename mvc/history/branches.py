@@ -35,7 +35,8 @@ def create_branch(
     if refs.raw(ref) is not None:
         if not force:
             raise UsageError(
-                f"a branch named '{name}' already exists", hint=f"mvc switch {name}, or -f to move it"
+                f"a branch named '{name}' already exists",
+                hint=f"mvc switch {name}, or -f to move it",
             )
         if refs.branch() == ref:
             raise UsageError(f"cannot force update the current branch '{name}'", hint="mvc reset")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pygit2
-from pygit2.enums import ConfigLevel, ObjectType, Option, SortMode
+from pygit2.enums import ConfigLevel, FileMode, ObjectType, Option, SortMode
 
 from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
 from mvc.history.gitobjects import TREE_MODE
@@ -170,6 +170,26 @@ class Git:
         common = set(self.walk([one], [first])) & set(self.walk([other], [first]))
         rest = [id_ for id_ in common if not any(self.is_ancestor(id_, c) for c in common - {id_})]
         return [first, *sorted(rest)]
+
+    def merge_text(
+        self, base: str | None, ours: str, theirs: str, labels: tuple[str, str]
+    ) -> tuple[bytes, bool]:
+        """Git's three-way merge of UTF-8 blobs without NUL; whether it is clean.
+
+        Where both sides changed the same lines stand both versions between Git's markers, which carry
+        ``labels``. Without a ``base`` both files count as new.
+        """
+
+        def side(label: str, id_: str | None) -> pygit2.IndexEntry | None:
+            # libgit2 labels the markers with the entries' paths.
+            if id_ is None:
+                return None
+            return pygit2.IndexEntry(label, pygit2.Oid(hex=id_), FileMode.BLOB)
+
+        sides = (side("base", base), side(labels[0], ours), side(labels[1], theirs))
+        merged = self._repository.merge_file_from_index(*sides)
+        assert not isinstance(merged, str)
+        return merged.contents.encode(), merged.automergeable
 
     def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
         """Whether ``new`` is ``old`` or comes after it."""

@@ -52,7 +52,9 @@ def snapshot(context: Context, id_: CommitId) -> Snapshot:
 def matches(path: str, patterns: Sequence[str]) -> bool:
     """Git's pathspec rule: a file, everything below a folder, or a glob; ``""`` is all."""
     return any(
-        pattern in ("", path) or path.startswith(pattern.rstrip("/") + "/") or fnmatchcase(path, pattern)
+        pattern in ("", path)
+        or path.startswith(pattern.rstrip("/") + "/")
+        or fnmatchcase(path, pattern)
         for pattern in patterns
     )
 

@@ -1,0 +1,5 @@
+"""``python -m mvc.cli``."""
+
+from mvc.cli.main import run
+
+run()

@@ -1,0 +1,159 @@
+"""The command: global options, the table of verbs, and how an error becomes a message and an exit code.
+
+The table is static, so that ``--help`` and a mistyped verb import no verb at all; entry points are asked only
+for a verb that is not in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import click
+
+from mvc.cli.output import Output
+from mvc.errors import MvcError
+from mvc.version import VERSION
+
+#: verb → (what it does, the group it is listed in)
+VERBS: dict[str, tuple[str, str]] = {
+    "init": ("Create an empty repository, or reopen an existing one", "start"),
+    "add": ("Put files on the stage", "work"),
+    "mv": ("Rename a file or a folder", "work"),
+    "restore": ("Restore files, or single tensors, in the work tree or on the stage", "work"),
+    "rm": ("Remove files from the work tree and from the stage", "work"),
+    "status": ("Show what differs between the last commit, the stage and the work tree", "look"),
+    "log": ("Show commits", "look"),
+    "show": ("Show a commit and what it changed", "look"),
+    "diff": ("Show which tensors changed, and by how much", "look"),
+    "ls": ("List the files, or the tensors, of a commit", "look"),
+    "commit": ("Record the stage as a commit", "grow"),
+    "branch": ("List, create, rename or delete branches", "grow"),
+    "switch": ("Switch branches", "grow"),
+    "checkout": ("Switch branches or restore files", "grow"),
+    "tag": ("List, create or delete tags", "grow"),
+    "merge": ("Join two histories, tensor by tensor", "grow"),
+    "revert": ("Take back what a commit changed", "grow"),
+    "reset": ("Move the current branch to a commit", "grow"),
+    "reflog": ("Show where a branch has been", "care"),
+    "undo": ("Take back the last operation, whatever it was", "care"),
+    "fsck": ("Check that everything is there and is what it says it is", "care"),
+    "config": ("Get and set the repository's options", "care"),
+}
+_GROUPS = {
+    "start": "start a repository",
+    "work": "work on the current change",
+    "look": "look at history and state",
+    "grow": "grow and mark the history",
+    "care": "take care of it",
+}
+
+
+@dataclass
+class Session:
+    """What a verb gets: the output sink, and the repository, opened when first asked for."""
+
+    output: Output
+    cwd: str = field(default_factory=os.getcwd)
+
+    @cached_property
+    def repository(self) -> Any:
+        """The repository that holds the current folder, signing as the user.
+
+        Raises:
+            NotARepository: there is none.
+        """
+        import mvc
+        from mvc.cli.identity import committer
+
+        repository = mvc.open(self.cwd, cwd=self.cwd)
+        repository.who = committer(repository)
+        return repository
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            module = importlib.import_module(f"mvc.cli.{cmd_name}")
+            command: click.Command = module.command
+            return command
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group="mvc.verbs", name=cmd_name):
+            loaded: click.Command = entry.load()
+            return loaded
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            close = difflib.get_close_matches(args[0], VERBS, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(close)}?" if close else "see 'mvc --help'"
+            raise MvcError(f"'{args[0]}' is not an mvc command", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for group, title in _GROUPS.items():
+            with formatter.section(title):
+                rows = [(verb, text) for verb, (text, in_) in VERBS.items() if in_ == group]
+                formatter.write_dl(rows, col_spacing=4)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="mvc", message="%(prog)s version %(version)s")
+@click.option("-C", "folder", metavar="DIR", help="Run as if started in DIR.")
+@click.option("--color/--no-color", default=None, help="Colour the output, or don't.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing that is not asked for.")
+@click.pass_context
+def _root(context: click.Context, folder: str | None, color: bool | None, quiet: bool) -> None:
+    """Git for model weights: version, compare, merge and restore checkpoints."""
+    if folder is not None:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise MvcError(f"cannot change to '{folder}': {error.strerror}") from error
+    if color is None and "NO_COLOR" in os.environ:
+        color = False
+    context.color = color
+    context.obj = Session(Output(color=color, quiet=quiet))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; gives the exit code."""
+    try:
+        result = _root.main(list(arguments), prog_name="mvc", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except MvcError as error:
+        return _report(error)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mvc"
+        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(f"hint: {command} --help", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone; what is left has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def _report(error: MvcError) -> int:
+    click.echo(click.style("error: ", fg="red") + error.message, err=True)
+    if error.hint:
+        click.echo(click.style("hint: ", fg="yellow") + error.hint, err=True)
+    return error.exit_code

@@ -1,0 +1,80 @@
+"""How a commit looks in ``log`` and ``show``, in Git's form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from mvc.cli.output import quoted
+from mvc.history.git import Commit
+from mvc.history.record import without_trailer
+from mvc.history.revisions import shorten
+from mvc.history.signature import Signature
+from mvc.repository import Repository
+
+Names = dict[str, list[str]]
+
+
+def decorations(repository: Repository) -> Names:
+    """The refs of each commit, styled: ``HEAD -> main, tag: v1``."""
+    found: Names = {}
+    current = repository.branch
+    head = repository.head
+    if head is not None:
+        label = click.style("HEAD", fg="cyan", bold=True)
+        if current:
+            label += click.style(" -> ", fg="cyan", bold=True) + _branch(current)
+        found[head] = [label]
+    for tag in repository.tags():
+        found.setdefault(repository.resolve(f"refs/tags/{tag}"), []).append(
+            click.style(f"tag: {tag}", fg="yellow", bold=True)
+        )
+    for name, id_ in repository.branches().items():
+        if name != current:
+            found.setdefault(id_, []).append(_branch(name))
+    return found
+
+
+def _branch(name: str) -> str:
+    return click.style(name, fg="green", bold=True)
+
+
+def headline(commit: Commit, names: Names) -> str:
+    """``1a2b3c4 (HEAD -> main) subject``."""
+    id_ = click.style(shorten(commit.id), fg="yellow")
+    return f"{id_}{_decorated(commit, names)} {quoted(commit.subject)}"
+
+
+def long_form(commit: Commit, names: Names) -> Iterator[str]:
+    """The commit as ``git log`` shows it, without the trailer that mvc adds."""
+    yield click.style(f"commit {commit.id}", fg="yellow") + _decorated(commit, names)
+    if len(commit.parents) > 1:
+        yield f"Merge: {' '.join(map(shorten, commit.parents))}"
+    yield f"Author: {quoted(commit.author.name)} <{quoted(commit.author.email)}>"
+    yield f"Date:   {date(commit.author)}"
+    yield ""
+    for line in without_trailer(commit.message).rstrip().split("\n"):
+        yield f"    {quoted(line)}".rstrip()
+
+
+def date(who: Signature) -> str:
+    """Git's default date, in the zone of the signature: ``Sun Nov 22 06:27:56 2026 +0000``."""
+    moment = time.gmtime(who.time + who.offset * 60)
+    sign, minutes = ("-" if who.offset < 0 else "+"), abs(who.offset)
+    zone = f"{sign}{minutes // 60:02}{minutes % 60:02}"
+    clock = time.strftime("%H:%M:%S %Y", moment)
+    return f"{time.strftime('%a %b', moment)} {moment.tm_mday} {clock} {zone}"
+
+
+def _decorated(commit: Commit, names: Names) -> str:
+    refs = names.get(commit.id)
+    if not refs:
+        return ""
+    yellow = (
+        click.style(" (", fg="yellow"),
+        click.style(", ", fg="yellow"),
+        click.style(")", fg="yellow"),
+    )
+    return yellow[0] + yellow[1].join(refs) + yellow[2]

@@ -1,0 +1,121 @@
+"""``mvc log``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.commits import decorations, headline, long_form
+from mvc.cli.difference import stat_lines
+from mvc.cli.graph import Graph
+from mvc.cli.revisions import split_revisions
+from mvc.history.git import Commit
+from mvc.repository import Repository
+
+
+@click.command("log", context_settings={"ignore_unknown_options": True})
+@click.argument(
+    "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
+)
+@click.option("--oneline", is_flag=True, help="One line a commit.")
+@click.option("--graph", is_flag=True, help="Draw the branches.")
+@click.option("--stat", is_flag=True, help="Which files changed, and how many of their tensors.")
+@click.option("-n", "--max-count", "limit", type=int, metavar="N", help="At most N commits.")
+@click.option("--skip", type=int, default=0, metavar="N", help="Leave out the first N.")
+@click.option("--first-parent", is_flag=True, help="Follow only the first parent of merges.")
+@click.option("--reverse", is_flag=True, help="Oldest first.")
+@click.option("--all", "everything", is_flag=True, help="From all branches and tags.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def command(
+    session: Session,
+    arguments: tuple[str, ...],
+    oneline: bool,
+    graph: bool,
+    stat: bool,
+    limit: int | None,
+    skip: int,
+    first_parent: bool,
+    reverse: bool,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Show commits, newest first: of HEAD, of revisions, of ranges; of PATHs alone if given."""
+    repository = session.repository
+    arguments, limit = _numbered(arguments, limit)
+    revisions, paths = split_revisions(repository, arguments)
+    walked = repository.log(
+        revisions,
+        paths=paths,
+        limit=None if limit is None else limit + skip,
+        topological=graph,
+        first_parent=first_parent,
+        all=everything,
+    )
+    commits: Iterator[Commit] = islice(walked, skip, None)
+    if reverse:
+        commits = reversed(list(commits))
+    if as_json:
+        session.output.json([_as_json(commit) for commit in commits])
+        return
+    session.output.show(_lines(repository, commits, oneline, graph, stat, paths))
+
+
+def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], int | None]:
+    """``-3`` is short for ``-n 3``."""
+    kept = []
+    for argument in arguments:
+        if argument[:1] == "-" and argument[1:].isdigit():
+            limit = int(argument[1:])
+        elif argument.startswith("-") and argument != "--":
+            raise click.NoSuchOption(argument)
+        else:
+            kept.append(argument)
+    return tuple(kept), limit
+
+
+def _lines(
+    repository: Repository,
+    commits: Iterator[Commit],
+    oneline: bool,
+    graph: bool,
+    stat: bool,
+    paths: Sequence[str],
+) -> Iterator[str]:
+    names = decorations(repository)
+    drawing = Graph() if graph else None
+    first = True
+    for commit in commits:
+        text = [headline(commit, names)] if oneline else list(long_form(commit, names))
+        if stat:
+            changed = list(stat_lines(repository.changes_of(commit, paths=paths)))
+            text += changed if oneline else ["", *changed]
+        if not oneline and not first and drawing is None:
+            yield ""
+        first = False
+        if drawing is None:
+            yield from text
+        else:
+            yield from drawing.draw(commit, text if oneline else [*text, ""])
+
+
+def _as_json(commit: Commit) -> dict[str, object]:
+    return {
+        "commit": commit.id,
+        "tree": commit.tree,
+        "parents": list(commit.parents),
+        "author": {
+            "name": commit.author.name,
+            "email": commit.author.email,
+            "time": commit.author.time,
+        },
+        "committer": {
+            "name": commit.committer.name,
+            "email": commit.committer.email,
+            "time": commit.committer.time,
+        },
+        "message": commit.message,
+    }

@@ -1,0 +1,29 @@
+"""The program's entry: the two answers that must come at once, then everything else.
+
+``--version`` and a ``status`` with nothing to report are answered before anything heavy is imported; a shell
+prompt may ask for them at every line.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Run ``mvc`` with the process's arguments and end the process."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        from mvc.version import VERSION
+
+        sys.stdout.write(f"mvc version {VERSION}\n")
+        return
+    if arguments == ["status"]:
+        from mvc.worktree.quick import unchanged
+
+        branch = unchanged(".")
+        if branch is not None:
+            sys.stdout.write(f"{branch}\nnothing to commit, working tree clean\n")
+            return
+    from mvc.cli.app import main
+
+    sys.exit(main(arguments))

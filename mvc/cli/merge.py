@@ -1,0 +1,77 @@
+"""``mvc merge``."""
+
+from __future__ import annotations
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.committed import committed
+from mvc.cli.difference import stat_lines
+from mvc.cli.merged import merged_lines
+from mvc.errors import UsageError
+from mvc.history.revisions import shorten
+
+
+@click.command("merge")
+@click.argument("other", required=False, metavar="[REVISION]")
+@click.option("-m", "--message", help="The message of the merge commit.")
+@click.option(
+    "--ff/--no-ff", default=None, help="Move the branch alone where that suffices, or never."
+)
+@click.option("--ff-only", is_flag=True, help="Only if moving the branch suffices.")
+@click.option(
+    "-X",
+    "--strategy",
+    metavar="NAME",
+    help="For tensors that both sides changed: ours, theirs, base or average.",
+)
+@click.option(
+    "--continue", "conclude", is_flag=True, help="Conclude it: all conflicts are settled."
+)
+@click.option("--abort", is_flag=True, help="Give it up; everything as before.")
+@click.option("--no-edit", is_flag=True, help="Take the message as it is (the default).")
+@click.pass_obj
+def command(
+    session: Session,
+    other: str | None,
+    message: str | None,
+    ff: bool | None,
+    ff_only: bool,
+    strategy: str | None,
+    conclude: bool,
+    abort: bool,
+    no_edit: bool,
+) -> None:
+    """Merge REVISION into the current branch, tensor by tensor.
+
+    A tensor that one side changed is taken; one that both changed takes the strategy, or waits for you.
+    """
+    repository, output = session.repository, session.output
+    if abort or conclude:
+        if other is not None:
+            raise UsageError("--continue and --abort take no revision")
+        if abort:
+            repository.abort("merge")
+            return
+        if repository.unfinished() is None:
+            raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
+        output.note(committed(repository, repository.commit(message)))
+        return
+    if other is None:
+        raise UsageError("nothing to merge", hint="mvc merge BRANCH")
+    fast_forward = "only" if ff_only else "never" if ff is False else "allow"
+    with output.progress() as progress:
+        outcome = repository.merge(
+            other, message=message, fast_forward=fast_forward, strategy=strategy, progress=progress
+        )
+    if outcome.kind == "up-to-date":
+        output.note(["Already up to date."])
+        return
+    if outcome.kind == "fast-forward":
+        before = shorten(outcome.before) if outcome.before else "nothing"
+        output.note([f"Updating {before}..{shorten(outcome.commit)}", "Fast-forward"])
+    else:
+        output.note(["Merge made by the tensor three-way strategy."])
+        output.note(merged_lines(outcome))
+    if outcome.before:
+        output.note(stat_lines(repository.diff(outcome.before, outcome.commit, numeric=False)))

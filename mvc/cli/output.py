@@ -1,0 +1,126 @@
+"""The one sink through which verbs speak: for people, as JSON, or not at all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+#: How long something may run before its progress is shown, in seconds.
+_PATIENCE = 1.0
+
+
+class Output:
+    """``quiet`` drops what was not asked for; results (``show``) are always written."""
+
+    def __init__(self, *, color: bool | None = None, quiet: bool = False) -> None:
+        self._color = color
+        self._quiet = quiet
+
+    def show(self, lines: Iterable[str]) -> None:
+        """The result that the user asked for."""
+        for line in lines:
+            click.echo(line, color=self._color)
+
+    def note(self, lines: Iterable[str]) -> None:
+        """What happened along the way."""
+        if not self._quiet:
+            self.show(lines)
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know, on the error stream."""
+        click.echo(click.style("warning: ", fg="yellow") + text, err=True, color=self._color)
+
+    def json(self, value: Any) -> None:
+        """A result for programs: one document, stable keys."""
+        click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:
+        """A callback that draws a bar on a terminal once the work has lasted a second."""
+        if self._quiet or not sys.stderr.isatty():
+            yield None
+            return
+        bar = _Bar()
+        try:
+            yield bar.advance
+        finally:
+            bar.close()
+
+
+class _Bar:
+    def __init__(self) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._started = self._clock()
+        self._progress: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        if self._progress is None:
+            if self._clock() - self._started < _PATIENCE:
+                return
+            self._open()
+        task = self._tasks.get(what)
+        if task is None:
+            task = self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(task, completed=done, total=total)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._progress.start()
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``86.7 MB`` (powers of 1000, as Hugging Face and disks count)."""
+    if count < 1000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.95 or unit == "TB":
+            break
+    return f"{amount:.1f} {unit}"
+
+
+def columns(rows: Sequence[Sequence[str]], align: str) -> list[str]:
+    """``rows`` in aligned columns; ``align`` has ``<`` or ``>`` for each. Styles do not count as width."""
+    if not rows:
+        return []
+    widths = [max(len(click.unstyle(row[n])) for row in rows) for n in range(len(align))]
+    return ["  ".join(map(_pad, row, widths, align)).rstrip() for row in rows]
+
+
+def _pad(cell: str, width: int, align: str) -> str:
+    blanks = " " * (width - len(click.unstyle(cell)))
+    return blanks + cell if align == ">" else cell + blanks
+
+
+def quoted(name: str) -> str:
+    """A name for a terminal: control characters and odd ones escaped, so that data can't steer it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -1,0 +1,121 @@
+"""How a status reads: Git's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from mvc.cli.output import quoted
+from mvc.history.revisions import shorten
+from mvc.worktree.status import Delta, Status
+
+_CODES = {"new file": "A", "modified": "M", "deleted": "D", "renamed": "R", "typechange": "T"}
+_WIDTH = 12
+
+_CONFLICTS = {
+    "tensors": "tensors changed on both sides",
+    "text": "both modified",
+    "bytes": "both modified",
+    "add-add": "both added",
+    "delete-modify": "deleted on one side, modified on the other",
+}
+
+
+def status_lines(status: Status) -> Iterator[str]:
+    """The long form."""
+    if status.branch is not None:
+        yield f"On branch {status.branch}"
+    else:
+        yield click.style("HEAD detached at ", fg="red") + shorten(status.head or "")
+    if status.unborn:
+        yield "\nNo commits yet"
+    if status.unfinished:
+        yield from _unfinished(status)
+    if status.staged:
+        yield "\nChanges to be committed:"
+        yield '  (use "mvc restore --staged <file>..." to unstage)'
+        yield from (_change(delta, "green") for delta in status.staged)
+    if status.conflicts:
+        yield "\nUnmerged paths:"
+        yield '  (use "mvc checkout --ours|--theirs <file>..." or edit and "mvc add <file>...")'
+        for one in status.conflicts:
+            text = _CONFLICTS.get(one.kind, one.kind)
+            yield click.style(f"\t{text}:   {quoted(one.path)}", fg="red")
+    if status.unstaged:
+        yield "\nChanges not staged for commit:"
+        yield '  (use "mvc add <file>..." to update what will be committed)'
+        yield '  (use "mvc restore <file>..." to discard changes in working directory)'
+        yield from (_change(delta, "red") for delta in status.unstaged)
+    if status.untracked:
+        yield "\nUntracked files:"
+        yield '  (use "mvc add <file>..." to include in what will be committed)'
+        yield from (click.style(f"\t{quoted(path)}", fg="red") for path in status.untracked)
+    if status.skipped:
+        yield "\nNot trackable:"
+        yield from (f"\t{quoted(path)} ({reason})" for path, reason in status.skipped)
+    yield from _verdict(status)
+
+
+def short_status_lines(status: Status) -> Iterator[str]:
+    """``XY path``, as ``git status --short``."""
+    marks: dict[str, list[str]] = {}
+    for position, deltas in enumerate((status.staged, status.unstaged)):
+        for delta in deltas:
+            path = f"{delta.old_path} -> {delta.path}" if delta.old_path else delta.path
+            marks.setdefault(path, [" ", " "])[position] = _CODES[delta.kind]
+    for one in status.conflicts:
+        marks[one.path] = ["U", "U"]
+    for path, (staged, unstaged) in sorted(marks.items()):
+        yield click.style(staged, fg="green") + click.style(unstaged, fg="red") + f" {quoted(path)}"
+    for path in status.untracked:
+        yield click.style("??", fg="red") + f" {quoted(path)}"
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The stable form for programs."""
+    return {
+        "branch": status.branch,
+        "head": status.head,
+        "unfinished": status.unfinished,
+        "staged": _deltas_json(status.staged),
+        "unstaged": _deltas_json(status.unstaged),
+        "untracked": list(status.untracked),
+        "conflicts": [{"path": one.path, "kind": one.kind} for one in status.conflicts],
+    }
+
+
+def _deltas_json(deltas: Iterable[Delta]) -> list[dict[str, Any]]:
+    return [{"kind": d.kind, "path": d.path, "old_path": d.old_path} for d in deltas]
+
+
+def _change(delta: Delta, color: str) -> str:
+    path = quoted(delta.path)
+    if delta.old_path:
+        path = f"{quoted(delta.old_path)} -> {path}"
+    return click.style(f"\t{delta.kind + ':':<{_WIDTH}}{path}", fg=color)
+
+
+def _unfinished(status: Status) -> Iterator[str]:
+    kind = status.unfinished
+    if status.conflicts:
+        yield f"You have an unfinished {kind}."
+        yield f'  (settle the conflicts and run "mvc {kind} --continue")'
+    else:
+        yield f"All conflicts fixed but you are still in the middle of a {kind}."
+        yield f'  (use "mvc {kind} --continue" to conclude it)'
+    yield f'  (use "mvc {kind} --abort" to give it up)'
+
+
+def _verdict(status: Status) -> Iterator[str]:
+    if status.staged or status.conflicts:
+        return
+    if status.unstaged:
+        yield '\nno changes added to commit (use "mvc add" and/or "mvc commit -a")'
+    elif status.untracked:
+        yield '\nnothing added to commit but untracked files present (use "mvc add" to track)'
+    elif status.unborn:
+        yield '\nnothing to commit (create/copy files and use "mvc add" to track)'
+    elif not status.unfinished:
+        yield "nothing to commit, working tree clean"

@@ -1,0 +1,56 @@
+"""``mvc revert``."""
+
+from __future__ import annotations
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.committed import committed
+from mvc.cli.editor import edited_text
+from mvc.errors import UsageError
+
+
+@click.command("revert")
+@click.argument("revisions", nargs=-1, metavar="REVISION...")
+@click.option(
+    "-m", "--mainline", type=int, metavar="N", help="Of a merge: keep its parent N's side."
+)
+@click.option(
+    "-e/ ", "--edit/--no-edit", default=None, help="Edit the message, or take it as it is."
+)
+@click.option(
+    "-X", "--strategy", metavar="NAME", help="For tensors that later commits changed too."
+)
+@click.option(
+    "--continue", "conclude", is_flag=True, help="Conclude it: all conflicts are settled."
+)
+@click.option("--abort", is_flag=True, help="Give it up; everything as before.")
+@click.pass_obj
+def command(
+    session: Session,
+    revisions: tuple[str, ...],
+    mainline: int | None,
+    edit: bool | None,
+    strategy: str | None,
+    conclude: bool,
+    abort: bool,
+) -> None:
+    """Take back what commits changed, each by a new commit; what came after them stays."""
+    repository, output = session.repository, session.output
+    if abort:
+        repository.abort("revert")
+        return
+    if conclude:
+        if repository.unfinished() is None:
+            raise UsageError("there is no revert in progress", hint="mvc revert REVISION")
+        output.note(committed(repository, repository.commit()))
+        return
+    if not revisions:
+        raise UsageError("nothing to revert", hint="mvc revert REVISION")
+    for revision in revisions:
+        with output.progress() as progress:
+            repository.revert(revision, mainline=mainline, strategy=strategy, progress=progress)
+        if edit:
+            text = edited_text(repository.read_commit().message)
+            repository.commit(text, amend=True)
+        output.note(committed(repository, repository.read_commit()))

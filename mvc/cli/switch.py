@@ -1,0 +1,48 @@
+"""``mvc switch``."""
+
+from __future__ import annotations
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.switched import switched
+from mvc.errors import UsageError
+
+
+@click.command("switch")
+@click.argument("target", required=False)
+@click.argument("start", required=False)
+@click.option("-c", "--create", metavar="NAME", help="Create the branch first.")
+@click.option("-C", "--force-create", metavar="NAME", help="Create it, or move it here.")
+@click.option("-d", "--detach", is_flag=True, help="To a commit, on no branch.")
+@click.option(
+    "-f", "--discard-changes", "--force", "discard", is_flag=True, help="Drop local changes."
+)
+@click.pass_obj
+def command(
+    session: Session,
+    target: str | None,
+    start: str | None,
+    create: str | None,
+    force_create: str | None,
+    detach: bool,
+    discard: bool,
+) -> None:
+    """Switch to a branch, files and all; local changes come along or stop it."""
+    name = create or force_create
+    if name is not None:
+        target, start = name, target
+    if target is None:
+        raise UsageError("missing branch or commit argument", hint="mvc switch BRANCH")
+    repository = session.repository
+    with session.output.progress() as progress:
+        repository.switch(
+            target,
+            create=create is not None,
+            force_create=force_create is not None,
+            detach=detach,
+            discard=discard,
+            start=start,
+            progress=progress,
+        )
+    session.output.note([switched(repository, created=name is not None)])

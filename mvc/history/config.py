@@ -1,0 +1,115 @@
+"""The repository's configuration, a Git config file: read through libgit2, edited as text in place.
+
+Source: ``git-config(1)``, "CONFIGURATION FILE".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+import pygit2
+from pygit2.enums import ConfigLevel
+
+from mvc.errors import UsageError
+from mvc.store.fs import Disk
+
+_KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\.(?:(.+)\.)?([A-Za-z][A-Za-z0-9-]*)")
+_SECTION = re.compile(r'\s*\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
+
+
+def read_user(files: Sequence[str]) -> dict[str, str]:
+    """``user.name`` and ``user.email``; a later file wins, includes are followed."""
+    found: dict[str, str] = {}
+    for file in files:
+        found.update((k, v) for k, v in entries(file) if k in ("user.name", "user.email"))
+    return found
+
+
+def entries(file: str) -> Iterator[tuple[str, str]]:
+    """Every option of ``file`` in order; nothing when there is no such file.
+
+    Raises:
+        UsageError: the file can't be parsed.
+    """
+    if not os.path.isfile(file):
+        return
+    try:
+        config = pygit2.Config()
+        config.add_file(file, ConfigLevel.LOCAL)
+        yield from [(entry.name, entry.value or "true") for entry in config]
+    except pygit2.GitError as error:
+        raise UsageError(f"bad config in {file}: {error}") from error
+
+
+def get(file: str, key: str) -> str | None:
+    """The value of ``key`` (``section.name``), the last one when it is given several times."""
+    wanted = _canonical(key)
+    return next((value for name, value in reversed(list(entries(file))) if name == wanted), None)
+
+
+def put(file: str, key: str, value: str | None, disk: Disk) -> None:
+    """Set ``key``; None removes it.
+
+    Raises:
+        UsageError: not a key, or nothing to remove.
+    """
+    section, subsection, name = _split(key)
+    with open(file, encoding="utf-8") as stream:
+        lines = stream.read().splitlines(keepends=True)
+    start, end, at = _locate(lines, section, subsection, name)
+    if value is None:
+        if at is None:
+            raise UsageError(f"no such option: {key}", hint="mvc config --list")
+        del lines[at]
+    elif at is not None:
+        lines[at] = f"\t{name} = {_quoted(value)}\n"
+    elif start is not None:
+        lines.insert(end, f"\t{name} = {_quoted(value)}\n")
+    else:
+        title = f'{section} "{subsection}"' if subsection else section
+        lines += [f"[{title}]\n", f"\t{name} = {_quoted(value)}\n"]
+    disk.write_whole(file, "".join(lines).encode())
+
+
+def _locate(
+    lines: Sequence[str], section: str, subsection: str | None, name: str
+) -> tuple[int | None, int, int | None]:
+    """Where the section starts and ends, and the option's own line, the last of each."""
+    start, end, at = None, len(lines), None
+    inside = False
+    for number, line in enumerate(lines):
+        title = _SECTION.match(line)
+        if title:
+            inside = title[1].lower() == section and (title[2] or None) == subsection
+            if inside:
+                start = number
+        if inside:
+            end = number + 1
+            if not title and re.match(rf"\s*{re.escape(name)}\s*(=|$)", line, re.IGNORECASE):
+                at = number
+    return start, end, at
+
+
+def _split(key: str) -> tuple[str, str | None, str]:
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise UsageError(f"invalid key: {key}", hint="keys look like user.name")
+    return match[1].lower(), match[2], match[3]
+
+
+def _canonical(key: str) -> str:
+    section, subsection, name = _split(key)
+    return ".".join(filter(None, [section, subsection, name.lower()]))
+
+
+def _quoted(value: str) -> str:
+    escaped = (
+        value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    )
+    return (
+        f'"{escaped}"'
+        if escaped != value or value != value.strip() or set(value) & set("#;")
+        else value
+    )

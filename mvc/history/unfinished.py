@@ -1,0 +1,142 @@
+"""The unfinished merge or revert: what waits for the user, kept as a ref so that no tool loses it.
+
+``refs/mvc/unfinished`` names a commit whose parents are HEAD at the start and the other side, and whose
+message is this value as JSON. Tensor conflicts are lines of the stage's manifests; conflicts of whole files
+are listed here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mvc.errors import CorruptPack
+from mvc.history.context import Context
+from mvc.history.gitobjects import EMPTY_TREE
+from mvc.history.refs import UNFINISHED
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import Transaction, read_stage
+from mvc.ids import BlobId, CommitId
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileConflict:
+    """A file that could not be merged; ``kind`` is text, bytes, delete-modify or add-add.
+
+    Each side is ``(mode, blob)``, or None where the file does not exist.
+    """
+
+    kind: str
+    base: tuple[int, BlobId] | None
+    ours: tuple[int, BlobId] | None
+    theirs: tuple[int, BlobId] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """``kind`` is merge or revert; ``theirs`` the other side; ``onto`` HEAD at the start."""
+
+    kind: str
+    onto: CommitId
+    theirs: CommitId
+    message: str
+    operation: str
+    strategy: str | None = None
+    conflicts: Mapping[str, FileConflict] = field(default_factory=dict)
+    stage_before: str | None = None
+
+    def encode(self) -> str:
+        """The message of the commit that holds it."""
+        body = {
+            "mvc-unfinished": _VERSION,
+            "kind": self.kind,
+            "onto": self.onto,
+            "theirs": self.theirs,
+            "message": self.message,
+            "operation": self.operation,
+            "strategy": self.strategy,
+            "stage": self.stage_before,
+            "conflicts": {
+                path: [c.kind, c.base, c.ours, c.theirs] for path, c in self.conflicts.items()
+            },
+        }
+        return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
+
+    @staticmethod
+    def decode(text: str) -> Unfinished:
+        """The inverse of ``encode``.
+
+        Raises:
+            CorruptPack: not an unfinished merge.
+        """
+        try:
+            body = json.loads(text.split("\n\n", 1)[1])
+            conflicts = {
+                path: FileConflict(kind, *(_side(side) for side in sides))
+                for path, (kind, *sides) in body["conflicts"].items()
+            }
+            return Unfinished(
+                body["kind"],
+                CommitId(body["onto"]),
+                CommitId(body["theirs"]),
+                body["message"],
+                body["operation"],
+                body["strategy"],
+                conflicts,
+                body["stage"],
+            )
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise CorruptPack(
+                f"the unfinished merge is damaged: {error}", hint="mvc merge --abort"
+            ) from error
+
+
+def read_unfinished(context: Context) -> Unfinished | None:
+    """What waits for the user; None when nothing does."""
+    id_ = context.refs.raw(UNFINISHED)
+    return None if id_ is None else Unfinished.decode(context.git.commit(id_).message)
+
+
+def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
+    """Keep ``value`` until it is concluded or given up."""
+    parents = list(dict.fromkeys([value.onto, value.theirs]))
+    transaction.objects.tree([])
+    id_ = transaction.objects.commit(
+        EMPTY_TREE, parents, transaction.who, transaction.who, value.encode()
+    )
+    transaction.move(UNFINISHED, id_)
+
+
+def settle(transaction: Transaction, paths: Iterable[str]) -> None:
+    """Take ``paths`` off the list of conflicts: the user has said what they shall be."""
+    waiting = read_unfinished(transaction.context)
+    if waiting is None:
+        return
+    left = {path: c for path, c in waiting.conflicts.items() if path not in set(paths)}
+    if len(left) != len(waiting.conflicts):
+        write_unfinished(transaction, replace(waiting, conflicts=left))
+
+
+def conflicted_paths(context: Context, stage: Snapshot | None = None) -> dict[str, str]:
+    """Every path that waits for a decision, with the kind of its conflict (``tensors`` for lines)."""
+    waiting = read_unfinished(context)
+    found = {path: c.kind for path, c in waiting.conflicts.items()} if waiting else {}
+    files = stage if stage is not None else read_stage(context)
+    if waiting is not None:
+        for path in files:
+            manifest = files.manifest(path)
+            if manifest is not None and manifest.conflicts:
+                found[path] = "tensors"
+    return dict(sorted(found.items()))
+
+
+def _side(value: list[object] | None) -> tuple[int, BlobId] | None:
+    if value is None:
+        return None
+    mode, id_ = value
+    if not isinstance(mode, int) or not isinstance(id_, str):
+        raise ValueError("a conflict's side is not (mode, blob)")
+    return mode, BlobId(id_)

@@ -1,0 +1,316 @@
+"""The verbs ``merge`` and the conclusion of a merge or revert: Git's decisions around the tensor merge.
+
+Files are merged and the work tree is moved before any ref; refs then move in one operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mvc.errors import MergeConflict, UsageError
+from mvc.history import log, revisions
+from mvc.history.commits import Plan, commit_stage, write_commit
+from mvc.history.context import Context
+from mvc.history.record import Json, without_trailer
+from mvc.history.refs import BRANCHES, TAGS, UNFINISHED
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.unfinished import (
+    Unfinished,
+    conflicted_paths,
+    read_unfinished,
+    settle,
+    write_unfinished,
+)
+from mvc.ids import CommitId
+from mvc.merge.resolving import settled
+from mvc.merge.three_way import Merged, merge_commits
+from mvc.worktree import index
+from mvc.worktree.checkout import switch_files
+from mvc.worktree.ingest import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``kind``: up-to-date, fast-forward, merge or revert; ``commit``: where the branch is now."""
+
+    kind: str
+    commit: CommitId
+    before: CommitId | None
+    merged: Merged | None = None
+
+
+def merge(
+    context: Context,
+    other: str,
+    *,
+    message: str | None,
+    fast_forward: str,
+    strategy: str | None,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    """Merge the revision ``other`` into HEAD.
+
+    Raises:
+        UsageError: a merge is unfinished, or a fast-forward was demanded and is not possible.
+        DirtyWorktree: unsaved work is in the way.
+        MergeConflict: undecided tensors or files; ``status`` lists them.
+    """
+    refuse_unfinished(context)
+    theirs = revisions.resolve(context, other)
+    head = context.refs.head()
+    if head is None:
+        return _fast_forward(context, None, theirs, other, who, progress)
+    ours = CommitId(head)
+    if context.git.is_ancestor(theirs, ours):
+        return Outcome("up-to-date", ours, ours)
+    if context.git.is_ancestor(ours, theirs) and fast_forward != "never":
+        return _fast_forward(context, ours, theirs, other, who, progress)
+    if fast_forward == "only":
+        raise UsageError(
+            "not possible to fast-forward, aborting", hint="mvc merge without --ff-only"
+        )
+    plan = Unfinished(
+        kind="merge",
+        onto=ours,
+        theirs=theirs,
+        message=message or merge_message(context, other),
+        operation="merge",
+        strategy=strategy,
+    )
+    return carry_out(context, plan, _bases(context, ours, theirs), other, who, progress)
+
+
+def carry_out(
+    context: Context,
+    plan: Unfinished,
+    sides: tuple[Snapshot | None, Snapshot, Snapshot],
+    label: str,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    """Merge ``(base, ours, theirs)``, then commit, or leave the conflict for the user.
+
+    Raises:
+        MergeConflict: the stage and the work tree hold what could be merged.
+    """
+    require_clean_stage(context)
+    base, ours, theirs = sides
+    objects = context.writer()
+    merged = merge_commits(
+        context,
+        objects,
+        base,
+        ours,
+        theirs,
+        strategy=plan.strategy,
+        labels=("HEAD", label),
+        progress=progress,
+    )
+    objects.flush()
+    result = Snapshot(context.git, merged.files)
+    shown = Snapshot(context.git, merged.worktree)
+    before = read_stage(context)
+    if not merged.conflicted:
+        switch_files(context, before, result, progress=progress)
+        with transaction(context, plan.kind, who) as current:
+            parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
+            id_ = write_commit(current, result, parents, _plan(plan, who))
+            current.move(current.head_ref, id_)
+            current.put_stage(result)
+            current.worktree = True
+            current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
+            if plan.kind == "revert":
+                current.message = f"revert: {plan.message.splitlines()[0]}"
+        index.refresh(context)
+        return Outcome(plan.kind, id_, plan.onto, merged)
+    switch_files(context, before, shown, progress=progress)
+    with transaction(context, plan.kind, who) as current:
+        stage_before = context.refs.raw("refs/mvc/stage")
+        waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
+        write_unfinished(current, waiting)
+        current.put_stage(result)
+        current.worktree = True
+        current.message = f"{plan.kind} {label}: stopped at a conflict"
+    index.refresh(context)
+    paths = sorted(conflicted_paths(context))
+    raise MergeConflict(
+        "\n".join(
+            [f"CONFLICT ({kind}): {path}" for path, kind in conflicted_paths(context).items()]
+            + [
+                f"Automatic {plan.kind} failed in {len(paths)} file(s); fix conflicts and then commit."
+            ]
+        ),
+        hint=f"mvc status lists them; mvc checkout --ours|--theirs PATH, then mvc {plan.kind} "
+        f"--continue; or mvc {plan.kind} --abort",
+    )
+
+
+def conclude(
+    context: Context,
+    message: str | None,
+    *,
+    author: Signature | None,
+    who: Signature,
+    amend: bool,
+    allow_empty: bool,
+) -> CommitId:
+    """Commit the stage: the end of a merge or revert when one waits, an ordinary commit else.
+
+    Raises:
+        MergeConflict: conflicts are not settled.
+        UsageError: nothing to commit, or no message.
+    """
+    with transaction(context, "commit", who) as current:
+        waiting = read_unfinished(context)
+        if waiting is None:
+            previous = context.git.commit(current.head) if amend and current.head else None
+            if message is None and previous is not None:
+                message = without_trailer(previous.message)
+            kept = author or (previous.author if previous else who)
+            plan = Plan(message or "", kept, who)
+            return commit_stage(current, plan, amend=amend, allow_empty=allow_empty)
+        if amend:
+            raise UsageError("you are in the middle of a merge -- cannot amend")
+        conflicts = conflicted_paths(context)
+        if conflicts:
+            raise MergeConflict(
+                f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
+                hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
+            )
+        concluded = _plan(replace(waiting, message=message or waiting.message), who)
+        others = (waiting.theirs,) if waiting.kind == "merge" else ()
+        # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
+        id_ = commit_stage(
+            current,
+            replace(concluded, author=author or who),
+            extra_parents=others,
+            allow_empty=waiting.kind == "revert",
+        )
+        current.move(UNFINISHED, None)
+        return id_
+
+
+def abort(context: Context, kind: str, *, who: Signature | None) -> None:
+    """Give up the unfinished merge or revert; HEAD's files come back.
+
+    Raises:
+        UsageError: none is unfinished.
+    """
+    waiting = read_unfinished(context)
+    if waiting is None or waiting.kind != kind:
+        raise UsageError(f"there is no {kind} to abort", hint="mvc status shows what is going on")
+    head = head_snapshot(context)
+    switch_files(context, read_stage(context), head, force=True)
+    with transaction(context, kind, who) as current:
+        current.put_stage(head)
+        current.move(UNFINISHED, None)
+        current.worktree = True
+        current.message = f"{kind}: aborted"
+    index.refresh(context)
+
+
+def resolve(
+    context: Context, paths: Sequence[str], strategy: str, *, who: Signature | None
+) -> list[str]:
+    """Settle the conflicts of ``paths`` by ``strategy``, in the stage and the work tree.
+
+    Raises:
+        UsageError: no conflict lies there, or the strategy can't settle one.
+    """
+    stage = read_stage(context)
+    waiting = read_unfinished(context)
+    conflicted = [p for p in conflicted_paths(context) if log.matches(p, paths)]
+    if waiting is None or not conflicted:
+        raise UsageError(f"no conflict in {', '.join(paths)}", hint="mvc status lists conflicts")
+    objects = context.writer()
+    changes = {
+        path: settled(context, objects, stage, waiting, path, strategy) for path in conflicted
+    }
+    objects.flush()
+    target = stage.with_files(changes)
+    switch_files(context, stage, target, force=True, paths=conflicted)
+    with transaction(context, "checkout", who) as current:
+        current.put_stage(target)
+        settle(current, conflicted)
+        current.worktree = True
+        current.message = f"checkout --{strategy}: {', '.join(paths)}"
+    index.refresh(context)
+    return conflicted
+
+
+def merge_message(context: Context, other: str) -> str:
+    """Git's default words for a merge of ``other``."""
+    current = (context.refs.branch() or "HEAD").removeprefix(BRANCHES)
+    if context.refs.raw(BRANCHES + other) is not None:
+        text = f"Merge branch '{other}'"
+    elif context.refs.raw(TAGS + other) is not None:
+        text = f"Merge tag '{other}'"
+    else:
+        text = f"Merge commit '{other}'"
+    return text if current in ("main", "master") else f"{text} into {current}"
+
+
+def refuse_unfinished(context: Context) -> None:
+    """
+    Raises:
+        UsageError: a merge or revert waits for the user.
+    """
+    waiting = read_unfinished(context)
+    if waiting is not None:
+        raise UsageError(
+            f"you have not concluded your {waiting.kind}",
+            hint=f"mvc {waiting.kind} --continue, or mvc {waiting.kind} --abort",
+        )
+
+
+def require_clean_stage(context: Context) -> None:
+    """
+    Raises:
+        UsageError: something is staged that a merge would mix with its result.
+    """
+    head, stage = head_snapshot(context), read_stage(context)
+    staged = [path for path in {*head, *stage} if head.get(path) != stage.get(path)]
+    if staged:
+        raise UsageError(
+            f"your staged changes would be overwritten by merge: {', '.join(sorted(staged))}",
+            hint="mvc commit them first",
+        )
+
+
+def _fast_forward(
+    context: Context,
+    ours: CommitId | None,
+    theirs: CommitId,
+    other: str,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    require_clean_stage(context)
+    new = log.snapshot(context, theirs)
+    switch_files(context, read_stage(context), new, progress=progress)
+    with transaction(context, "merge", who) as current:
+        current.move(current.head_ref, theirs)
+        current.put_stage(new)
+        current.worktree = True
+        current.message = f"merge {other}: Fast-forward"
+    index.refresh(context)
+    return Outcome("fast-forward", theirs, ours)
+
+
+def _bases(
+    context: Context, ours: CommitId, theirs: CommitId
+) -> tuple[Snapshot | None, Snapshot, Snapshot]:
+    bases = context.git.merge_bases(ours, theirs)
+    if not bases:
+        raise UsageError("refusing to merge unrelated histories")
+    base = log.snapshot(context, bases[0])
+    return base, log.snapshot(context, ours), log.snapshot(context, theirs)
+
+
+def _plan(plan: Unfinished, who: Signature) -> Plan:
+    parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
+    return Plan(plan.message, who, who, plan.operation, parameters)

@@ -1,0 +1,72 @@
+"""``revert``: the three-way merge whose base is the commit itself and whose other side is its parent."""
+
+from __future__ import annotations
+
+from mvc.errors import UsageError
+from mvc.history import log, revisions
+from mvc.history.context import Context
+from mvc.history.git import Commit
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.ids import CommitId
+from mvc.merge.merging import Outcome, carry_out, refuse_unfinished
+from mvc.history.unfinished import Unfinished
+from mvc.worktree.ingest import Progress
+
+
+def revert(
+    context: Context,
+    revision: str,
+    *,
+    mainline: int | None,
+    strategy: str | None,
+    message: str | None,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    """A new commit on HEAD without what ``revision`` changed; later changes stay.
+
+    Raises:
+        UsageError: HEAD is unborn, or a merge commit is given without ``mainline``.
+        MergeConflict: a later commit changed the same tensors.
+    """
+    refuse_unfinished(context)
+    commit = context.git.commit(revisions.resolve(context, revision))
+    head = revisions.resolve(context, "HEAD")
+    parent = _parent(commit, mainline)
+    before = log.snapshot(context, parent) if parent else Snapshot(context.git, {})
+    plan = Unfinished(
+        kind="revert",
+        onto=head,
+        theirs=commit.id,
+        message=message or revert_message(commit, parent),
+        operation="revert",
+        strategy=strategy,
+    )
+    sides = (log.snapshot(context, commit.id), log.snapshot(context, head), before)
+    label = f"parent of {revisions.shorten(commit.id)} ({commit.subject})"
+    return carry_out(context, plan, sides, label, who, progress)
+
+
+def revert_message(commit: Commit, parent: CommitId | None) -> str:
+    """Git's words for a revert."""
+    if len(commit.parents) > 1:
+        tail = f"This reverts commit {commit.id}, reversing\nchanges made to {parent}.\n"
+    else:
+        tail = f"This reverts commit {commit.id}.\n"
+    return f'Revert "{commit.subject}"\n\n{tail}'
+
+
+def _parent(commit: Commit, mainline: int | None) -> CommitId | None:
+    if len(commit.parents) > 1:
+        if mainline is None:
+            raise UsageError(
+                f"commit {commit.id} is a merge but no -m option was given",
+                hint=f"mvc revert -m 1 {revisions.shorten(commit.id)} keeps the first parent's side",
+            )
+        if not 1 <= mainline <= len(commit.parents):
+            raise UsageError(f"commit {commit.id} does not have parent {mainline}")
+        return commit.parents[mainline - 1]
+    if mainline is not None:
+        raise UsageError(f"mainline was specified but commit {commit.id} is not a merge")
+    return commit.parents[0] if commit.parents else None

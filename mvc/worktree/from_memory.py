@@ -1,0 +1,82 @@
+"""Committing arrays straight from memory, as a safetensors file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mvc import paths as tracked
+from mvc.arrays import to_bytes
+from mvc.errors import DirtyWorktree, UsageError
+from mvc.formats.layout import ComposedTensor
+from mvc.formats.safetensors import SAFETENSORS
+from mvc.formats.skeleton import Skeleton
+from mvc.history.commits import Plan, commit_stage
+from mvc.history.context import Context
+from mvc.history.gitobjects import FILE_MODE
+from mvc.history.manifest import Entry, Manifest
+from mvc.history.refs import UNFINISHED
+from mvc.history.signature import Signature
+from mvc.history.transaction import read_stage, transaction
+from mvc.ids import CommitId
+from mvc.store.source import BytesSource
+from mvc.store.writing import Incoming
+from mvc.worktree import index
+from mvc.worktree.checkout import switch_files
+from mvc.worktree.status import changed_paths
+
+#: The skeleton of a file with no tensors and no metadata: what a new file is composed from.
+_EMPTY = Skeleton(10, (), b"\x02\0\0\0\0\0\0\0{}").encode()
+
+
+def commit_tensors(
+    context: Context,
+    tensors: Mapping[str, Any],
+    message: str,
+    path: str,
+    metadata: Mapping[str, str] | None,
+    who: Signature,
+) -> CommitId:
+    """Commit ``tensors`` as the safetensors file ``path``, and write it to the work tree.
+
+    Raises:
+        DirtyWorktree: ``path`` holds unsaved changes.
+        UsageError: a merge is unfinished, or ``path`` can't be tracked.
+        UnsupportedDtype: an array that safetensors can't hold.
+    """
+    tracked.check(path)
+    if context.refs.raw(UNFINISHED) is not None:
+        raise UsageError("a merge or revert is unfinished", hint="mvc status")
+    stage = read_stage(context)
+    absolute = os.path.join(context.root, *path.split("/"))
+    if os.path.lexists(absolute) and changed_paths(context, stage, [path]):
+        raise DirtyWorktree(f"{path} holds changes that no commit has", hint=f"mvc add {path}")
+    objects = context.writer()
+    blob = objects.blob(_pack(context, tensors, metadata).encode())
+    objects.flush()
+    change = {path: (FILE_MODE, blob)}
+    switch_files(context, stage, stage.with_files(change), paths=[path])
+    with transaction(context, "commit", who) as current:
+        current.put_stage(current.stage.with_files(change))
+        id_ = commit_stage(current, Plan(message, who, who, "commit-tensors"))
+        current.worktree = True
+    index.refresh(context)
+    return id_
+
+
+def _pack(
+    context: Context, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None
+) -> Manifest:
+    described: list[ComposedTensor] = []
+    entries: list[Entry] = []
+    with context.store.writer() as writer:
+        for name in sorted(tensors):
+            dtype, shape, data = to_bytes(tensors[name])
+            (id_,) = writer.add([Incoming(BytesSource(data), dtype)])
+            described.append(ComposedTensor(name, dtype, shape, len(data)))
+            entries.append(Entry(name, dtype, shape, id_))
+        skeleton, layout = SAFETENSORS.compose(_EMPTY, tuple(described), metadata or {})
+        skeleton_id = writer.put(skeleton)
+        writer.publish()
+    return Manifest("safetensors", layout.size, skeleton_id, tuple(entries))

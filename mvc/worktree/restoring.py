@@ -1,0 +1,68 @@
+"""``restore``: files, or only some tensors of them, as the stage or a commit has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mvc.errors import UsageError
+from mvc.history import log, revisions
+from mvc.history.context import Context
+from mvc.history.log import matches
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.unfinished import settle
+from mvc.ids import BlobId
+from mvc.worktree import index
+from mvc.worktree.checkout import switch_files
+from mvc.worktree.ingest import Progress
+from mvc.worktree.tensor_restore import with_tensors
+
+
+def restore(
+    context: Context,
+    paths: Sequence[str],
+    *,
+    source: str | None,
+    staged: bool,
+    worktree: bool,
+    tensors: Sequence[str],
+    who: Signature | None,
+    progress: Progress | None,
+) -> list[str]:
+    """Put ``paths`` back; gives the paths that were written or staged.
+
+    Without ``source`` the work tree is restored from the stage, and the stage from HEAD. With ``tensors``
+    only tensors whose names match a glob are taken from the source; the rest of the file stays as it is.
+
+    Raises:
+        UsageError: a path is in neither place, or no tensor matches.
+    """
+    if source is not None:
+        origin = log.snapshot(context, revisions.resolve(context, source))
+    else:
+        origin = head_snapshot(context) if staged else read_stage(context)
+    stage = read_stage(context)
+    found = sorted({path for path in {*origin, *stage} if matches(path, paths)})
+    for pattern in paths:
+        if not any(matches(path, [pattern]) for path in found):
+            raise UsageError(f"pathspec '{pattern}' did not match any file(s) known to mvc")
+    if tensors:
+        objects = context.writer()
+        changed = with_tensors(context, objects, origin, found, tensors)
+        objects.flush()
+        target = stage.with_files(changed)
+        found = sorted(changed)
+    else:
+        target = stage.with_files({path: origin.get(path) for path in found})
+    if worktree:
+        switch_files(context, stage, target, force=True, paths=found, progress=progress)
+    if staged:
+        with transaction(context, "restore", who) as current:
+            changes: dict[str, tuple[int, BlobId] | None] = {p: target.get(p) for p in found}
+            current.put_stage(current.stage.with_files(changes))
+            settle(current, found)
+            current.worktree = worktree
+            current.message = f"restore: {', '.join(paths)}"
+    index.refresh(context)
+    return found

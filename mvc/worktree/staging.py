@@ -1,0 +1,211 @@
+"""``add``, ``rm`` and ``mv``: what of the work tree is on the stage.
+
+Files are read and packed before the lock is taken; under it only the stage moves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mvc import paths as tracked
+from mvc.errors import DirtyWorktree, UsageError
+from mvc.history.context import Context
+from mvc.history.log import matches
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.unfinished import settle
+from mvc.store.store import PackReport
+from mvc.worktree import index
+from mvc.worktree.ingest import Progress, Taken, take_in
+from mvc.worktree.scan import scan
+from mvc.worktree.status import changed_paths
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What ``add`` did: paths taken and paths whose removal it staged, and what the store gained."""
+
+    paths: tuple[str, ...]
+    removed: tuple[str, ...]
+    report: PackReport | None
+
+
+def add(
+    context: Context,
+    paths: Sequence[str],
+    *,
+    everything: bool,
+    update: bool,
+    opaque: bool,
+    force: bool,
+    who: Signature | None,
+    progress: Progress | None,
+) -> Added:
+    """Stage the files that ``paths`` name (files, folders, globs), and the removal of those gone.
+
+    Raises:
+        UsageError: a path matches nothing, or is ignored and ``force`` is off.
+        FormatError: a file is not what its name says and ``opaque`` is off.
+    """
+    stage = read_stage(context)
+    wanted = list(paths) or ([""] if everything or update else [])
+    if not wanted:
+        raise UsageError("nothing specified, nothing added", hint="mvc add . or mvc add FILE")
+    present, removed = _select(context, stage, wanted, update=update, force=force)
+    objects = context.writer()
+    taken: Taken | None = None
+    if present:
+        refused = frozenset(present) if opaque else frozenset[str]()
+        taken = take_in(context, objects, present, opaque=refused, progress=progress)
+        # The blobs must be on disk before the lock: a manifest of 100,000 lines takes its time.
+        objects.flush()
+    if not present and not removed:
+        return Added((), (), None)
+    changes = {**(taken.files if taken else {}), **dict.fromkeys(removed)}
+    with transaction(context, "add", who) as current:
+        current.put_stage(current.stage.with_files(changes))
+        settle(current, changes)
+        current.message = f"add: {', '.join(paths) if paths else 'everything'}"
+    index.refresh(context)
+    return Added(tuple(present), tuple(removed), taken.report if taken else None)
+
+
+def remove(
+    context: Context,
+    paths: Sequence[str],
+    *,
+    cached: bool,
+    force: bool,
+    recursive: bool,
+    who: Signature | None,
+) -> list[str]:
+    """Take files off the stage and, unless ``cached``, out of the work tree.
+
+    Raises:
+        UsageError: a path is not tracked, or is a folder and ``recursive`` is off.
+        DirtyWorktree: a file has changes that no commit holds and ``force`` is off.
+    """
+    stage = read_stage(context)
+    doomed: list[str] = []
+    for pattern in paths:
+        found = [path for path in stage if matches(path, [pattern])]
+        if not found:
+            raise UsageError(
+                f"pathspec '{pattern}' did not match any files", hint="mvc ls lists them"
+            )
+        if (
+            not recursive
+            and pattern not in stage
+            and any(p.startswith(f"{pattern}/") for p in found)
+        ):
+            raise UsageError(f"not removing '{pattern}' recursively without -r")
+        doomed += found
+    doomed = list(dict.fromkeys(doomed))
+    if not force:
+        _refuse_unsaved(context, stage, doomed, cached)
+    with transaction(context, "rm", who) as current:
+        gone = dict.fromkeys(doomed)
+        current.put_stage(current.stage.with_files(gone))
+        settle(current, gone)
+        current.message = f"rm: {', '.join(paths)}"
+    if not cached:
+        for path in doomed:
+            _delete(context, path)
+    index.refresh(context)
+    return doomed
+
+
+def move(
+    context: Context, sources: Sequence[str], target: str, *, force: bool, who: Signature | None
+) -> list[tuple[str, str]]:
+    """Rename tracked files or folders, in the work tree and on the stage.
+
+    Raises:
+        UsageError: a source is not tracked, or the target is taken and ``force`` is off.
+    """
+    stage = read_stage(context)
+    into_folder = os.path.isdir(_absolute(context, target))
+    if len(sources) > 1 and not into_folder:
+        raise UsageError(f"destination '{target}' is not a directory")
+    pairs: list[tuple[str, str]] = []
+    for source in sources:
+        end = "/".join(filter(None, [target, source.rsplit("/", 1)[-1]])) if into_folder else target
+        inner = [path for path in stage if path == source or path.startswith(source + "/")]
+        if not inner:
+            raise UsageError(f"not under version control, source={source}, destination={end}")
+        pairs += [(path, tracked.check(end + path[len(source) :])) for path in inner]
+    for source, end in pairs:
+        if os.path.lexists(_absolute(context, end)) and not force:
+            raise UsageError(f"destination exists, source={source}, destination={end}", hint="-f")
+        if not os.path.lexists(_absolute(context, source)):
+            raise UsageError(f"bad source, source={source}, destination={end}")
+    with transaction(context, "mv", who) as current:
+        moved = {end: stage[source] for source, end in pairs}
+        current.put_stage(current.stage.with_files({**{s: None for s, _ in pairs}, **moved}))
+        current.message = f"mv: {', '.join(sources)} {target}"
+    for source, end in pairs:
+        context.disk.make_folder(os.path.dirname(_absolute(context, end)))
+        context.disk.replace(_absolute(context, source), _absolute(context, end))
+        _tidy(context, source)
+    index.refresh(context)
+    return pairs
+
+
+def _select(
+    context: Context, stage: Snapshot, wanted: Sequence[str], *, update: bool, force: bool
+) -> tuple[list[str], list[str]]:
+    """The paths to read, and the tracked ones whose file is gone."""
+    if update:
+        present = [
+            p for p in stage if matches(p, wanted) and os.path.lexists(_absolute(context, p))
+        ]
+    else:
+        present = scan(context.root, wanted, tracked=stage, force=force)
+    absent = [
+        path
+        for path in stage
+        if matches(path, wanted) and not os.path.lexists(_absolute(context, path))
+    ]
+    for pattern in wanted:
+        if pattern and not any(matches(p, [pattern]) for p in [*present, *absent]):
+            if os.path.isdir(_absolute(context, pattern)):
+                continue
+            raise UsageError(f"pathspec '{pattern}' did not match any files")
+    return changed_paths(context, stage, present), absent
+
+
+def _refuse_unsaved(context: Context, stage: Snapshot, doomed: Sequence[str], cached: bool) -> None:
+    head = head_snapshot(context)
+    edited = set(changed_paths(context, stage, [p for p in doomed if _exists(context, p)]))
+    staged = {path for path in doomed if head.get(path) != stage[path]}
+    # `--cached` leaves the file itself, so only content that is nowhere else is at risk.
+    unsaved = sorted(edited & staged if cached else edited | staged)
+    if unsaved:
+        raise DirtyWorktree(
+            f"changes not in any commit would be lost: {', '.join(unsaved)}",
+            hint="mvc commit them first, use --cached to keep the file, or -f to drop them",
+        )
+
+
+def _exists(context: Context, path: str) -> bool:
+    return os.path.lexists(_absolute(context, path))
+
+
+def _delete(context: Context, path: str) -> None:
+    context.disk.remove(_absolute(context, path))
+    _tidy(context, path)
+
+
+def _tidy(context: Context, path: str) -> None:
+    """Remove the folders that a removal left empty, as Git does."""
+    folder = os.path.dirname(path)
+    while folder:
+        context.disk.remove_folder(_absolute(context, folder))
+        folder = os.path.dirname(folder)
+
+
+def _absolute(context: Context, path: str) -> str:
+    return os.path.join(context.root, *path.split("/")) if path else context.root
