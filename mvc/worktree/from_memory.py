@@ -20,8 +20,7 @@ from mvc.history.refs import UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.transaction import read_stage, transaction
 from mvc.ids import CommitId
-from mvc.store.source import BytesSource
-from mvc.store.writing import Incoming
+from mvc.store.source import BytesSource, Incoming
 from mvc.worktree import index
 from mvc.worktree.checkout import switch_files
 from mvc.worktree.status import changed_paths

@@ -17,7 +17,7 @@ from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import settle
-from mvc.store.store import PackReport
+from mvc.store.writing import PackReport
 from mvc.worktree import index
 from mvc.worktree.ingest import Progress, Taken, take_in
 from mvc.worktree.scan import scan

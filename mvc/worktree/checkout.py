@@ -1,0 +1,172 @@
+"""From a snapshot to files: the way that the user's folder changes.
+
+Owns the order of a checkout. First everything is judged (``plan.py``), then every new file is written, verified
+and synced under a temporary name; only then, and only if nothing changed meanwhile, do renames put them into
+place. So a crash leaves each file either as it was or as it shall be, and an error before the first rename
+leaves all as they were. It moves no ref.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from mvc.errors import DirtyWorktree, StorageError
+from mvc.history.context import Context
+from mvc.history.gitobjects import EXECUTABLE_MODE
+from mvc.history.snapshot import Snapshot
+from mvc.worktree import index
+from mvc.worktree.index import Known
+from mvc.worktree.index_text import fingerprint
+from mvc.worktree.ingest import Progress
+from mvc.worktree.place import check_way, locate, look
+from mvc.worktree.plan import Plan, met, plan
+from mvc.worktree.rebuild import Rebuilt, rebuild, size
+
+
+def switch_files(
+    context: Context,
+    old: Snapshot,
+    new: Snapshot,
+    *,
+    force: bool = False,
+    paths: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Bring the work tree from ``old``, which it follows, to ``new``; only at ``paths`` where given.
+
+    Files that are equal in both keep their local changes. With ``force`` changes of tracked files are given
+    up (see ``plan``). Doing it again after a crash is fine: what is already done is left alone.
+
+    Raises:
+        DirtyWorktree: unsaved work is in the way; nothing has changed.
+        UsageError: a folder on the way is a symbolic link; nothing has changed.
+        IntegrityError: a stored file is damaged; nothing has changed.
+        StorageError: the disk refused; each file is as it was or as it shall be.
+    """
+    todo = plan(context, old, new, paths, force=force)
+    ready: list[Rebuilt] = []
+    try:
+        advance = _counter(new, todo.write, progress)
+        for path in todo.write:
+            ready.append(rebuild(context, new, path, advance))
+        _check_unmoved(context, todo)
+        touched = _put_in_place(context, todo, new, ready)
+    except BaseException:
+        for one in ready:
+            with contextlib.suppress(StorageError):
+                context.disk.remove(one.temporary)
+        raise
+    for folder in sorted(touched):
+        if os.path.isdir(folder):
+            context.disk.sync_folder(folder)
+    index.learn(context, _facts(context, new, ready))
+
+
+def _put_in_place(
+    context: Context, todo: Plan, new: Snapshot, ready: Sequence[Rebuilt]
+) -> set[str]:
+    """Remove, rename and change modes; the folders whose entries changed."""
+    touched: set[str] = set()
+    # What stands where a folder must be goes first, everything else after the new files are there.
+    needed = {parent for path in todo.write for parent in _parents(path)}
+    replaced = {path for path in todo.remove if needed & {path}} | {
+        path for path in todo.remove if not set(todo.write).isdisjoint(_parents(path))
+    }
+    for path in sorted(replaced):
+        _remove(context, path, touched)
+    for one in ready:
+        target = locate(context.root, one.path)
+        _clear_folder(context, target)
+        check_way(context.root, one.path)
+        context.disk.make_folder(os.path.dirname(target))
+        context.disk.replace(one.temporary, target)
+        touched.add(os.path.dirname(target))
+    for path in todo.chmod:
+        executable = new[path][0] == EXECUTABLE_MODE
+        bits = look(context.root, path)
+        if bits is not None:
+            context.disk.set_mode(locate(context.root, path), _mode(bits.st_mode, executable))
+    for path in todo.remove:
+        if path not in replaced:
+            _remove(context, path, touched)
+    return touched
+
+
+def _remove(context: Context, path: str, touched: set[str]) -> None:
+    context.disk.remove(locate(context.root, path))
+    touched.add(os.path.dirname(locate(context.root, path)))
+    for parent in reversed(_parents(path)):
+        folder = locate(context.root, parent)
+        context.disk.remove_folder(folder)
+        touched.add(os.path.dirname(folder))
+
+
+def _clear_folder(context: Context, target: str) -> None:
+    """Remove empty folders that stand where a file must be; ``plan`` saw to it that they are empty."""
+    if os.path.isdir(target) and not os.path.islink(target):
+        for folder, _, _ in os.walk(target, topdown=False):
+            context.disk.remove_folder(folder)
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _mode(bits: int, executable: bool) -> int:
+    """Execute for whoever may read, or for nobody, as Git does."""
+    bits &= 0o777
+    return bits | (bits & 0o444) >> 2 if executable else bits & ~0o111
+
+
+def _check_unmoved(context: Context, todo: Plan) -> None:
+    """Writing took its time; what was judged must still be there.
+
+    Raises:
+        DirtyWorktree: the user saved something meanwhile.
+    """
+    for path in (*todo.write, *todo.chmod, *todo.remove):
+        if met(context, path) != todo.met[path]:
+            raise DirtyWorktree(
+                f"{path} changed while the checkout was prepared; nothing was written",
+                hint="mvc status, then run the same command again",
+            )
+
+
+def _facts(context: Context, new: Snapshot, ready: Sequence[Rebuilt]) -> dict[str, Known]:
+    """What the stat cache may know of the new files: those that nobody has touched since."""
+    seen = time.time_ns()
+    found: dict[str, Known] = {}
+    for one in ready:
+        status, before = look(context.root, one.path), one.status
+        if status is not None and (status.st_size, status.st_mtime_ns, status.st_ino) == (
+            before.st_size,
+            before.st_mtime_ns,
+            before.st_ino,
+        ):
+            mode, blob = new[one.path]
+            found[one.path] = Known(mode, blob, seen, fingerprint(status))
+    return found
+
+
+def _counter(
+    new: Snapshot, paths: Sequence[str], progress: Progress | None
+) -> Callable[[int], None]:
+    """Counts bytes from several threads; ``progress`` is called by one at a time."""
+    if progress is None:
+        return lambda more: None
+    total = sum(size(new, path) for path in paths)
+    lock = threading.Lock()
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress("checkout", done, total)
+
+    return advance

@@ -1,0 +1,75 @@
+"""``.mvcignore``: gitignore's syntax, in the root and in any folder below, read when there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mvc.errors import UsageError
+from mvc.store.fs import explained
+from mvc.worktree.candidates import IGNORE_FILE
+from mvc.worktree.place import locate
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The patterns of one ``.mvcignore``; ``folder`` is where it lies, ``""`` or ending in a slash."""
+
+    folder: str
+    patterns: GitIgnoreSpec
+
+    def verdict(self, path: str) -> bool | None:
+        """Whether ``path`` (a folder's ends in a slash) is ignored; None when no pattern fits."""
+        return self.patterns.check_file(path[len(self.folder) :]).include
+
+
+def read(root: str, folder: str) -> Rules | None:
+    """The rules of ``folder`` (``""`` or ending in a slash), or None where it has none.
+
+    Raises:
+        UsageError: a pattern that is none.
+    """
+    path = folder + IGNORE_FILE
+    place = locate(root, path)
+    if os.path.islink(place) or not os.path.isfile(place):
+        return None
+    from pathspec import GitIgnoreSpec  # its regular expressions take 20 ms to import
+
+    with explained("read", path), open(place, encoding="utf-8-sig", errors="replace") as file:
+        lines = file.read().splitlines()
+    try:
+        return Rules(folder, GitIgnoreSpec.from_lines(lines))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}", hint=f"correct the pattern in {path}") from error
+
+
+def is_ignored(rules: Sequence[Rules], path: str) -> bool:
+    """Whether ``path`` (a folder's ends in a slash) is ignored; ``rules`` from the root downwards.
+
+    The deepest file with a fitting pattern decides, as in Git.
+    """
+    for one in reversed(rules):
+        verdict = one.verdict(path)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def is_path_ignored(root: str, path: str) -> bool:
+    """Whether the file ``path`` is ignored, itself or by a folder that it lies in."""
+    rules: list[Rules] = []
+    folder = ""
+    parts = path.split("/")
+    for number, part in enumerate(parts, start=1):
+        found = read(root, folder)
+        if found is not None:
+            rules.append(found)
+        folder += part + ("/" if number < len(parts) else "")
+        if is_ignored(rules, folder):
+            return True
+    return False

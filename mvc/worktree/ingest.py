@@ -1,0 +1,200 @@
+"""From a file of the user's to what a tree names: text, or a manifest over objects of the store.
+
+Owns the road into the repository. ``take_in`` writes one pack for any number of files and never touches the
+files; ``describe`` walks the same road and writes nothing, so both give the same blob. Neither reads a model
+as a whole: tensors stream through the store's windows, and only the skeleton is held. It knows no refs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from mvc import paths as tracked_paths
+from mvc.errors import FormatError
+from mvc.formats.layout import Layout, Storage
+from mvc.history.context import Context
+from mvc.history.gitobjects import ObjectWriter
+from mvc.history.manifest import BYTES, Entry, Manifest, StorageEntry
+from mvc.ids import BlobId, ObjectId, object_id
+from mvc.store.source import Incoming
+from mvc.store.writing import PackReport, PackWriter
+from mvc.worktree import index
+from mvc.worktree.hashing import hash_spans
+from mvc.worktree.index import Known
+from mvc.worktree.index_text import fingerprint
+from mvc.worktree.place import look
+from mvc.worktree.reading import Content, Model, OpenFile, Text, classify, open_file
+from mvc.worktree.views import is_whole, strides_of, view_ids
+
+#: Called with (what, bytes done, bytes in all).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What ``take_in`` made: tree entries by path, the pack's report, and what the stat cache may know."""
+
+    files: dict[str, tuple[int, BlobId]]
+    report: PackReport
+    seen: dict[str, Known]
+
+
+def take_in(
+    context: Context,
+    objects: ObjectWriter,
+    paths: Iterable[str],
+    *,
+    opaque: Collection[str] = frozenset(),
+    progress: Progress | None = None,
+) -> Taken:
+    """Put files into the store, durably, and their blobs into ``objects``, not flushed.
+
+    ``opaque`` are the paths to keep as plain bytes whatever their format. Either all files are taken in, or
+    none.
+
+    Raises:
+        FormatError: a file is refused; the message begins with its path.
+        MvcError: a file changed while it was read.
+        UsageError: a path can't be tracked or is no regular file.
+    """
+    files: dict[str, tuple[int, BlobId]] = {}
+    seen: dict[str, Known] = {}
+    wanted = sorted({tracked_paths.check(path) for path in paths})
+    advance = _counter(context.root, wanted, progress)
+    with context.store.writer() as pack:
+        for path in wanted:
+            with open_file(context.root, path) as opened:
+                content = classify(opened, opaque=path in opaque)
+                blob = objects.blob(stow(pack, opened, content, advance))
+            files[path] = (opened.mode, blob)
+            seen[path] = known(opened, blob)
+        report = pack.publish()
+    index.learn(context, seen)
+    return Taken(files, report, seen)
+
+
+def stow(
+    pack: PackWriter,
+    opened: OpenFile,
+    content: Content,
+    advance: Callable[[int], None] | None = None,
+) -> bytes:
+    """The Git blob that stands for an open file, its objects put into the pack."""
+    if isinstance(content, Text):
+        return content.data
+    ids = pack.add(_incoming(opened, content), advance)
+    skeleton = pack.put(content.skeleton.encode()) if isinstance(content, Model) else None
+    return _manifest(opened, content, ids, skeleton).encode()
+
+
+def describe(
+    context: Context, path: str, opaque_ok: bool = False, *, opaque: bool = False
+) -> tuple[int, BlobId, Manifest | None]:
+    """What ``take_in`` would give for ``path``: mode, blob id and manifest (None for text).
+
+    With ``opaque_ok`` a file that its format refuses is described as plain bytes; with ``opaque`` every
+    one is.
+
+    Raises:
+        As ``take_in``.
+    """
+    with open_file(context.root, path) as opened:
+        blob, manifest = describe_open(context, opened, opaque_ok, opaque=opaque)
+    return opened.mode, blob, manifest
+
+
+def describe_open(
+    context: Context, opened: OpenFile, opaque_ok: bool = False, *, opaque: bool = False
+) -> tuple[BlobId, Manifest | None]:
+    """``describe`` for a file that is already open."""
+    content = contents(opened, opaque_ok, opaque=opaque)
+    if isinstance(content, Text):
+        return context.writer().blob(content.data), None
+    ids = list(hash_spans(item.source for item in _incoming(opened, content)))
+    skeleton = object_id(content.skeleton.encode()) if isinstance(content, Model) else None
+    manifest = _manifest(opened, content, ids, skeleton)
+    return context.writer().blob(manifest.encode()), manifest
+
+
+def contents(opened: OpenFile, opaque_ok: bool, *, opaque: bool = False) -> Content:
+    """The content of an open file; with ``opaque_ok`` a refused one is plain bytes."""
+    try:
+        return classify(opened, opaque=opaque)
+    except FormatError:
+        if not opaque_ok:
+            raise
+        return classify(opened, opaque=True)
+
+
+def known(opened: OpenFile, blob: BlobId) -> Known:
+    """The fact for the stat cache that this file, as opened, is ``blob``."""
+    return Known(opened.mode, blob, opened.seen, fingerprint(opened.status))
+
+
+def _counter(
+    root: str, paths: Sequence[str], progress: Progress | None
+) -> Callable[[int], None] | None:
+    """Turns the store's "so many more bytes" into progress over all files."""
+    if progress is None:
+        return None
+    total = sum(status.st_size for path in paths if (status := look(root, path)) is not None)
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        progress("add", done, max(done, total))
+
+    return advance
+
+
+def _incoming(opened: OpenFile, content: Content) -> list[Incoming]:
+    """The spans to store: the storages in the order of the file, or all of it."""
+    if not isinstance(content, Model):
+        return [Incoming(opened.whole())]
+    dtypes = _dtypes(content.layout)
+    return [
+        Incoming(opened.span(storage.offset, storage.length), dtypes.get(storage.key))
+        for storage in content.layout.storages
+    ]
+
+
+def _dtypes(layout: Layout) -> dict[str, str | None]:
+    """The dtype of each storage's elements; None where its tensors don't agree."""
+    found: dict[str, str | None] = {}
+    for tensor in layout.tensors:
+        earlier = found.setdefault(tensor.storage, tensor.dtype)
+        if earlier != tensor.dtype:
+            found[tensor.storage] = None
+    return found
+
+
+def _manifest(
+    opened: OpenFile, content: Content, ids: Sequence[ObjectId], skeleton: ObjectId | None
+) -> Manifest:
+    """The manifest of a file whose spans, in the order of ``_incoming``, have these ids."""
+    if not isinstance(content, Model):
+        return Manifest(BYTES, opened.size, content=ids[0])
+    layout = content.layout
+    by_key = {storage.key: id_ for storage, id_ in zip(layout.storages, ids, strict=True)}
+    whole = {tensor.name for tensor in layout.tensors if is_whole(tensor)}
+    views = view_ids(opened, layout, (t for t in layout.tensors if t.name not in whole))
+    tensors = [
+        Entry(t.name, t.dtype, t.shape, by_key[t.storage])
+        if t.name in whole
+        else Entry(t.name, t.dtype, t.shape, views[t.name], t.storage, t.offset, strides_of(t))
+        for t in layout.tensors
+    ]
+    shared = [storage for storage in layout.storages if storage.key not in whole]
+    return Manifest(
+        format=layout.format,
+        size=layout.size,
+        skeleton=skeleton,
+        tensors=tuple(sorted(tensors, key=lambda entry: entry.name)),
+        storages=tuple(_storage_entry(s, by_key) for s in sorted(shared, key=lambda s: s.key)),
+    )
+
+
+def _storage_entry(storage: Storage, by_key: dict[str, ObjectId]) -> StorageEntry:
+    return StorageEntry(storage.key, storage.length, by_key[storage.key])

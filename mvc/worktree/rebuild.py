@@ -1,0 +1,109 @@
+"""One tracked file put together again, durably, under a temporary name.
+
+Owns the step from a snapshot's entry to a complete, verified and synced file that a rename can put into place.
+It knows nothing of what lies in the work tree.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mvc.errors import CorruptPack
+from mvc.formats.layout import Storage
+from mvc.history import files as whole_files
+from mvc.history.context import Context
+from mvc.history.gitobjects import EXECUTABLE_MODE
+from mvc.history.manifest import Manifest
+from mvc.history.snapshot import Snapshot
+from mvc.ids import ObjectId
+from mvc.store.fs import File
+
+_FOLDER = "tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A finished file: where it is, whose it will be, and its ``stat`` once complete."""
+
+    path: str
+    temporary: str
+    status: os.stat_result
+
+
+def rebuild(
+    context: Context, files: Snapshot, path: str, advance: Callable[[int], None]
+) -> Rebuilt:
+    """Write ``path`` as ``files`` has it; ``advance`` gets the bytes written, from several threads.
+
+    Raises:
+        IntegrityError: what is stored is damaged or missing.
+        StorageError: no room, or the disk refused.
+    """
+    folder = os.path.join(context.folder, _FOLDER)
+    context.disk.make_folder(folder)
+    temporary = os.path.join(folder, secrets.token_hex(8))
+    # As Git does, the umask decides what the group and others may.
+    bits = 0o777 if files[path][0] == EXECUTABLE_MODE else 0o666
+    try:
+        with context.disk.create(temporary, bits) as file:
+            _fill(context, files, path, file, advance)
+            file.sync()
+        return Rebuilt(path, temporary, os.lstat(temporary))
+    except BaseException:
+        context.disk.remove(temporary)
+        raise
+
+
+def size(files: Snapshot, path: str) -> int:
+    """Bytes of the file as ``files`` has it."""
+    manifest = files.manifest(path)
+    return len(files.blob(path)) if manifest is None else manifest.size
+
+
+def _fill(
+    context: Context, files: Snapshot, path: str, file: File, advance: Callable[[int], None]
+) -> None:
+    manifest = files.manifest(path)
+    if manifest is None:
+        data = files.blob(path)
+        file.write(data)
+        advance(len(data))
+        return
+
+    def write_at(data: memoryview, offset: int) -> None:
+        file.write_at(data, offset)
+        advance(data.nbytes)
+
+    file.truncate(manifest.size)
+    if manifest.content is not None:
+        _check_length(context, path, manifest.content, manifest.size)
+        context.store.extract([(manifest.content, 0)], write_at)
+    else:
+        _fill_model(context, manifest, path, write_at)
+
+
+def _fill_model(
+    context: Context, manifest: Manifest, path: str, write_at: Callable[[memoryview, int], None]
+) -> None:
+    skeleton, ids = whole_files.plan(context.store, manifest, path)
+    spans = []
+    for piece in skeleton.pieces():
+        if not isinstance(piece, Storage):
+            write_at(piece[1], piece[0])
+        elif piece.length:
+            _check_length(context, path, ids[piece.key], piece.length)
+            spans.append((ids[piece.key], piece.offset))
+    context.store.extract(spans, write_at)
+
+
+def _check_length(context: Context, path: str, id_: ObjectId, length: int) -> None:
+    """An object of another length would spill over its neighbours."""
+    found = context.store.length(id_)
+    if found != length:
+        raise CorruptPack(
+            f"{path}: its manifest gives a span of {length} bytes the object {id_} of {found} bytes",
+            hint="mvc fsck --full names what is whole",
+        )

@@ -1,0 +1,121 @@
+"""The work tree as one side of a diff: tracked files as they are on disk, read without being stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from blake3 import blake3
+
+from mvc.errors import MissingObject, MvcError
+from mvc.formats.layout import Storage, Tensor
+from mvc.history.context import Context
+from mvc.history.manifest import BYTES, Entry, Manifest
+from mvc.history.side import SnapshotSide
+from mvc.history.snapshot import Snapshot
+from mvc.ids import BlobId
+from mvc.limits import WINDOW
+from mvc.store.source import FileSpan
+from mvc.worktree.compare import Comparison
+from mvc.worktree.ingest import describe_open
+from mvc.worktree.reading import Model, classify, open_file
+from mvc.worktree.views import view_pieces
+
+
+class WorktreeSide:
+    """Files that ``stage`` tracks and that are on disk. Files equal to the stage are read from the store.
+
+    A model file that its format refuses now is shown as plain bytes.
+    """
+
+    def __init__(self, context: Context, stage: Snapshot) -> None:
+        self._context = context
+        self._stage = stage
+        self._stored = SnapshotSide(stage, context.store)
+        self._manifests: dict[str, Manifest | None] = {}
+
+    @cached_property
+    def files(self) -> Mapping[str, tuple[int, BlobId]]:
+        """``path -> (mode, blob id)``."""
+        comparison = Comparison(self._context)
+        found: dict[str, tuple[int, BlobId]] = {}
+        for path in self._stage:
+            state = comparison.state(self._stage, path)
+            if state == "same":
+                found[path] = self._stage[path]
+            elif state == "modified":
+                found[path] = self._describe(path)
+        comparison.remember()
+        return found
+
+    def manifest(self, path: str) -> Manifest | None:
+        """The manifest of a file that is not text."""
+        if self.files[path] == self._stage[path]:
+            return self._stage.manifest(path)
+        return self._manifests[path]
+
+    def text(self, path: str) -> bytes:
+        """The content of a text file."""
+        if self.files[path] == self._stage[path]:
+            return self._stage.blob(path)
+        with open_file(self._context.root, path) as opened:
+            return opened.read()
+
+    def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
+        """The row-major bytes of one tensor of ``path``, straight from the file where it has changed.
+
+        Raises:
+            MvcError: the file changed since it was described.
+        """
+        if self.files[path] == self._stage[path]:
+            yield from self._stored.chunks(path, entry, window)
+            return
+        hasher = blake3()
+        for piece in self._pieces(path, entry, window):
+            hasher.update(piece)
+            yield piece
+        if hasher.hexdigest() != entry.id:
+            raise MvcError(
+                f"{path} changed while it was compared",
+                hint="let the program that writes it finish, then run the same command again",
+            )
+
+    def _describe(self, path: str) -> tuple[int, BlobId]:
+        earlier = self._stage.manifest(path)
+        opaque = earlier is not None and earlier.format == BYTES
+        with open_file(self._context.root, path) as opened:
+            blob, self._manifests[path] = describe_open(
+                self._context, opened, opaque_ok=True, opaque=opaque
+            )
+        return opened.mode, blob
+
+    def _pieces(self, path: str, entry: Entry, window: int) -> Iterator[memoryview]:
+        with open_file(self._context.root, path) as opened:
+            content = classify(opened)
+            if not isinstance(content, Model):
+                raise MissingObject(f"{path} has no tensor {entry.name!r} any more")
+            storages = {storage.key: storage for storage in content.layout.storages}
+            if entry.storage is None:
+                storage = _storage(storages, entry.name, path)
+                yield from _windows(opened.span(storage.offset, storage.length), window)
+                return
+            view = Tensor(
+                entry.name, entry.dtype, entry.shape, entry.storage, entry.offset, entry.strides
+            )
+            for piece in view_pieces(opened, _storage(storages, entry.storage, path), view):
+                yield memoryview(piece)
+
+
+def _storage(storages: Mapping[str, Storage], key: str, path: str) -> Storage:
+    found = storages.get(key)
+    if found is None:
+        raise MissingObject(f"{path} has no storage {key!r} any more")
+    return found
+
+
+def _windows(span: FileSpan, window: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(min(window, span.length)))
+    for start in range(0, span.length, window):
+        piece = buffer[: min(window, span.length - start)]
+        span.read_into(start, piece)
+        yield piece
