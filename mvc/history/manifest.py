@@ -6,10 +6,12 @@ It knows ids and names only: never the store, a path or a commit. Grammar: ``doc
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quote
 
 from mvc.errors import CorruptPack
 from mvc.ids import ObjectId
@@ -88,7 +90,7 @@ class Manifest:
             lines.append(f"content {self.content}")
         if self.skeleton is not None:
             lines.append(f"skeleton {self.skeleton}")
-        lines += [f"storage {json.dumps(s.key)} {s.length} {s.id}" for s in self.storages]
+        lines += [f"storage {_quote(s.key)} {s.length} {s.id}" for s in self.storages]
         named = [(e.name, _entry_line(e)) for e in self.tensors]
         named += [(c.name, _conflict_line(c)) for c in self.conflicts]
         named.sort()
@@ -137,22 +139,23 @@ def is_manifest(data: bytes) -> bool:
 
 
 def _entry_line(entry: Entry) -> str:
-    line = f"{json.dumps(entry.name)} {entry.dtype} {_shape(entry.shape)} {entry.id}"
+    line = f"{_quote(entry.name)} {entry.dtype} {_shape(entry.shape)} {entry.id}"
     if entry.storage is not None:
         strides = _shape(entry.strides or ())
-        line += f" @ {json.dumps(entry.storage)} {entry.offset} {strides}"
+        line += f" @ {_quote(entry.storage)} {entry.offset} {strides}"
     return line
 
 
 def _conflict_line(conflict: Conflict) -> str:
     sides = (conflict.base, conflict.ours, conflict.theirs)
-    return " ".join([json.dumps(conflict.name), "conflict", *map(_side, sides)])
+    return " ".join([_quote(conflict.name), "conflict", *map(_side, sides)])
 
 
 def _side(entry: Entry | None) -> str:
     return "-" if entry is None else f"{entry.dtype}:{_shape(entry.shape)}:{entry.id}"
 
 
+@functools.lru_cache(4096)
 def _shape(shape: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
 
@@ -160,7 +163,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 _ID = r"[0-9a-f]{64}"
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _NUMBERS = rf"\[(?:{_NUMBER}(?:,{_NUMBER})*)?\]"
-_STRING = r'"(?:[ !#-\[\]-~\x7f]|\\(?:["\\bfnrt]|u[0-9a-f]{4}))*"'
+_STRING = r'"(?:[ !#-\[\]-~\x7f]++|\\(?:["\\bfnrt]|u[0-9a-f]{4}))*+"'
 _TENSOR = re.compile(
     rf"({_STRING}) ([A-Z][A-Z0-9_]*) ({_NUMBERS}) ({_ID})"
     rf"(?: @ ({_STRING}) ({_NUMBER}) (\[(?:-?{_NUMBER}(?:,-?{_NUMBER})*)?\]))?"
@@ -231,14 +234,14 @@ def _tensor_line(line: str, tensors: list[Entry], conflicts: list[Conflict]) -> 
     match = _TENSOR.fullmatch(line)
     if match:
         name, dtype, shape, id_, storage, offset, strides = match.groups()
-        entry = Entry(json.loads(name), dtype, _numbers(shape), ObjectId(id_))
+        entry = Entry(_string(name), dtype, _numbers(shape), ObjectId(id_))
         if storage is not None:
             entry = Entry(
                 entry.name,
                 dtype,
                 entry.shape,
                 entry.id,
-                json.loads(storage),
+                _string(storage),
                 int(offset),
                 _numbers(strides),
             )
@@ -246,15 +249,15 @@ def _tensor_line(line: str, tensors: list[Entry], conflicts: list[Conflict]) -> 
         return entry.name
     match = _CONFLICT.fullmatch(line)
     if match:
-        name = json.loads(match[1])
+        name = _string(match[1])
         base, ours, theirs = (_parse_side(name, match[n]) for n in (2, 3, 4))
         conflicts.append(Conflict(name, base, ours, theirs))
-        return str(name)
+        return name
     return None
 
 
 def _storage(match: re.Match[str]) -> StorageEntry:
-    return StorageEntry(json.loads(match[1]), int(match[2]), ObjectId(match[3]))
+    return StorageEntry(_string(match[1]), int(match[2]), ObjectId(match[3]))
 
 
 def _parse_side(name: str, text: str) -> Entry | None:
@@ -264,6 +267,12 @@ def _parse_side(name: str, text: str) -> Entry | None:
     return Entry(name, dtype, _numbers(shape), ObjectId(id_))
 
 
+def _string(text: str) -> str:
+    """What a JSON string that ``_STRING`` matched spells; most have no escape in them."""
+    return text[1:-1] if "\\" not in text else str(json.loads(text))
+
+
+@functools.lru_cache(4096)  # a model has a hundred thousand tensors, but few shapes
 def _numbers(text: str) -> tuple[int, ...]:
     inner = text[1:-1]
     return tuple(map(int, inner.split(","))) if inner else ()
