@@ -8,12 +8,10 @@ of the two). No tensor is ever read here. Byte table and list of oddities: ``doc
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from mvc import limits
@@ -22,6 +20,7 @@ from mvc.errors import LimitExceeded, MalformedFile, UnsupportedDtype
 from mvc.formats.layout import ComposedTensor, Layout, Storage, Tensor
 from mvc.formats.skeleton import Skeleton
 from mvc.formats.strict_json import NESTING, Repeated, depth, parse
+from mvc.formats.uncollected import uncollected
 
 _LENGTH = struct.Struct("<Q")
 _METADATA = "__metadata__"
@@ -55,7 +54,7 @@ class Safetensors:
             LimitExceeded: the header is longer than the library's 100 MB.
         """
         header = _read_header(file, size)
-        with _uncollected():
+        with uncollected():  # 100,000 tensors: 1.1 s instead of 2.2 s
             entries, metadata = _parse_header(header)
             data = _LENGTH.size + len(header)
             end = entries[-1].end if entries else 0
@@ -100,19 +99,6 @@ class Safetensors:
 
 
 SAFETENSORS = Safetensors()
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Hold the cycle collector off: a header of 100,000 tensors is a million containers without one cycle,
-    and passing over them again and again took half of the time (2.2 s against 1.1 s)."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_header(file: BinaryIO, size: int) -> bytes:

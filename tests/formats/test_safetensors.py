@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import struct
@@ -179,6 +180,41 @@ def test_a_composed_file_is_what_the_library_would_have_written(tensors: dict[st
         assert compose(TEMPLATE, tensors, {"k\n": "é"}) == saved_by_the_library(
             tensors, {"k\n": "é"}
         )
+
+
+#: The library's names for those dtypes that it can write: all but the two of 6 bits.
+TORCH = dict(
+    zip(
+        [dtype for dtype in DTYPES if not dtype.startswith("F6_")],
+        (
+            "bool float4_e2m1fn_x2 uint8 int8 float8_e5m2 float8_e4m3fn float8_e8m0fnu float8_e4m3fnuz "
+            "float8_e5m2fnuz int16 uint16 float16 bfloat16 int32 uint32 float32 complex64 float64 int64 uint64"
+        ).split(),
+        strict=True,
+    )
+)
+
+
+def test_tensors_of_every_dtype_stand_in_the_librarys_order() -> None:
+    memory = ctypes.create_string_buffer(64)
+    shapes = {
+        name: (2,) if name == "F4" else (4,) for name in TORCH
+    }  # a torch F4 holds two elements
+    theirs = safetensors.serialize(
+        {
+            name: safetensors.TensorSpec(
+                dtype=spelled,
+                shape=shapes[name],
+                data_ptr=ctypes.addressof(memory),
+                data_len=nbytes(name, (4,)),
+            )
+            for name, spelled in TORCH.items()
+        }
+    )
+    ours = compose(TEMPLATE, {name: (name, (4,)) for name in TORCH})
+    assert read(SAFETENSORS, ours) == read(SAFETENSORS, theirs)
+    length = 8 + int.from_bytes(ours[:8], "little")
+    assert ours[:length] == theirs[:length]
 
 
 SIZED = st.sampled_from(sorted(DTYPES)).flatmap(
