@@ -8,9 +8,8 @@ import os
 from mvc.errors import CorruptPack, NotARepository, UsageError
 from mvc.history.context import Context
 from mvc.history.refs import BRANCHES, check_name
-from mvc.history.signature import Signature
 from mvc.paths import DOT
-from mvc.repository import Repository
+from mvc.repository import Repository, Who
 from mvc.store.fs import Disk
 
 _FORMAT = "mvc repository 1\n"
@@ -50,7 +49,7 @@ def init(
     path: str = ".",
     *,
     initial_branch: str = "main",
-    who: Signature | None = None,
+    who: Who | None = None,
     disk: Disk | None = None,
 ) -> Repository:
     """Make an empty repository in ``path``, or open the one that is there.
@@ -75,7 +74,7 @@ def init(
 def open(
     path: str = ".",
     *,
-    who: Signature | None = None,
+    who: Who | None = None,
     cwd: str | None = None,
     disk: Disk | None = None,
 ) -> Repository:

@@ -16,22 +16,27 @@ from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.reflog import Move
 from mvc.history.refs import BRANCHES
-from mvc.history.side import Side, SnapshotSide
+from mvc.history.side import SnapshotSide
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.transaction import read_stage, transaction
 from mvc.history.unfinished import Unfinished, read_unfinished
 from mvc.ids import CommitId, ObjectId
 from mvc.paths import inside
+from mvc.sides import sides
 
 if TYPE_CHECKING:
     from mvc.arrays import LazyTensors
     from mvc.diff.models import Difference
+    from mvc.history.config import Settings
     from mvc.history.operations import Operation
     from mvc.maintenance.fsck import Finding
     from mvc.merge.merging import Outcome
     from mvc.worktree.staging import Added
     from mvc.worktree.status import Status
+
+#: Who acts: name and e-mail, signing each thing at its own time; or a signature with a fixed time.
+Who = Signature | tuple[str, str]
 
 #: Called with (what, done, total) in bytes or items while something long runs.
 Progress = Callable[[str, int, int], None]
@@ -44,9 +49,7 @@ class Repository:
     command line. ``who`` signs commits, reflogs and operations; methods that make a commit need it.
     """
 
-    def __init__(
-        self, context: Context, *, who: Signature | None = None, cwd: str | None = None
-    ) -> None:
+    def __init__(self, context: Context, *, who: Who | None = None, cwd: str | None = None) -> None:
         self._context = context
         self.who = who
         self.cwd = os.path.abspath(cwd or context.root)
@@ -122,7 +125,7 @@ class Repository:
             update=update,
             opaque=opaque,
             force=force,
-            who=self.who,
+            who=self._now,
             progress=progress,
         )
 
@@ -143,7 +146,7 @@ class Repository:
             cached=cached,
             force=force,
             recursive=recursive,
-            who=self.who,
+            who=self._now,
         )
 
     def move(
@@ -157,7 +160,7 @@ class Repository:
             self._inside(sources),
             self._inside([target])[0],
             force=force,
-            who=self.who,
+            who=self._now,
         )
 
     def status(self) -> Status:
@@ -229,12 +232,8 @@ class Repository:
     ) -> Iterator[Commit]:
         """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``."""
         texts = [revisions_] if isinstance(revisions_, str) else list(revisions_) or ["HEAD"]
-        if all:
-            ends = [*self.branches().values(), *([self.head] if self.head else [])]
-            tags = [revisions.resolve(self._context, tag) for tag in self.tags()]
-            range_ = revisions.Range(tuple(dict.fromkeys([*ends, *tags])))
-        else:
-            range_ = revisions.parse_range(self._context, texts)
+        everything = revisions.all_ends if all else revisions.parse_range
+        range_ = everything(self._context, texts)
         return log.walk(
             self._context,
             range_,
@@ -261,7 +260,7 @@ class Repository:
         """
         from mvc.worktree.switching import undo
 
-        return undo(self._context, self.who)
+        return undo(self._context, self._now)
 
     # -- looking ------------------------------------------------------------------------------------
 
@@ -295,7 +294,7 @@ class Repository:
         """
         from mvc.diff.models import compare_sides
 
-        left, right = self._sides(old, new, staged)
+        left, right = sides(self._context, old, new, staged=staged)
         return compare_sides(
             left,
             right,
@@ -347,18 +346,18 @@ class Repository:
     def create_branch(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
         """A new branch at ``start``."""
         commit = self.resolve(start)
-        with transaction(self._context, "branch", self.who) as current:
+        with transaction(self._context, "branch", self._now) as current:
             branches.create_branch(current, name, commit, force=force)
         return commit
 
     def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
         """Remove a branch; gives back the commit that it named."""
-        with transaction(self._context, "branch", self.who) as current:
+        with transaction(self._context, "branch", self._now) as current:
             return branches.delete_branch(current, name, force=force)
 
     def rename_branch(self, old: str, new: str, *, force: bool = False) -> None:
         """Rename a branch."""
-        with transaction(self._context, "branch", self.who) as current:
+        with transaction(self._context, "branch", self._now) as current:
             branches.rename_branch(current, old, new, force=force)
 
     def tags(self) -> dict[str, str]:
@@ -371,12 +370,12 @@ class Repository:
         """A tag; annotated when it has a message."""
         commit = self.resolve(target)
         tagger = self._signer() if message is not None else None
-        with transaction(self._context, "tag", self.who) as current:
+        with transaction(self._context, "tag", self._now) as current:
             branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
 
     def delete_tag(self, name: str) -> str:
         """Remove a tag; gives back what it named."""
-        with transaction(self._context, "tag", self.who) as current:
+        with transaction(self._context, "tag", self._now) as current:
             return branches.delete_tag(current, name)
 
     # -- moving -------------------------------------------------------------------------------------
@@ -403,7 +402,7 @@ class Repository:
             detach=detach,
             discard=discard,
             start=start,
-            who=self.who,
+            who=self._now,
             progress=progress,
         )
 
@@ -427,7 +426,7 @@ class Repository:
             staged=staged,
             worktree=worktree,
             tensors=tensors,
-            who=self.who,
+            who=self._now,
             progress=progress,
         )
 
@@ -435,7 +434,7 @@ class Repository:
         """Move the branch: ``soft`` keeps stage and files, ``mixed`` files, ``hard`` nothing."""
         from mvc.worktree import switching
 
-        return switching.reset(self._context, target, mode, who=self.who)
+        return switching.reset(self._context, target, mode, who=self._now)
 
     def unstage(self, paths: Sequence[str], target: str = "HEAD") -> list[str]:
         """``reset [target] -- paths``: the stage shall hold these files as ``target`` does."""
@@ -499,13 +498,13 @@ class Repository:
         """Settle conflicts of the unfinished merge with ``ours``, ``theirs``, ``base`` or ``average``."""
         from mvc.merge import merging
 
-        return merging.resolve(self._context, self._inside(paths), strategy, who=self.who)
+        return merging.resolve(self._context, self._inside(paths), strategy, who=self._now)
 
     def abort(self, kind: str = "merge") -> None:
         """Give up the unfinished merge or revert; everything is as it was before."""
         from mvc.merge import merging
 
-        merging.abort(self._context, kind, who=self.who)
+        merging.abort(self._context, kind, who=self._now)
 
     # -- care ---------------------------------------------------------------------------------------
 
@@ -521,60 +520,27 @@ class Repository:
         manifests = (files.manifest(path) for path in files)
         return {id_ for m in manifests if m is not None for id_ in m.object_ids()}
 
-    def settings(self) -> list[tuple[str, str]]:
-        """Every option of ``.mvc/config``."""
-        from mvc.history import config
+    @property
+    def config(self) -> Settings:
+        """The options of ``.mvc/config``."""
+        from mvc.history.config import Settings
 
-        return list(config.entries(self._config_file))
-
-    def setting(self, key: str) -> str | None:
-        """One option of ``.mvc/config``; None when it is not set."""
-        from mvc.history import config
-
-        return config.get(self._config_file, key)
-
-    def set_setting(self, key: str, value: str | None) -> None:
-        """Set an option of ``.mvc/config``; None removes it."""
-        from mvc.history import config
-
-        config.put(self._config_file, key, value, self._context.disk)
+        return Settings(os.path.join(self.folder, "config"), self._context.disk)
 
     # -- inside -------------------------------------------------------------------------------------
-
-    @property
-    def _config_file(self) -> str:
-        return os.path.join(self.folder, "config")
 
     def _inside(self, paths: Sequence[str]) -> list[str]:
         return [inside(self.root, path, self.cwd) for path in paths]
 
+    @property
+    def _now(self) -> Signature | None:
+        return Signature.now(*self.who) if isinstance(self.who, tuple) else self.who
+
     def _signer(self) -> Signature:
-        if self.who is None:
+        signature = self._now
+        if signature is None:
             raise UsageError(
                 "author identity unknown",
                 hint='git config --global user.name "You" and user.email "you@example.com"',
             )
-        return Signature(self.who.name, self.who.email, self.who.time, self.who.offset)
-
-    def _sides(self, old: str | None, new: str | None, staged: bool) -> tuple[Side, Side]:
-        context = self._context
-
-        def at(revision: str | CommitId) -> Side:
-            id_ = revisions.resolve(context, revision)
-            return SnapshotSide(log.snapshot(context, id_), context.store)
-
-        if old is not None and new is None and ".." in old:
-            range_ = revisions.parse_range(context, [old])
-            assert range_.left is not None and range_.right is not None
-            left = range_.exclude[0] if range_.symmetric and range_.exclude else range_.left
-            return at(left), at(range_.right)
-        if old is not None and new is not None:
-            return at(old), at(new)
-        if staged:
-            before = at(old) if old else SnapshotSide(head_snapshot(context), context.store)
-            return before, SnapshotSide(read_stage(context), context.store)
-        from mvc.worktree.side import WorktreeSide
-
-        stage = read_stage(context)
-        left_side = at(old) if old else SnapshotSide(stage, context.store)
-        return left_side, WorktreeSide(context, stage)
+        return signature

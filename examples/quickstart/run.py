@@ -17,13 +17,19 @@ from pathlib import Path
 from models import CACHE, MINILM, NAGL, fetch
 
 RELEASES = {
-    "v0.0.1-alpha.1": "trained from scratch",
-    "v0.1.0-rc.1": "retrained",
-    "v0.1.0-rc.2": "same weights, new metadata",
-    "v0.1.0-rc.3": "a new architecture",
-    "v1.0.0": "final weights",
+    "v0.0.1-alpha.1": "first public weights",
+    "v0.1.0-rc.1": "retrained from scratch",
+    "v0.1.0-rc.2": "a small update",
+    "v0.1.0-rc.3": "same tensors, new lookup tables",
+    "v1.0.0": "two tensors changed",
 }
-SIDECARS = ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+SIDECARS = [
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+]
 HERE = CACHE.parent / "quickstart"
 #: Signs the demo's commits where Git knows no name yet.
 NOBODY = {"NAME": "Demo", "EMAIL": "demo@example.com"}
@@ -35,7 +41,11 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.steps: list[tuple[str, int, int]] = []
-        names = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in NOBODY.items()}
+        names = {
+            f"GIT_{role}_{key}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for key, value in NOBODY.items()
+        }
         self.environment = {**names, **os.environ}
 
     def run(self, *words: str) -> None:
@@ -54,7 +64,9 @@ class Demo:
 
     def stored(self) -> int:
         """Bytes under ``.mvc``."""
-        return sum(file.stat().st_size for file in (self.folder / ".mvc").rglob("*") if file.is_file())
+        return sum(
+            file.stat().st_size for file in (self.folder / ".mvc").rglob("*") if file.is_file()
+        )
 
     def step(self, label: str, raw: int, before: int) -> None:
         """Note and print what a step added to the repository."""
@@ -94,7 +106,8 @@ def exact(demo: Demo, files: list[Path]) -> None:
     for file, tag in zip(files, RELEASES, strict=True):
         demo.run("mvc", "switch", "--detach", tag)
         digests = [
-            hashlib.sha256(path.read_bytes()).hexdigest() for path in (file, demo.folder / "am1bcc.pt")
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (file, demo.folder / "am1bcc.pt")
         ]
         if digests[0] != digests[1]:
             raise SystemExit(f"{tag} came back different: {digests}")
@@ -126,7 +139,9 @@ def main() -> None:
     raw, kept = sum(step[1] for step in demo.steps), sum(step[2] for step in demo.steps)
     print("\nwhat each step stored")
     for label, size, added in [*demo.steps, ("all", raw, kept)]:
-        print(f"  {label:<18} {size / 1e6:8.1f} MB raw {added / 1e6:8.1f} MB stored {added / size:6.0%}")
+        print(
+            f"  {label:<18} {size / 1e6:8.1f} MB raw {added / 1e6:8.1f} MB stored {added / size:6.0%}"
+        )
     print(f"\n{time.monotonic() - started:.0f} s; the repository is {HERE}")
 
 

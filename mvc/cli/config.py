@@ -24,14 +24,14 @@ def command(
     """
     repository, output = session.repository, session.output
     if listing:
-        output.show(f"{name}={value}" for name, value in repository.settings())
+        output.show(f"{name}={value}" for name, value in repository.config.list())
         return 0
     if key is None:
         raise UsageError("which option?", hint="mvc config --list")
     if unset or value is not None:
-        repository.set_setting(key, None if unset else value)
+        repository.config.put(key, None if unset else value)
         return 0
-    found = repository.setting(key)
+    found = repository.config.get(key)
     if found is None:
         return 1
     output.show([found])

@@ -27,6 +27,31 @@ def read_user(files: Sequence[str]) -> dict[str, str]:
     return found
 
 
+class Settings:
+    """One configuration file, as a repository shows it."""
+
+    def __init__(self, file: str, disk: Disk) -> None:
+        self._file = file
+        self._disk = disk
+
+    def list(self) -> list[tuple[str, str]]:
+        """Every option, in order."""
+        return [*entries(self._file)]
+
+    def get(self, key: str) -> str | None:
+        """The value of ``key`` (``section.name``), the last one when it is given several times."""
+        wanted = _canonical(key)
+        return next((value for name, value in reversed(self.list()) if name == wanted), None)
+
+    def put(self, key: str, value: str | None) -> None:
+        """Set ``key``; None removes it.
+
+        Raises:
+            UsageError: not a key, or nothing to remove.
+        """
+        put(self._file, key, value, self._disk)
+
+
 def entries(file: str) -> Iterator[tuple[str, str]]:
     """Every option of ``file`` in order; nothing when there is no such file.
 
@@ -41,12 +66,6 @@ def entries(file: str) -> Iterator[tuple[str, str]]:
         yield from [(entry.name, entry.value or "true") for entry in config]
     except pygit2.GitError as error:
         raise UsageError(f"bad config in {file}: {error}") from error
-
-
-def get(file: str, key: str) -> str | None:
-    """The value of ``key`` (``section.name``), the last one when it is given several times."""
-    wanted = _canonical(key)
-    return next((value for name, value in reversed(list(entries(file))) if name == wanted), None)
 
 
 def put(file: str, key: str, value: str | None, disk: Disk) -> None:

@@ -143,8 +143,12 @@ class Git:
         topological: bool = False,
         first_parent: bool = False,
     ) -> Iterator[CommitId]:
-        """Ancestors of ``starts`` (themselves included) that no ``hidden`` reaches, newest first."""
-        order = SortMode.TIME | (SortMode.TOPOLOGICAL if topological else SortMode.NONE)
+        """Ancestors of ``starts`` (themselves included) that no ``hidden`` reaches, newest first.
+
+        ``topological`` keeps every child before its parents whatever the clocks said, at the price of
+        reading the whole history first.
+        """
+        order = SortMode.TIME | SortMode.TOPOLOGICAL if topological else SortMode.NONE
         walker = self._repository.walk(None, order)
         if first_parent:
             walker.simplify_first_parent()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mvc.arrays import LazyTensors
+from typing import Any
+
+from mvc.arrays import LazyTensors, to_numpy, to_torch
 from mvc.errors import UsageError
 from mvc.formats.sharded import models
 from mvc.history.context import Context
@@ -14,21 +16,28 @@ from mvc.history.tensors import tensor_bytes
 def load(context: Context, files: Snapshot, path: str | None, framework: str) -> LazyTensors:
     """The tensors of the model ``path`` (a file, a shard index, or None for the only model).
 
+    ``framework`` is ``np`` or ``pt``, as safetensors calls them.
+
     Raises:
-        UsageError: ``path`` names no model, or several models could be meant.
+        UsageError: ``path`` names no model, or several models could be meant; no such framework.
     """
-    found: dict[str, tuple[Manifest, Entry]] = {}
+    makers = {"np": to_numpy, "pt": to_torch}
+    if framework not in makers:
+        raise UsageError(f"unknown framework '{framework}'", hint="np for NumPy, pt for PyTorch")
+    make = makers[framework]
+    found: list[tuple[Manifest, Entry]] = []
     for file in _model_files(files, path):
         manifest = files.manifest(file)
         if manifest is not None:
-            found.update((entry.name, (manifest, entry)) for entry in manifest.tensors)
+            found += [(manifest, entry) for entry in manifest.tensors]
+    homes = {entry.name: (manifest, entry) for manifest, entry in found}
 
-    def read(name: str) -> bytes:
-        manifest, entry = found[name]
-        return tensor_bytes(context.store, manifest, entry)
+    def decode(name: str) -> Any:
+        manifest, entry = homes[name]
+        data = tensor_bytes(context.store, manifest, entry)
+        return make(entry.dtype, entry.shape, bytearray(data))
 
-    described = {name: (entry.dtype, entry.shape) for name, (_, entry) in found.items()}
-    return LazyTensors(described, read, framework)
+    return LazyTensors((entry.name for _, entry in found), decode)
 
 
 def _model_files(files: Snapshot, path: str | None) -> tuple[str, ...]:

@@ -120,6 +120,13 @@ def parse_range(context: Context, texts: Sequence[str]) -> Range:
     return Range(tuple(include), tuple(exclude), left, right, symmetric)
 
 
+def all_ends(context: Context, texts: Sequence[str]) -> Range:
+    """Every branch, every tag and HEAD (``log --all``), besides ``texts``."""
+    refs = [*context.refs.list(BRANCHES), *context.refs.list(TAGS)]
+    given = [text for text in texts if text != "HEAD" or context.refs.head()]
+    return parse_range(context, list(dict.fromkeys([*given, *refs])))
+
+
 def is_range(text: str) -> bool:
     """Whether ``text`` is written as a range or an exclusion."""
     return ".." in text or text.startswith("^")

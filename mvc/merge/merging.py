@@ -25,7 +25,7 @@ from mvc.history.unfinished import (
     write_unfinished,
 )
 from mvc.ids import CommitId
-from mvc.merge.resolving import settled
+from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.worktree import index
 from mvc.worktree.checkout import switch_files
@@ -112,7 +112,6 @@ def carry_out(
     )
     objects.flush()
     result = Snapshot(context.git, merged.files)
-    shown = Snapshot(context.git, merged.worktree)
     before = read_stage(context)
     if not merged.conflicted:
         switch_files(context, before, result, progress=progress)
@@ -127,7 +126,7 @@ def carry_out(
                 current.message = f"revert: {plan.message.splitlines()[0]}"
         index.refresh(context)
         return Outcome(plan.kind, id_, plan.onto, merged)
-    switch_files(context, before, shown, progress=progress)
+    switch_files(context, before, result, progress=progress)
     with transaction(context, plan.kind, who) as current:
         stage_before = context.refs.raw("refs/mvc/stage")
         waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
@@ -227,12 +226,10 @@ def resolve(
     if waiting is None or not conflicted:
         raise UsageError(f"no conflict in {', '.join(paths)}", hint="mvc status lists conflicts")
     objects = context.writer()
-    changes = {
-        path: settled(context, objects, stage, waiting, path, strategy) for path in conflicted
-    }
+    changes = resolved(context, objects, stage, waiting, conflicted, strategy)
     objects.flush()
     target = stage.with_files(changes)
-    switch_files(context, stage, target, force=True, paths=conflicted)
+    switch_files(context, stage, target, force=True, paths=sorted(changes))
     with transaction(context, "checkout", who) as current:
         current.put_stage(target)
         settle(current, conflicted)

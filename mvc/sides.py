@@ -1,0 +1,41 @@
+"""Which two sides a ``diff`` means: commits, the stage or the work tree, by Git's rules."""
+
+from __future__ import annotations
+
+from mvc.history import log, revisions
+from mvc.history.context import Context
+from mvc.history.side import Side, SnapshotSide
+from mvc.history.transaction import head_snapshot, read_stage
+from mvc.ids import CommitId
+
+
+def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -> tuple[Side, Side]:
+    """Nothing given: stage and work tree. ``staged``: HEAD, or ``old``, and the stage. One revision: it
+    and the work tree. Two, or ``A..B``: those. ``A...B``: their merge base and B.
+
+    Raises:
+        UsageError: a revision names no commit.
+    """
+    if old is not None and new is None and ".." in old:
+        range_ = revisions.parse_range(context, [old])
+        assert range_.left is not None and range_.right is not None
+        left = range_.exclude[0] if range_.symmetric and range_.exclude else range_.left
+        return _commit(context, left), _commit(context, range_.right)
+    if old is not None and new is not None:
+        return _named(context, old), _named(context, new)
+    stage = read_stage(context)
+    if staged:
+        head = SnapshotSide(head_snapshot(context), context.store)
+        return (_named(context, old) if old else head), SnapshotSide(stage, context.store)
+    from mvc.worktree.side import WorktreeSide
+
+    left_side = _named(context, old) if old else SnapshotSide(stage, context.store)
+    return left_side, WorktreeSide(context, stage)
+
+
+def _named(context: Context, revision: str) -> Side:
+    return _commit(context, revisions.resolve(context, revision))
+
+
+def _commit(context: Context, id_: CommitId) -> Side:
+    return SnapshotSide(log.snapshot(context, id_), context.store)
