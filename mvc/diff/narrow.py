@@ -12,6 +12,7 @@ import numpy as np
 
 from mvc.arrays import numpy_dtype, unpack
 from mvc.diff.pairing import Bytes, pairs
+from mvc.diff.scratch import Scratch
 from mvc.diff.stats import Sums
 from mvc.dtypes import DTYPES
 
@@ -25,11 +26,14 @@ def code_values(dtype: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return codes.view(numpy_dtype("U8" if dtype == "BOOL" else dtype)).astype(np.float64)
 
 
-def compare_narrow(dtype: str, old: Iterator[memoryview], new: Iterator[memoryview]) -> Sums:
+def compare_narrow(
+    dtype: str, old: Iterator[memoryview], new: Iterator[memoryview], scratch: Scratch
+) -> Sums:
     """The sums over two tensors of one dtype of at most 8 bits."""
     counts = np.zeros(1 << 16, np.int64)
-    pair, index = np.empty(_BLOCK, np.uint16), np.empty(_BLOCK, np.intp)
-    for raw_a, raw_b in pairs((dtype, dtype), old, new, _BLOCK):
+    pair = scratch.array("a", _BLOCK, np.uint16)
+    index = scratch.array("b", _BLOCK, np.intp)
+    for raw_a, raw_b in pairs((dtype, dtype), old, new, _BLOCK, scratch):
         a, b = _codes(dtype, raw_a), _codes(dtype, raw_b)
         part = pair[: len(a)]
         np.copyto(part, b)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mvc.diff.narrow import compare_narrow
+from mvc.diff.scratch import Scratch
 from mvc.diff.stats import TensorStats
 from mvc.diff.wide import compare_wide
 from mvc.dtypes import DTYPES
 
-__all__ = ["TensorStats", "comparable", "compare"]
+__all__ = ["Scratch", "TensorStats", "comparable", "compare"]
 
 
 def comparable(old_dtype: str, new_dtype: str) -> bool:
@@ -23,18 +24,25 @@ def comparable(old_dtype: str, new_dtype: str) -> bool:
 
 
 def compare(
-    dtype: str, old: Iterator[memoryview], new: Iterator[memoryview], new_dtype: str | None = None
+    dtype: str,
+    old: Iterator[memoryview],
+    new: Iterator[memoryview],
+    *,
+    new_dtype: str | None = None,
+    scratch: Scratch | None = None,
 ) -> TensorStats:
     """Compare two tensors of the same shape, given as row-major little-endian bytes in pieces.
 
     A piece need only be valid until the next one of its side is asked for. With a ``new_dtype`` that is not
     ``dtype`` the values are compared as float64, which holds all of them but integers beyond 2**53; an
-    element has then changed when its value has, and there is no ULP difference.
+    element has then changed when its value has, and there is no ULP difference. ``scratch`` saves a caller
+    with many tensors the making of memory; threads need one each.
 
     Raises:
         CorruptPack: the two sides hold different numbers of elements.
         MvcError: whatever reading a piece raises.
     """
+    scratch = scratch or Scratch()
     if new_dtype in (None, dtype) and DTYPES[dtype].bits <= 8:
-        return compare_narrow(dtype, old, new).stats()
-    return compare_wide(dtype, new_dtype or dtype, old, new).stats()
+        return compare_narrow(dtype, old, new, scratch).stats()
+    return compare_wide((dtype, new_dtype or dtype), old, new, scratch).stats()

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from mvc.diff.scratch import Scratch
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
 
@@ -17,7 +18,11 @@ Bytes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint8]]"
 
 
 def pairs(
-    dtypes: tuple[str, str], old: Iterator[memoryview], new: Iterator[memoryview], elements: int
+    dtypes: tuple[str, str],
+    old: Iterator[memoryview],
+    new: Iterator[memoryview],
+    elements: int,
+    scratch: Scratch,
 ) -> Iterator[tuple[Bytes, Bytes]]:
     """The bytes of ``elements`` elements (a multiple of 8) of each side; of fewer at the end.
 
@@ -26,7 +31,8 @@ def pairs(
     """
     bits = [DTYPES[dtype].bits for dtype in dtypes]
     streams = [
-        Stream(pieces, elements * b // 8) for pieces, b in zip((old, new), bits, strict=True)
+        Stream(pieces, scratch.array(f"{side} straddle", elements * b // 8, np.uint8))
+        for side, pieces, b in zip(("old", "new"), (old, new), bits, strict=True)
     ]
     while True:
         a, b = (stream.take() for stream in streams)
@@ -42,15 +48,15 @@ def pairs(
 
 
 class Stream:
-    """Pieces of bytes, each valid until the next is asked for, cut anew into ``length`` bytes."""
+    """Pieces of bytes, each valid until the next is asked for, cut anew to fill ``straddle``."""
 
-    def __init__(self, pieces: Iterator[memoryview], length: int) -> None:
+    def __init__(self, pieces: Iterator[memoryview], straddle: Bytes) -> None:
         self._pieces = pieces
         self._rest: Bytes = np.empty(0, np.uint8)
-        self._straddle: Bytes = np.empty(length, np.uint8)
+        self._straddle = straddle
 
     def take(self) -> Bytes:
-        """The next ``length`` bytes (fewer at the end), valid until the next call."""
+        """As many bytes as ``straddle`` has (fewer at the end), valid until the next call."""
         length = len(self._straddle)
         while not len(self._rest) and self._next():
             pass

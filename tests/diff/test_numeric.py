@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mvc.arrays import numpy_dtype, to_numpy, unpack
 from mvc.diff import narrow, wide
-from mvc.diff.numeric import TensorStats, comparable, compare
+from mvc.diff.numeric import Scratch, TensorStats, comparable, compare
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
 
@@ -218,7 +218,7 @@ def test_squares_beyond_float64_do_not_overflow() -> None:
 def test_a_cast_is_compared_by_value() -> None:
     values = np.array([1.0, 1 / 3, math.nan, -0.0], "<f4")
     cast = values.astype(numpy_dtype("BF16"))
-    stats = compare("F32", pieces(values.tobytes()), pieces(cast.tobytes()), "BF16")
+    stats = compare("F32", pieces(values.tobytes()), pieces(cast.tobytes()), new_dtype="BF16")
     assert (stats.changed, stats.max_ulp, stats.old_nonfinite, stats.new_nonfinite) == (
         1,
         None,
@@ -232,7 +232,7 @@ def test_a_cast_is_compared_by_value() -> None:
 def test_every_dtype_is_compared_with_f64_by_value(dtype: str) -> None:
     data = bytes(range(24)) * 10
     values = numbers(dtype, data).astype(np.float64)
-    stats = compare(dtype, pieces(data, 7), pieces(values.tobytes(), 9), "F64")
+    stats = compare(dtype, pieces(data, 7), pieces(values.tobytes(), 9), new_dtype="F64")
     assert (stats.elements, stats.changed, stats.relative_l2) == (len(values), 0, 0.0)
 
 
@@ -249,6 +249,15 @@ def test_which_pairs_of_dtypes_have_numbers() -> None:
 def test_sides_of_different_length_are_refused(dtype: str, old: int, new: int) -> None:
     with pytest.raises(CorruptPack):
         compare(dtype, pieces(bytes(old)), pieces(bytes(new)))
+
+
+def test_scratch_of_one_tensor_does_not_reach_the_next() -> None:
+    scratch = Scratch()
+    generator = np.random.default_rng(3)
+    for dtype in [*sorted(DTYPES), *sorted(DTYPES, reverse=True)]:
+        old, new = generator.bytes(24 * 50), generator.bytes(24 * 50)
+        expected = compare(dtype, pieces(old, 11), pieces(new, 1000))
+        assert compare(dtype, pieces(old, 11), pieces(new, 1000), scratch=scratch) == expected
 
 
 def test_memory_does_not_grow_with_the_tensor() -> None:
