@@ -23,7 +23,7 @@ from mvc.formats.pytorch.rebuilding import new_tensor, rebuilt
 from mvc.formats.pytorch.scalars import write_scalars
 from mvc.formats.pytorch.survey import Slot, Survey, name_of
 from mvc.formats.pytorch.torch_types import TORCH_DTYPES
-from mvc.formats.pytorch.zip_directory import STORED, Entry, read_content
+from mvc.formats.pytorch.zip_directory import SIZES_FOLLOW, STORED, Entry, read_content
 from mvc.formats.pytorch.zip_writer import ALIGNMENT, Record, Written, record, write_zip
 from mvc.formats.skeleton import Skeleton
 
@@ -35,23 +35,27 @@ def compose(
 ) -> tuple[bytes, Layout]:
     """A skeleton and layout for a new file; see ``ComposingFormat.compose``.
 
-    A template that already describes these tensors, their CRCs and this metadata is given back as it is. A
-    tensor of a new name goes into the dict whose path is the longest prefix of the name. A tensor that is no
-    longer wanted leaves its dict; in a list, or among a call's arguments, None takes its place, so that the
-    names beside it stay. Storages of the template that something without a tensor's name uses (a dtype that
-    mvc has no name for, an object's own storage) stay too, in the layout under the template's keys.
+    A template that describes the same tensors with other bytes is kept but for their CRCs, so that undoing a
+    change gives the file of before, bit for bit; that goes for TorchScript archives too.
+
+    Else the pickle is written anew. A tensor of a new name goes into the dict whose path is the longest prefix
+    of the name. A tensor that is no longer wanted leaves its dict; in a list, or among a call's arguments,
+    None takes its place, so that the names beside it stay. Storages of the template that something without a
+    tensor's name uses (a dtype that mvc has no name for, an object's own storage) stay too, in the layout
+    under the template's keys.
 
     Raises:
         UnsupportedDtype: a dtype that a PyTorch file can't have.
         MalformedFile: a name twice, or ``nbytes`` at odds with dtype and shape.
-        FormatError: a TorchScript archive, or a name for which the template has no place.
+        FormatError: other tensors for a TorchScript archive, or a name for which the template has no place.
     """
     skeleton = Skeleton.decode(template)
-    checkpoint = read_checkpoint(GappedFile(skeleton), skeleton.size)
+    file = GappedFile(skeleton)
+    checkpoint = read_checkpoint(file, skeleton.size)
     layout = layout_of(checkpoint, skeleton.size)
     wanted = _checked(tensors)
-    if _describes(checkpoint, layout, wanted, metadata):
-        return template, layout
+    if _describes(layout, wanted, metadata):
+        return file.patched(_crcs(file, checkpoint, wanted)).encode(), layout
     if len(checkpoint.pickles) > 1:
         raise FormatError("mvc can't write TorchScript archives", hint=_TAKE_ONE)
     keys = _exchange(checkpoint, wanted)
@@ -59,7 +63,6 @@ def compose(
     if metadata is not None:
         write_scalars(pickle.root[0], metadata)
     content = write_pickle(pickle.root[0], pickle.protocol)
-    file = GappedFile(skeleton)
     written = write_zip(
         _records(file, checkpoint, content, wanted, keys), _alignment(file, checkpoint)
     )
@@ -85,19 +88,39 @@ def _checked(tensors: tuple[ComposedTensor, ...]) -> dict[str, ComposedTensor]:
 
 
 def _describes(
-    checkpoint: Checkpoint,
-    layout: Layout,
-    wanted: dict[str, ComposedTensor],
-    metadata: Mapping[str, str] | None,
+    layout: Layout, wanted: dict[str, ComposedTensor], metadata: Mapping[str, str] | None
 ) -> bool:
-    """Whether the template is the new file already, its CRCs included."""
+    """Whether the new file has the template's tensors, each in a storage of its own there too."""
     if metadata is not None and dict(metadata) != layout.metadata:
         return False
-    if {t.name: (t.dtype, t.shape, None) for t in wanted.values()} != {
+    return {t.name: (t.dtype, t.shape, None) for t in wanted.values()} == {
         t.name: (t.dtype, t.shape, t.strides) for t in layout.tensors
-    }:
-        return False
-    return all(t.entry.crc in (0, wanted[t.name].crc32) for t in checkpoint.tensors)
+    }
+
+
+def _crcs(
+    file: GappedFile, checkpoint: Checkpoint, wanted: dict[str, ComposedTensor]
+) -> dict[int, bytes]:
+    """The bytes that change with the CRCs, by offset. A CRC that the template leaves out stays out."""
+    changes: dict[int, bytes] = {}
+    for tensor in checkpoint.tensors:
+        entry, old = tensor.entry, tensor.entry.crc.to_bytes(4, "little")
+        new = (wanted[tensor.name].crc32 or 0).to_bytes(4, "little")
+        if entry.crc == 0 or new == old:
+            continue
+        changes[entry.listed + 16] = new
+        if not entry.flags & SIZES_FOLLOW:
+            changes[entry.header + 14] = new
+            continue
+        # Behind the data, with or without a signature before it (APPNOTE 4.3.9).
+        end = entry.offset + entry.stored
+        file.seek(end)
+        behind = file.read(8)
+        if behind == b"PK\x07\x08" + old:
+            changes[end + 4] = new
+        elif behind[:4] == old:
+            changes[end] = new
+    return changes
 
 
 def _exchange(checkpoint: Checkpoint, wanted: dict[str, ComposedTensor]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
 
 from mvc.formats.pytorch.zip_directory import malformed
 from mvc.formats.skeleton import Skeleton
@@ -22,6 +24,7 @@ class GappedFile:
             if isinstance(piece, tuple):
                 self._starts.append(piece[0])
                 self._parts.append(piece[1])
+        self._skeleton = skeleton
         self._size = skeleton.size
         self._position = 0
 
@@ -44,3 +47,13 @@ class GappedFile:
             position += len(taken[-1])
         self._position = position
         return b"".join(taken)
+
+    def patched(self, changes: Mapping[int, bytes]) -> Skeleton:
+        """The skeleton with other bytes at the given offsets of the file; each lies between two gaps."""
+        literal = bytearray(self._skeleton.literal)
+        before = list(accumulate((len(part) for part in self._parts), initial=0))
+        for offset, data in changes.items():
+            index = bisect_right(self._starts, offset) - 1
+            at = before[index] + offset - self._starts[index]
+            literal[at : at + len(data)] = data
+        return Skeleton(self._size, self._skeleton.spans, bytes(literal))

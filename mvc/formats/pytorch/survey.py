@@ -137,9 +137,10 @@ def wrapped(node: Object) -> Object | None:
 
 def _is_dict(node: Object) -> bool:
     """Whether an object is filled as a dict is, or is an OrderedDict that may still be."""
-    if node.edits:
-        return any(step.kind == "set" for step in node.edits)
-    return node.callable == ORDERED_DICT
+    if node.edits and any(step.kind == "set" for step in node.edits):
+        return True
+    function = node.callable
+    return type(function) is Global and function.name == "OrderedDict" and function == ORDERED_DICT
 
 
 def _object(out: list[_Visit], node: Object, path: Path, is_tensor: bool) -> None:

@@ -32,7 +32,7 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _EXTRA = struct.Struct("<2H")
 
 _ENCRYPTED = 0x2041
-_SIZES_FOLLOW = 0x0008
+SIZES_FOLLOW: Final = 0x0008
 _UTF8 = 0x0800
 _IN_ZIP64 = 0xFFFFFFFF
 _MANY = 0xFFFF
@@ -53,6 +53,7 @@ class Entry:
     """One entry: ``[offset, offset + stored)`` are its bytes in the file, ``length`` after inflating.
 
     ``crc`` is CRC-32 of the inflated bytes as the directory has it; 0 where the writer left it out.
+    ``header`` and ``listed`` are the offsets of its local header and of its record in the directory.
     """
 
     name: str
@@ -61,6 +62,9 @@ class Entry:
     offset: int
     stored: int
     length: int
+    flags: int
+    header: int
+    listed: int
 
 
 def malformed(reason: str, offset: int | None = None) -> MalformedFile:
@@ -85,19 +89,17 @@ def read_directory(file: Readable, size: int) -> tuple[Entry, ...]:
         raise malformed(f"the zip directory is too short for {count} entries", start)
     directory = _read(file, start, length)
     entries: list[Entry] = []
-    spans: list[tuple[int, int, str]] = []
     names: set[str] = set()
     position = 0
     for _ in range(count):
-        entry, header, position = _read_entry(file, directory, position, start)
+        entry, position = _read_entry(file, directory, position, start)
         if entry.name in names:
-            raise malformed(f"two zip entries are named {entry.name!r}", header)
+            raise malformed(f"two zip entries are named {entry.name!r}", entry.header)
         names.add(entry.name)
         entries.append(entry)
-        spans.append((header, entry.offset + entry.stored, entry.name))
     if position != length:
         raise malformed("bytes are left over after the last zip entry", start + position)
-    _check_disjoint(spans, start)
+    _check_disjoint(entries, start)
     return tuple(entries)
 
 
@@ -177,10 +179,8 @@ def _find_end64(file: Readable, end: int) -> tuple[int, int, int, int] | None:
     return record, count, length, start
 
 
-def _read_entry(
-    file: Readable, directory: bytes, position: int, start: int
-) -> tuple[Entry, int, int]:
-    """The entry at ``position`` of the directory, its local header's offset, the next position."""
+def _read_entry(file: Readable, directory: bytes, position: int, start: int) -> tuple[Entry, int]:
+    """The entry at ``position`` of the directory, and the next position."""
     at = start + position
     if position + _CENTRAL.size > len(directory):
         raise malformed("the zip directory is cut off", at)
@@ -205,7 +205,8 @@ def _read_entry(
         raise malformed("a zip entry reaches into the directory", header)
     if method == STORED and stored != length:
         raise malformed("a stored zip entry has two sizes", header)
-    return Entry(_decode(raw_name, flags, at), method, crc, offset, stored, length), header, after
+    name = _decode(raw_name, flags, at)
+    return Entry(name, method, crc, offset, stored, length, flags, header, at), after
 
 
 def _widen(extra: bytes, values: tuple[int, int, int, int], at: int) -> tuple[int, int, int, int]:
@@ -258,7 +259,7 @@ def _data_offset(
         raise malformed("no zip entry where the directory says one is", header)
     if head[_LOCAL.size :] != raw_name or name_length != len(raw_name) or local_method != method:
         raise malformed("a zip entry's header and the directory disagree", header)
-    if (local_flags ^ flags) & (_ENCRYPTED | _SIZES_FOLLOW):
+    if (local_flags ^ flags) & (_ENCRYPTED | SIZES_FOLLOW):
         raise malformed("a zip entry's header and the directory disagree", header)
     return header + _LOCAL.size + name_length + extra_length
 
@@ -273,12 +274,12 @@ def _decode(raw_name: bytes, flags: int, at: int) -> str:
     return name
 
 
-def _check_disjoint(spans: list[tuple[int, int, str]], limit: int) -> None:
+def _check_disjoint(entries: list[Entry], limit: int) -> None:
     end = 0
-    for header, after, name in sorted(spans):
-        if header < end or after > limit:
-            raise malformed(f"the zip entry {name!r} overlaps another", header)
-        end = after
+    for entry in sorted(entries, key=lambda entry: entry.header):
+        if entry.header < end or entry.offset + entry.stored > limit:
+            raise malformed(f"the zip entry {entry.name!r} overlaps another", entry.header)
+        end = entry.offset + entry.stored
 
 
 def _read(file: Readable, offset: int, length: int) -> bytes:

@@ -119,6 +119,11 @@ def pickled(value: Any, protocol: int = 2) -> tuple[bytes, list[Store]]:
     return file.getvalue(), stores
 
 
+class _Pipe(io.BytesIO):
+    def tell(self) -> int:
+        raise OSError("a pipe has no position")
+
+
 @dataclass
 class Archive:
     """The entries of a file; change them, then ``write``."""
@@ -126,8 +131,9 @@ class Archive:
     entries: dict[str, bytes] = field(default_factory=dict)
     deflated: set[str] = field(default_factory=set)
 
-    def write(self) -> bytes:
-        file = io.BytesIO()
+    def write(self, *, streamed: bool = False) -> bytes:
+        """The file; ``streamed``: with the sizes behind the data."""
+        file = _Pipe() if streamed else io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             for name, content in self.entries.items():
                 info = zipfile.ZipInfo(name)
