@@ -25,6 +25,7 @@ from mvc.history.unfinished import (
     write_unfinished,
 )
 from mvc.ids import CommitId
+from mvc.merge.bases import merge_base
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.worktree import index
@@ -301,10 +302,9 @@ def _fast_forward(
 def _bases(
     context: Context, ours: CommitId, theirs: CommitId
 ) -> tuple[Snapshot | None, Snapshot, Snapshot]:
-    bases = context.git.merge_bases(ours, theirs)
-    if not bases:
+    base = merge_base(context, context.writer(), ours, theirs)
+    if base is None:
         raise UsageError("refusing to merge unrelated histories")
-    base = log.snapshot(context, bases[0])
     return base, log.snapshot(context, ours), log.snapshot(context, theirs)
 
 
