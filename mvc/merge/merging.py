@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mvc.errors import MergeConflict, UsageError
+from mvc.errors import MergeConflict, RefConflict, UsageError
 from mvc.history import log, revisions
 from mvc.history.commits import Plan, commit_stage, write_commit
 from mvc.history.context import Context
@@ -16,7 +16,7 @@ from mvc.history.record import Json, without_trailer
 from mvc.history.refs import BRANCHES, TAGS, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
 from mvc.history.unfinished import (
     Unfinished,
     conflicted_paths,
@@ -26,6 +26,7 @@ from mvc.history.unfinished import (
 )
 from mvc.ids import CommitId
 from mvc.merge.bases import merge_base
+from mvc.merge.conflicts import announce
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.worktree import index
@@ -117,6 +118,7 @@ def carry_out(
     if not merged.conflicted:
         switch_files(context, before, result, progress=progress)
         with transaction(context, plan.kind, who) as current:
+            _require_head(current, plan.onto)
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
             id_ = write_commit(current, result, parents, _plan(plan, who))
             current.move(current.head_ref, id_)
@@ -129,6 +131,7 @@ def carry_out(
         return Outcome(plan.kind, id_, plan.onto, merged)
     switch_files(context, before, result, progress=progress)
     with transaction(context, plan.kind, who) as current:
+        _require_head(current, plan.onto)
         stage_before = context.refs.raw("refs/mvc/stage")
         waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
         write_unfinished(current, waiting)
@@ -136,14 +139,9 @@ def carry_out(
         current.worktree = True
         current.message = f"{plan.kind} {label}: stopped at a conflict"
     index.refresh(context)
-    paths = sorted(conflicted_paths(context))
+    failed = f"Automatic {plan.kind} failed; fix conflicts and then commit the result."
     raise MergeConflict(
-        "\n".join(
-            [f"CONFLICT ({kind}): {path}" for path, kind in conflicted_paths(context).items()]
-            + [
-                f"Automatic {plan.kind} failed in {len(paths)} file(s); fix conflicts and then commit."
-            ]
-        ),
+        "\n".join([*announce(merged, ("HEAD", label)), failed]),
         hint=f"mvc status lists them; mvc checkout --ours|--theirs PATH, then mvc {plan.kind} "
         f"--continue; or mvc {plan.kind} --abort",
     )
@@ -253,9 +251,10 @@ def merge_message(context: Context, other: str) -> str:
 
 
 def refuse_unfinished(context: Context) -> None:
-    """
+    """Let a verb that commits go on only when no merge or revert waits for the user.
+
     Raises:
-        UsageError: a merge or revert waits for the user.
+        UsageError: one does.
     """
     waiting = read_unfinished(context)
     if waiting is not None:
@@ -266,9 +265,10 @@ def refuse_unfinished(context: Context) -> None:
 
 
 def require_clean_stage(context: Context) -> None:
-    """
+    """Let a merge go on only when the stage is HEAD's: it would mix with the result.
+
     Raises:
-        UsageError: something is staged that a merge would mix with its result.
+        UsageError: something is staged.
     """
     head, stage = head_snapshot(context), read_stage(context)
     staged = [path for path in {*head, *stage} if head.get(path) != stage.get(path)]
@@ -276,6 +276,15 @@ def require_clean_stage(context: Context) -> None:
         raise UsageError(
             f"your staged changes would be overwritten by merge: {', '.join(sorted(staged))}",
             hint="mvc commit them first",
+        )
+
+
+def _require_head(current: Transaction, head: CommitId | None) -> None:
+    """Refuse to go on from a HEAD that another process has moved on: its commit would be lost."""
+    if current.head != head:
+        raise RefConflict(
+            f"HEAD moved while the {current.verb} ran; nothing was recorded",
+            hint=f"mvc restore . brings HEAD's files back; then run the {current.verb} again",
         )
 
 
@@ -291,6 +300,7 @@ def _fast_forward(
     new = log.snapshot(context, theirs)
     switch_files(context, read_stage(context), new, progress=progress)
     with transaction(context, "merge", who) as current:
+        _require_head(current, ours)
         current.move(current.head_ref, theirs)
         current.put_stage(new)
         current.worktree = True

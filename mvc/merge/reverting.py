@@ -8,9 +8,9 @@ from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
+from mvc.history.unfinished import Unfinished
 from mvc.ids import CommitId
 from mvc.merge.merging import Outcome, carry_out, refuse_unfinished
-from mvc.history.unfinished import Unfinished
 from mvc.worktree.ingest import Progress
 
 
@@ -49,12 +49,17 @@ def revert(
 
 
 def revert_message(commit: Commit, parent: CommitId | None) -> str:
-    """Git's words for a revert."""
+    """Git's words for a revert, and for the revert of one (since Git 2.43)."""
     if len(commit.parents) > 1:
         tail = f"This reverts commit {commit.id}, reversing\nchanges made to {parent}.\n"
     else:
         tail = f"This reverts commit {commit.id}.\n"
-    return f'Revert "{commit.subject}"\n\n{tail}'
+    subject = f'Revert "{commit.subject}"'
+    undone = commit.subject.removeprefix('Revert "')
+    # Reverts of reverts of reverts keep piling up, as in Git: they could be nested in any way.
+    if undone != commit.subject and not undone.startswith('Revert "'):
+        subject = f'Reapply "{undone}'
+    return f"{subject}\n\n{tail}"
 
 
 def _parent(commit: Commit, mainline: int | None) -> CommitId | None:
