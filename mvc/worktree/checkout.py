@@ -73,10 +73,9 @@ def _put_in_place(
     touched: set[str] = set()
     # What stands where a folder must be goes first, everything else after the new files are there.
     needed = {parent for path in todo.write for parent in _parents(path)}
-    replaced = {path for path in todo.remove if needed & {path}} | {
-        path for path in todo.remove if not set(todo.write).isdisjoint(_parents(path))
-    }
-    for path in sorted(replaced):
+    wanted = set(todo.write)
+    early = [p for p in todo.remove if p in needed or not wanted.isdisjoint(_parents(p))]
+    for path in early:
         _remove(context, path, touched)
     for one in ready:
         target = locate(context.root, one.path)
@@ -91,7 +90,7 @@ def _put_in_place(
         if bits is not None:
             context.disk.set_mode(locate(context.root, path), _mode(bits.st_mode, executable))
     for path in todo.remove:
-        if path not in replaced:
+        if path not in early:
             _remove(context, path, touched)
     return touched
 

@@ -72,7 +72,7 @@ class Comparison:
 
     def remember(self) -> None:
         """Hand what was learned to the stat cache, as well as that goes."""
-        if self._learned:
+        if self._learned or not index.is_current(self._context, self._index):
             index.refresh(self._context, self._learned)
 
     def _equal(self, files: Snapshot, path: str, opened: OpenFile) -> bool:

@@ -82,6 +82,11 @@ def save(context: Context, index: Index) -> None:
         return
 
 
+def is_current(context: Context, index: Index) -> bool:
+    """Whether the cache was written for the stage and HEAD as they are."""
+    return (index.stage, index.head) == (context.refs.raw(STAGE), context.refs.head())
+
+
 def learn(context: Context, seen: Mapping[str, Known]) -> None:
     """Keep facts that a later ``refresh`` will need, should this command get that far.
 

@@ -13,8 +13,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from mvc import paths as tracked_paths
-from mvc.errors import DirtyWorktree
+from mvc.errors import CorruptPack, DirtyWorktree
 from mvc.history.context import Context
+from mvc.history.gitobjects import EXECUTABLE_MODE, FILE_MODE
 from mvc.history.snapshot import Snapshot
 from mvc.worktree.compare import Comparison
 from mvc.worktree.index_text import fingerprint
@@ -83,6 +84,8 @@ class _Planning:
     def decide(self, path: str) -> None:
         """Put ``path`` where it belongs."""
         if path in self._new:
+            if self._new[path][0] not in (FILE_MODE, EXECUTABLE_MODE):
+                raise CorruptPack(f"{path} is neither a file nor an executable in its tree")
             check_way(self._context.root, path)
         status = look(self._context.root, path)
         self.plan.met[path] = None if status is None else fingerprint(status)

@@ -126,21 +126,23 @@ def classify(opened: OpenFile, *, opaque: bool = False) -> Content:
     """
     path, file = opened.path, opened.file
     head = _head(opened)
+    found = formats.detect(path, head)
     try:
         sniff.check(path, head)
-        found = formats.detect(path, head)
-        if found is not None and not opaque:
-            layout = found.read_layout(file, opened.size)
-            return Model(layout, skeleton.cut(file, layout))
-    except FormatError as error:
+    except FormatError:
         if opaque:
             return Plain()
-        message = error.message if error.message.startswith(path) else f"{path}: {error.message}"
-        hint = f"mvc add --opaque {quote(path)} keeps it as plain bytes"
-        if error.hint and "--opaque" not in error.hint:
-            hint = f"{error.hint}; or {hint}"
-        raise type(error)(message, hint=hint) from error
-    if found is None and opened.size <= limits.TEXT_BLOB and _is_text(data := opened.read()):
+        raise
+    if found is not None and opaque:
+        return Plain()
+    if found is not None:
+        try:
+            layout = found.read_layout(file, opened.size)
+            return Model(layout, skeleton.cut(file, layout))
+        except FormatError as error:
+            hint = f"mvc add --opaque {quote(path)} keeps it as plain bytes"
+            raise type(error)(f"{path}: {error.message}", hint=hint) from error
+    if opened.size <= limits.TEXT_BLOB and _is_text(data := opened.read()):
         return Text(data)
     return Plain()
 

@@ -77,26 +77,30 @@ def _fill(
         file.write_at(data, offset)
         advance(data.nbytes)
 
+    spans, literals = _parts(context, manifest, path)
     file.truncate(manifest.size)
+    for offset, literal in literals:
+        write_at(literal, offset)
+    context.store.extract(spans, write_at)
+
+
+def _parts(
+    context: Context, manifest: Manifest, path: str
+) -> tuple[list[tuple[ObjectId, int]], list[tuple[int, memoryview]]]:
+    """The objects to put at offsets, and the bytes between them."""
     if manifest.content is not None:
         _check_length(context, path, manifest.content, manifest.size)
-        context.store.extract([(manifest.content, 0)], write_at)
-    else:
-        _fill_model(context, manifest, path, write_at)
-
-
-def _fill_model(
-    context: Context, manifest: Manifest, path: str, write_at: Callable[[memoryview, int], None]
-) -> None:
+        return [(manifest.content, 0)], []
     skeleton, ids = whole_files.plan(context.store, manifest, path)
-    spans = []
+    spans: list[tuple[ObjectId, int]] = []
+    literals: list[tuple[int, memoryview]] = []
     for piece in skeleton.pieces():
         if not isinstance(piece, Storage):
-            write_at(piece[1], piece[0])
+            literals.append(piece)
         elif piece.length:
             _check_length(context, path, ids[piece.key], piece.length)
             spans.append((ids[piece.key], piece.offset))
-    context.store.extract(spans, write_at)
+    return spans, literals
 
 
 def _check_length(context: Context, path: str, id_: ObjectId, length: int) -> None:
