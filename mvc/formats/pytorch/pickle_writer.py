@@ -8,7 +8,8 @@ can be said with them. Nothing recurses.
 from __future__ import annotations
 
 import struct
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from mvc.errors import LimitExceeded
 from mvc.formats.pytorch.nodes import (
@@ -21,6 +22,7 @@ from mvc.formats.pytorch.nodes import (
     PersistentId,
     Sequence,
 )
+from mvc.formats.uncollected import uncollected
 from mvc.limits import PICKLE
 
 _TUPLES: Final = {1: b"\x85", 2: b"\x86", 3: b"\x87"}
@@ -36,71 +38,100 @@ def write_pickle(root: Node, protocol: int) -> bytes:
     Raises:
         LimitExceeded: longer than ``limits.PICKLE``.
     """
-    return _Writer(max(protocol, 2)).write(root)
+    with uncollected():
+        return _Writer(max(protocol, 2)).write(root)
 
 
 class _Writer:
-    __slots__ = ("memo", "out", "texts", "todo")
+    """``memo`` and ``texts`` hold the opcode that fetches what was written, by identity and by value."""
+
+    __slots__ = ("handlers", "memo", "out", "texts", "todo")
 
     def __init__(self, protocol: int) -> None:
         self.out = bytearray((0x80, protocol))
-        self.memo: dict[int, int] = {}
-        self.texts: dict[tuple[type, str | bytes] | Global, int] = {}
+        self.memo: dict[int, bytes] = {}
+        self.texts: dict[str | tuple[type, bytes] | Global, bytes] = {}
         self.todo: list[Node | _Emit | _End] = []
+        self.handlers: dict[type, Callable[[Any], None]] = {
+            tuple: self.step,
+            Sequence: self.sequence,
+            Mapping: self.mapping,
+            Object: self.object,
+            PersistentId: self.persistent_id,
+            Global: self.name,
+            str: self.text,
+            bytes: self.raw,
+            OldString: self.raw,
+            bytearray: self.buffer,
+        }
 
     def write(self, root: Node) -> bytes:
-        self.todo.append(root)
-        while self.todo:
-            step = self.todo.pop()
-            if not isinstance(step, tuple):
-                self.node(step)
-            elif len(step) == 1:
-                self.out += step[0]
+        todo, handlers, out = self.todo, self.handlers, self.out
+        todo.append(root)
+        while todo:
+            step = todo.pop()
+            handler = handlers.get(type(step))
+            if handler is None:
+                out += _scalar(step)  # type: ignore[arg-type] # the other types have handlers
             else:
-                self.end(*step)
-            if len(self.out) > PICKLE:
+                handler(step)
+            if len(out) > PICKLE:
                 raise LimitExceeded(f"the new pickle would be longer than {PICKLE} bytes")
-        return bytes(self.out + b".")
+        return bytes(out + b".")
+
+    def step(self, step: _Emit | _End) -> None:
+        """Emit bytes, or finish an immutable node."""
+        if len(step) == 1:
+            self.out += step[0]
+        else:
+            self.end(*step)
 
     def then(self, *steps: Node | _Emit | _End) -> None:
         """Do ``steps`` next, in this order."""
-        self.todo.extend(reversed(steps))
+        self.todo.extend(steps[::-1])
 
-    def node(self, node: Node) -> None:
-        """Begin one node."""
-        if isinstance(node, (Sequence, Mapping, Object, bytearray)):
-            known = self.memo.get(id(node))
-            if known is not None:
-                self.get(known)
-                return
-        if isinstance(node, Sequence):
-            self.sequence(node)
-        elif isinstance(node, Mapping):
+    def known(self, node: Sequence | Mapping | Object | bytearray) -> bool:
+        """Fetch ``node`` if it is written already."""
+        fetch = self.memo.get(id(node))
+        if fetch is None:
+            return False
+        self.out += fetch
+        return True
+
+    def mapping(self, node: Mapping) -> None:
+        if not self.known(node):
             self.out += b"}"
-            self.put(node)
+            self.memo[id(node)] = self.put()
             self.pairs(node.keys, node.values)
-        elif isinstance(node, Object):
-            keywords = [node.keywords] if node.how == "newobj_ex" else []
-            self.then(node.callable, node.arguments, *keywords, (_CALLS[node.how], node, b"0"))
-        elif isinstance(node, PersistentId):
-            self.then(node.value, (b"Q",))
-        elif isinstance(node, bytearray):
-            self.out += b"\x96" + struct.pack("<Q", len(node)) + node
-            self.put(node)
-        elif isinstance(node, (str, bytes, Global)):
-            self.text(node)
+
+    def object(self, node: Object) -> None:
+        if self.known(node):
+            return
+        end: _End = (_CALLS[node.how], node, b"0")
+        if node.how == "newobj_ex":
+            self.then(node.callable, node.arguments, node.keywords, end)
         else:
-            self.out += _scalar(node)
+            self.then(node.callable, node.arguments, end)
+
+    def persistent_id(self, node: PersistentId) -> None:
+        self.then(node.value, (b"Q",))
+
+    def buffer(self, node: bytearray) -> None:
+        if not self.known(node):
+            self.out += b"\x96" + struct.pack("<Q", len(node)) + node
+            self.memo[id(node)] = self.put()
 
     def sequence(self, node: Sequence) -> None:
         items = node.items
+        if self.known(node):
+            return
         if node.kind == "list":
             self.out += b"]"
-            self.put(node)
+            self.memo[id(node)] = self.put()
             self.group(items, b"e")
         elif node.kind == "set":
             self.out += b"\x8f"
-            self.put(node)
+            self.memo[id(node)] = self.put()
             self.group(items, b"\x90")
         elif node.kind == "frozenset":
             self.then((b"(",), *items, (b"\x91", node, b"1"))
@@ -114,14 +145,13 @@ class _Writer:
     def end(self, opcode: bytes, node: Sequence | Object, undo: bytes) -> None:
         """Finish an immutable node. If one of its own parts led back to it, it is written already:
         then drop the parts and fetch it, as ``pickle`` does (CPython issue 12687)."""
-        known = self.memo.get(id(node))
-        if known is not None:
+        fetch = self.memo.get(id(node))
+        if fetch is not None:
             parts = 2 + (node.how == "newobj_ex") if isinstance(node, Object) else 1
-            self.out += undo * parts
-            self.get(known)
+            self.out += undo * parts + fetch
             return
         self.out += opcode
-        self.put(node)
+        self.memo[id(node)] = self.put()
         if isinstance(node, Object):
             for step in reversed(node.edits or ()):
                 self.edit(step)
@@ -144,28 +174,41 @@ class _Writer:
         if items:
             self.then((b"(",), *items, (opcode,))
 
-    def text(self, node: str | bytes | Global) -> None:
-        """A string, bytes or a name: written once, then fetched."""
-        key = node if isinstance(node, Global) else (type(node), node)
-        known = self.texts.get(key)
-        if known is not None:
-            self.get(known)
-            return
-        self.out += _name(node) if isinstance(node, Global) else _text(node)
-        self.texts[key] = len(self.memo) + len(self.texts)
-        self.out += _index(b"q", b"r", self.texts[key])
+    def text(self, node: str) -> None:
+        """A string: written once, then fetched."""
+        fetch = self.texts.get(node)
+        if fetch is None:
+            self.out += _text(node)
+            self.texts[node] = self.put()
+        else:
+            self.out += fetch
 
-    def put(self, node: Sequence | Mapping | Object | bytearray) -> None:
+    def raw(self, node: bytes) -> None:
+        key = (type(node), node)
+        fetch = self.texts.get(key)
+        if fetch is None:
+            self.out += _bytes(node)
+            self.texts[key] = self.put()
+        else:
+            self.out += fetch
+
+    def name(self, node: Global) -> None:
+        fetch = self.texts.get(node)
+        if fetch is None:
+            self.out += _name(node)
+            self.texts[node] = self.put()
+        else:
+            self.out += fetch
+
+    def put(self) -> bytes:
+        """Memoize what was written last. Returns the opcode that fetches it."""
         index = len(self.memo) + len(self.texts)
-        self.memo[id(node)] = index
-        self.out += _index(b"q", b"r", index)
-
-    def get(self, index: int) -> None:
-        self.out += _index(b"h", b"j", index)
-
-
-def _index(short: bytes, long: bytes, index: int) -> bytes:
-    return short + bytes((index,)) if index < 256 else long + struct.pack("<I", index)
+        if index < 256:
+            self.out += b"q" + bytes((index,))
+            return b"h" + bytes((index,))
+        packed = struct.pack("<I", index)
+        self.out += b"r" + packed
+        return b"j" + packed
 
 
 def _scalar(value: bool | int | float | None) -> bytes:
@@ -186,10 +229,12 @@ def _scalar(value: bool | int | float | None) -> bytes:
     return head + raw
 
 
-def _text(value: str | bytes) -> bytes:
-    if isinstance(value, str):
-        raw = value.encode("utf-8", "surrogatepass")
-        return b"X" + struct.pack("<I", len(raw)) + raw
+def _text(value: str) -> bytes:
+    raw = value.encode("utf-8", "surrogatepass")
+    return b"X" + struct.pack("<I", len(raw)) + raw
+
+
+def _bytes(value: bytes) -> bytes:
     if isinstance(value, OldString):
         head = (
             b"U" + bytes((len(value),))
