@@ -46,7 +46,7 @@ types: .venv/.dev ## mypy, strict
 	$(BIN)/mypy --strict $(PACKAGES)
 
 imports: .venv/.dev ## imports point one way
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: .venv/.dev ## the numbers in docs, on this machine
 	$(BIN)/python -m benchmarks
