@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mvc.errors import UsageError
-from mvc.history import branches, log, revisions
+from mvc.history import branches, commits, log, revisions
 from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.reflog import Move
@@ -21,15 +21,16 @@ from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import read_stage, transaction
 from mvc.history.unfinished import Unfinished, read_unfinished
-from mvc.ids import CommitId, ObjectId
+from mvc.ids import CommitId
 from mvc.paths import inside
 from mvc.sides import sides
 
 if TYPE_CHECKING:
     from mvc.arrays import LazyTensors
-    from mvc.diff.models import Difference
+    from mvc.diff.changes import Difference
     from mvc.history.config import Settings
     from mvc.history.operations import Operation
+    from mvc.history.record import Record
     from mvc.maintenance.fsck import Finding
     from mvc.merge.merging import Outcome
     from mvc.worktree.staging import Added
@@ -47,25 +48,17 @@ class Repository:
 
     Paths given to methods are relative to ``cwd`` (the work tree's root unless told otherwise), as on a
     command line. ``who`` signs commits, reflogs and operations; methods that make a commit need it.
+    ``progress``, when set, hears of everything that takes long.
     """
 
     def __init__(self, context: Context, *, who: Who | None = None, cwd: str | None = None) -> None:
         self._context = context
+        #: The work tree, and its ``.mvc``, a bare Git repository.
+        self.root, self.folder = context.root, context.folder
         self.who = who
         self.cwd = os.path.abspath(cwd or context.root)
+        self.progress: Progress | None = None
         context.operations.recover()
-
-    # -- what it is ---------------------------------------------------------------------------------
-
-    @property
-    def root(self) -> str:
-        """The work tree: the folder that holds ``.mvc``."""
-        return self._context.root
-
-    @property
-    def folder(self) -> str:
-        """The ``.mvc`` folder, a bare Git repository."""
-        return self._context.folder
 
     @property
     def head(self) -> CommitId | None:
@@ -87,19 +80,9 @@ class Repository:
         """
         return revisions.resolve(self._context, revision)
 
-    def is_revision(self, text: str) -> bool:
-        """Whether ``text`` names a commit or a range of commits."""
-        try:
-            revisions.parse_range(self._context, [text])
-        except UsageError:
-            return False
-        return True
-
     def read_commit(self, revision: str = "HEAD") -> Commit:
         """The commit that ``revision`` names."""
         return self._context.git.commit(self.resolve(revision))
-
-    # -- staging ------------------------------------------------------------------------------------
 
     def add(
         self,
@@ -109,7 +92,6 @@ class Repository:
         update: bool = False,
         opaque: bool = False,
         force: bool = False,
-        progress: Progress | None = None,
     ) -> Added:
         """Put files in the store and on the stage; your files are only read.
 
@@ -126,7 +108,7 @@ class Repository:
             opaque=opaque,
             force=force,
             who=self._now,
-            progress=progress,
+            progress=self.progress,
         )
 
     def remove(
@@ -169,8 +151,6 @@ class Repository:
 
         return status(self._context)
 
-    # -- history ------------------------------------------------------------------------------------
-
     def commit(
         self,
         message: str | None = None,
@@ -179,7 +159,6 @@ class Repository:
         all: bool = False,
         amend: bool = False,
         allow_empty: bool = False,
-        progress: Progress | None = None,
     ) -> Commit:
         """Record the stage as a commit; concludes a merge or revert that waits for it.
 
@@ -190,7 +169,7 @@ class Repository:
             MergeConflict: conflicts are not settled.
         """
         if all:
-            self.add(update=True, progress=progress)
+            self.add(update=True)
         from mvc.merge.merging import conclude
 
         id_ = conclude(
@@ -220,6 +199,10 @@ class Repository:
         id_ = commit_tensors(self._context, tensors, message, path, metadata, self._signer())
         return self._context.git.commit(id_)
 
+    def record(self, revision: str = "HEAD") -> Record | None:
+        """What made a commit; None for one that another tool made."""
+        return commits.record_of(self._context, self.read_commit(revision))
+
     def log(
         self,
         revisions_: Sequence[str] | str = "HEAD",
@@ -232,11 +215,10 @@ class Repository:
     ) -> Iterator[Commit]:
         """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``."""
         texts = [revisions_] if isinstance(revisions_, str) else list(revisions_) or ["HEAD"]
-        everything = revisions.all_ends if all else revisions.parse_range
-        range_ = everything(self._context, texts)
+        chosen = revisions.all_ends if all else revisions.parse_range
         return log.walk(
             self._context,
-            range_,
+            chosen(self._context, texts),
             paths=self._inside(paths),
             limit=limit,
             topological=topological,
@@ -262,8 +244,6 @@ class Repository:
 
         return undo(self._context, self._now)
 
-    # -- looking ------------------------------------------------------------------------------------
-
     def snapshot(self, revision: str = "HEAD") -> Snapshot:
         """The tracked files of a commit."""
         return log.snapshot(self._context, self.resolve(revision))
@@ -285,7 +265,6 @@ class Repository:
         paths: Sequence[str] = (),
         tensors: Sequence[str] = (),
         numeric: bool = True,
-        progress: Progress | None = None,
     ) -> Difference:
         """What changed, per tensor, with numbers.
 
@@ -301,7 +280,7 @@ class Repository:
             paths=self._inside(paths),
             tensors=tensors,
             numeric=numeric,
-            progress=progress,
+            progress=self.progress,
         )
 
     def changes_of(
@@ -337,8 +316,6 @@ class Repository:
 
         return chunks(self._context, self.snapshot(revision), path)
 
-    # -- branches and tags --------------------------------------------------------------------------
-
     def branches(self) -> dict[str, CommitId]:
         """Every branch with its commit."""
         return branches.branch_names(self._context)
@@ -373,12 +350,14 @@ class Repository:
         with transaction(self._context, "tag", self._now) as current:
             branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
 
+    def tag_message(self, name: str) -> tuple[Signature | None, str] | None:
+        """Tagger and message of an annotated tag; None for anything else."""
+        return branches.tag_message(self._context, name)
+
     def delete_tag(self, name: str) -> str:
         """Remove a tag; gives back what it named."""
         with transaction(self._context, "tag", self._now) as current:
             return branches.delete_tag(current, name)
-
-    # -- moving -------------------------------------------------------------------------------------
 
     def switch(
         self,
@@ -389,7 +368,6 @@ class Repository:
         detach: bool = False,
         discard: bool = False,
         start: str | None = None,
-        progress: Progress | None = None,
     ) -> None:
         """Move HEAD and the work tree to a branch (or, ``detach``, to a commit)."""
         from mvc.worktree import switching
@@ -403,7 +381,7 @@ class Repository:
             discard=discard,
             start=start,
             who=self._now,
-            progress=progress,
+            progress=self.progress,
         )
 
     def restore(
@@ -414,7 +392,6 @@ class Repository:
         staged: bool = False,
         worktree: bool = True,
         tensors: Sequence[str] = (),
-        progress: Progress | None = None,
     ) -> list[str]:
         """Put files (or only tensors matching a glob) back as the stage or ``source`` has them."""
         from mvc.worktree import restoring
@@ -427,7 +404,7 @@ class Repository:
             worktree=worktree,
             tensors=tensors,
             who=self._now,
-            progress=progress,
+            progress=self.progress,
         )
 
     def reset(self, target: str = "HEAD", *, mode: str = "mixed") -> CommitId:
@@ -436,12 +413,6 @@ class Repository:
 
         return switching.reset(self._context, target, mode, who=self._now)
 
-    def unstage(self, paths: Sequence[str], target: str = "HEAD") -> list[str]:
-        """``reset [target] -- paths``: the stage shall hold these files as ``target`` does."""
-        return self.restore(paths, source=target, staged=True, worktree=False)
-
-    # -- merging ------------------------------------------------------------------------------------
-
     def merge(
         self,
         other: str,
@@ -449,7 +420,6 @@ class Repository:
         message: str | None = None,
         fast_forward: str = "allow",
         strategy: str | None = None,
-        progress: Progress | None = None,
     ) -> Outcome:
         """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
 
@@ -465,7 +435,7 @@ class Repository:
             fast_forward=fast_forward,
             strategy=strategy,
             who=self._signer(),
-            progress=progress,
+            progress=self.progress,
         )
 
     def revert(
@@ -475,7 +445,6 @@ class Repository:
         mainline: int | None = None,
         strategy: str | None = None,
         message: str | None = None,
-        progress: Progress | None = None,
     ) -> Outcome:
         """A commit that takes back what ``revision`` changed.
 
@@ -491,7 +460,7 @@ class Repository:
             strategy=strategy,
             message=message,
             who=self._signer(),
-            progress=progress,
+            progress=self.progress,
         )
 
     def resolve_conflicts(self, paths: Sequence[str], strategy: str) -> list[str]:
@@ -506,19 +475,11 @@ class Repository:
 
         merging.abort(self._context, kind, who=self._now)
 
-    # -- care ---------------------------------------------------------------------------------------
-
-    def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Iterator[Finding]:
+    def fsck(self, *, full: bool = False) -> Iterator[Finding]:
         """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
         from mvc.maintenance.fsck import fsck
 
-        return fsck(self._context, full=full, progress=progress)
-
-    def objects_of(self, revision: str = "HEAD") -> set[ObjectId]:
-        """Every store object that a commit needs."""
-        files = self.snapshot(revision)
-        manifests = (files.manifest(path) for path in files)
-        return {id_ for m in manifests if m is not None for id_ in m.object_ids()}
+        return fsck(self._context, full=full, progress=self.progress)
 
     @property
     def config(self) -> Settings:
@@ -526,8 +487,6 @@ class Repository:
         from mvc.history.config import Settings
 
         return Settings(os.path.join(self.folder, "config"), self._context.disk)
-
-    # -- inside -------------------------------------------------------------------------------------
 
     def _inside(self, paths: Sequence[str]) -> list[str]:
         return [inside(self.root, path, self.cwd) for path in paths]

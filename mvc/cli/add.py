@@ -32,15 +32,9 @@ def command(
     Their tensors go into the store now; your files are only read. Inside a code repository a folder
     stands for the model files in it and their sidecars, not for code.
     """
-    with session.output.progress() as progress:
-        added = session.repository.add(
-            paths,
-            everything=everything,
-            update=update,
-            opaque=opaque,
-            force=force,
-            progress=progress,
-        )
+    added = session.repository.add(
+        paths, everything=everything, update=update, opaque=opaque, force=force
+    )
     if verbose:
         session.output.note(f"add '{path}'" for path in added.paths)
         session.output.note(f"remove '{path}'" for path in added.removed)

@@ -74,6 +74,7 @@ class Session:
 
         repository = mvc.open(self.cwd, cwd=self.cwd)
         repository.who = committer(repository)
+        repository.progress = self.output.progress
         return repository
 
 
@@ -125,7 +126,9 @@ def _root(context: click.Context, folder: str | None, color: bool | None, quiet:
     if color is None and "NO_COLOR" in os.environ:
         color = False
     context.color = color
-    context.obj = Session(Output(color=color, quiet=quiet))
+    output = Output(color=color, quiet=quiet)
+    context.obj = Session(output)
+    context.call_on_close(output.close)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import os
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.revisions import is_revision
 from mvc.cli.switched import switched
 from mvc.errors import UsageError
 from mvc.repository import Repository
@@ -40,34 +41,28 @@ def command(
     repository, output = session.repository, session.output
     name = create or force_create
     revision, paths = (None, []) if name else _split(repository, arguments)
-    with output.progress() as progress:
-        if side is not None:
-            settled = repository.resolve_conflicts(paths or _only(revision), side)
-            output.note([f"Updated {len(settled)} path(s) with {side}"])
-        elif paths:
-            restored = repository.restore(
-                paths,
-                source=revision,
-                staged=revision is not None,
-                tensors=tensors,
-                progress=progress,
-            )
-            origin = revision or "the stage"
-            output.note([f"Updated {len(restored)} path(s) from {origin}"])
-        else:
-            target = name or revision
-            if target is None:
-                return
-            repository.switch(
-                target,
-                create=create is not None,
-                force_create=force_create is not None,
-                detach=detach or (name is None and target not in (*repository.branches(), "-")),
-                discard=force,
-                start=arguments[0] if name and arguments else None,
-                progress=progress,
-            )
-            output.note([switched(repository, created=name is not None)])
+    if side is not None:
+        settled = repository.resolve_conflicts(paths or _only(revision), side)
+        output.note([f"Updated {len(settled)} path(s) with {side}"])
+    elif paths:
+        restored = repository.restore(
+            paths, source=revision, staged=revision is not None, tensors=tensors
+        )
+        origin = revision or "the stage"
+        output.note([f"Updated {len(restored)} path(s) from {origin}"])
+    else:
+        target = name or revision
+        if target is None:
+            return
+        repository.switch(
+            target,
+            create=create is not None,
+            force_create=force_create is not None,
+            detach=detach or (name is None and target not in (*repository.branches(), "-")),
+            discard=force,
+            start=arguments[0] if name and arguments else None,
+        )
+        output.note([switched(repository, created=name is not None)])
 
 
 def _split(repository: Repository, arguments: tuple[str, ...]) -> tuple[str | None, list[str]]:
@@ -80,7 +75,7 @@ def _split(repository: Repository, arguments: tuple[str, ...]) -> tuple[str | No
     if not arguments:
         return None, []
     first, *rest = arguments
-    if first == "-" or repository.is_revision(first):
+    if first == "-" or is_revision(repository, first):
         return first, rest
     if os.path.lexists(os.path.join(repository.cwd, first)) or rest:
         return None, list(arguments)

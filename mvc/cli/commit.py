@@ -38,13 +38,11 @@ def command(
     message = "\n\n".join(messages) if messages else source.read() if source else None
     if message is None and not no_edit:
         message = edited_message(repository, amend=amend)
-    with session.output.progress() as progress:
-        commit = repository.commit(
-            message,
-            author=None if amend else author(repository),
-            all=everything,
-            amend=amend,
-            allow_empty=allow_empty,
-            progress=progress,
-        )
+    commit = repository.commit(
+        message,
+        author=None if amend else author(repository),
+        all=everything,
+        amend=amend,
+        allow_empty=allow_empty,
+    )
     session.output.note(committed(repository, commit))

@@ -15,8 +15,7 @@ from mvc.errors import IntegrityError
 @click.pass_obj
 def command(session: Session, full: bool, as_json: bool) -> None:
     """Check that everything is there, and is what it says it is."""
-    with session.output.progress() as progress:
-        findings = list(session.repository.fsck(full=full, progress=progress))
+    findings = list(session.repository.fsck(full=full))
     if as_json:
         session.output.json([{"where": f.where, "message": f.message} for f in findings])
     else:

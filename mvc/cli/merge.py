@@ -60,10 +60,7 @@ def command(
     if other is None:
         raise UsageError("nothing to merge", hint="mvc merge BRANCH")
     fast_forward = "only" if ff_only else "never" if ff is False else "allow"
-    with output.progress() as progress:
-        outcome = repository.merge(
-            other, message=message, fast_forward=fast_forward, strategy=strategy, progress=progress
-        )
+    outcome = repository.merge(other, message=message, fast_forward=fast_forward, strategy=strategy)
     if outcome.kind == "up-to-date":
         output.note(["Already up to date."])
         return

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -20,9 +19,11 @@ class Output:
     def __init__(self, *, color: bool | None = None, quiet: bool = False) -> None:
         self._color = color
         self._quiet = quiet
+        self._bar: _Bar | None = None
 
     def show(self, lines: Iterable[str]) -> None:
         """The result that the user asked for."""
+        self.close()
         for line in lines:
             click.echo(line, color=self._color)
 
@@ -39,17 +40,18 @@ class Output:
         """A result for programs: one document, stable keys."""
         click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
 
-    @contextmanager
-    def progress(self) -> Iterator[Callable[[str, int, int], None] | None]:
-        """A callback that draws a bar on a terminal once the work has lasted a second."""
-        if self._quiet or not sys.stderr.isatty():
-            yield None
-            return
-        bar = _Bar()
-        try:
-            yield bar.advance
-        finally:
-            bar.close()
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Draw how far something is, on a terminal, once the work has lasted a second."""
+        if self._bar is None and not self._quiet and sys.stderr.isatty():
+            self._bar = _Bar()
+        if self._bar is not None:
+            self._bar.advance(what, done, total)
+
+    def close(self) -> None:
+        """Take the bar off the terminal; what is shown next has the line for itself."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 class _Bar:

@@ -28,7 +28,7 @@ def command(session: Session, arguments: tuple[str, ...], mode: str | None) -> N
     if paths:
         if mode not in (None, "mixed"):
             raise UsageError(f"cannot do {mode} reset with paths")
-        repository.unstage(paths, target)
+        repository.restore(paths, source=target, staged=True, worktree=False)
         return
     commit = repository.read_commit(repository.reset(target, mode=mode or "mixed"))
     if mode == "hard":

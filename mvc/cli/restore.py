@@ -25,13 +25,7 @@ def command(
     tensors: tuple[str, ...],
 ) -> None:
     """Put files back as the stage, or REVISION, has them; with -t only some of their tensors."""
-    with session.output.progress() as progress:
-        restored = session.repository.restore(
-            paths,
-            source=source,
-            staged=staged,
-            worktree=worktree or not staged,
-            tensors=tensors,
-            progress=progress,
-        )
+    restored = session.repository.restore(
+        paths, source=source, staged=staged, worktree=worktree or not staged, tensors=tensors
+    )
     session.output.note([f"Restored {len(restored)} path(s)"])

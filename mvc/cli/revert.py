@@ -48,8 +48,7 @@ def command(
     if not revisions:
         raise UsageError("nothing to revert", hint="mvc revert REVISION")
     for revision in revisions:
-        with output.progress() as progress:
-            repository.revert(revision, mainline=mainline, strategy=strategy, progress=progress)
+        repository.revert(revision, mainline=mainline, strategy=strategy)
         if edit:
             text = edited_text(repository.read_commit().message)
             repository.commit(text, amend=True)

@@ -22,7 +22,7 @@ def split_revisions(
         return list(arguments[:at]), list(arguments[at + 1 :])
     for at, word in enumerate(arguments):
         names_file = os.path.lexists(os.path.join(repository.cwd, word))
-        if repository.is_revision(word):
+        if is_revision(repository, word):
             if names_file:
                 raise UsageError(
                     f"ambiguous argument '{word}': both revision and filename",
@@ -40,3 +40,14 @@ def split_revisions(
 def is_path(repository: Repository, word: str) -> bool:
     """Whether ``word`` names a file here, or looks like a glob."""
     return os.path.lexists(os.path.join(repository.cwd, word)) or any(c in word for c in "*?[")
+
+
+def is_revision(repository: Repository, word: str) -> bool:
+    """Whether ``word`` names a commit, or a range of commits."""
+    ends = [end for end in word.removeprefix("^").replace("...", "..").split("..") if end]
+    try:
+        for end in ends:
+            repository.resolve(end)
+    except UsageError:
+        return False
+    return bool(word)

@@ -35,14 +35,12 @@ def command(
     if target is None:
         raise UsageError("missing branch or commit argument", hint="mvc switch BRANCH")
     repository = session.repository
-    with session.output.progress() as progress:
-        repository.switch(
-            target,
-            create=create is not None,
-            force_create=force_create is not None,
-            detach=detach,
-            discard=discard,
-            start=start,
-            progress=progress,
-        )
+    repository.switch(
+        target,
+        create=create is not None,
+        force_create=force_create is not None,
+        detach=detach,
+        discard=discard,
+        start=start,
+    )
     session.output.note([switched(repository, created=name is not None)])

@@ -134,6 +134,14 @@ def delete_tag(transaction: Transaction, name: str) -> str:
     return id_
 
 
+def tag_message(context: Context, name: str) -> tuple[Signature | None, str] | None:
+    """Tagger and message of an annotated tag; None for anything else."""
+    id_ = context.refs.raw(TAGS + name)
+    if id_ is None or context.git.kind(id_) != "tag":
+        return None
+    return context.git.tag_message(id_)
+
+
 def moves_of(context: Context, name: str) -> list[reflog.Move]:
     """The reflog of a branch, or of HEAD, newest first.
 

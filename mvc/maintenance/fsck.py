@@ -134,6 +134,6 @@ class _Checker:
         if skeleton.size != manifest.size:
             yield Finding(where, f"its skeleton is of a file of {skeleton.size} bytes")
         for span in skeleton.spans:
-            id_ = ids.get(span.key)
-            if id_ is None or store.length(id_) != span.length:
+            held = ids.get(span.key)
+            if held is None or store.length(held) != span.length:
                 yield Finding(where, f"the span {span.key!r} has no object of {span.length} bytes")

@@ -1,0 +1,66 @@
+"""``mvc diff``."""
+
+from __future__ import annotations
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.difference import ROWS, difference_lines, stat_lines
+from mvc.cli.output import quoted
+from mvc.cli.revisions import split_revisions
+from mvc.errors import UsageError
+
+
+@click.command("diff")
+@click.argument(
+    "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
+)
+@click.option("--staged", "--cached", is_flag=True, help="What the next commit would change.")
+@click.option("--stat", is_flag=True, help="A line a file.")
+@click.option("--name-only", is_flag=True, help="Only the names of changed files.")
+@click.option(
+    "-t", "--tensor", "tensors", multiple=True, metavar="GLOB", help="Only matching tensors."
+)
+@click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
+@click.option("--no-numbers", is_flag=True, help="Which tensors changed, without reading them.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def command(
+    session: Session,
+    arguments: tuple[str, ...],
+    staged: bool,
+    stat: bool,
+    name_only: bool,
+    tensors: tuple[str, ...],
+    all_tensors: bool,
+    no_numbers: bool,
+    exit_code: bool,
+    as_json: bool,
+) -> int:
+    """Show which tensors changed, and for each by how much.
+
+    With nothing: stage against work tree. One REVISION: it against the work tree. Two, or A..B: one
+    against the other; A...B: since they parted. Share of elements changed, relative L2, cosine, largest
+    absolute difference, largest difference in units in the last place.
+    """
+    repository, output = session.repository, session.output
+    revisions, paths = split_revisions(repository, arguments)
+    if len(revisions) > 2:
+        raise UsageError("diff takes at most two revisions", hint="mvc diff A B")
+    numeric = not (no_numbers or stat or name_only)
+    old, new = [*revisions, None, None][:2]
+    difference = repository.diff(
+        old, new, staged=staged, paths=paths, tensors=tensors, numeric=numeric
+    )
+    if as_json:
+        from mvc.diff.schema import as_json as plain
+
+        output.json(plain(difference))
+    elif name_only:
+        output.show(quoted(file.path) for file in difference.files)
+    elif stat:
+        output.show(stat_lines(difference))
+    else:
+        output.show(difference_lines(difference, rows=None if all_tensors else ROWS))
+    return 1 if exit_code and difference else 0

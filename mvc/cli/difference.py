@@ -1,0 +1,205 @@
+"""How a difference reads: a table of tensors for a model, a patch for a text, a line a file for ``--stat``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from mvc.cli.output import columns, quoted, size
+from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
+from mvc.diff.stats import TensorStats
+from mvc.diff.text import header
+
+#: Rows of a table before it is cut; ``--all-tensors`` shows every one.
+ROWS = 40
+
+_HEADINGS = ("tensor", "dtype", "shape", "changed", "rel L2", "cosine", "max |Δ|", "max ULP")
+_ALIGN = "<<<>>>>>"
+
+
+def difference_lines(difference: Difference, *, rows: int | None = ROWS) -> Iterator[str]:
+    """The whole difference; at most ``rows`` tensors a model (None: all)."""
+    models = {model.name: model for model in difference.models}
+    for index, change in enumerate(difference.in_order()):
+        if index:
+            yield ""
+        if isinstance(change, ModelChange):
+            files = [file for file in difference.files if file.model == change.name]
+            yield from _model(models[change.name], files, rows)
+        else:
+            yield from _file(change)
+
+
+def stat_lines(difference: Difference) -> Iterator[str]:
+    """`` path | what changed``, then a line that sums up."""
+    rows = [_stat_row(change) for change in difference.in_order()]
+    yield from (f" {line}" for line in columns(rows, "<<"))
+    yield from stat_total(difference)
+
+
+def stat_total(difference: Difference) -> Iterator[str]:
+    """`` 2 files changed, 3 of 104 tensors``."""
+    files = len(difference.files)
+    if not files:
+        return
+    text = f" {files} file{'s' if files > 1 else ''} changed"
+    changed = sum(_differing(model) for model in difference.models)
+    total = sum(max(model.old_tensors, model.new_tensors) for model in difference.models)
+    if total:
+        text += f", {changed} of {total} tensors"
+    inserted = sum(file.text.insertions for file in difference.files if file.text)
+    deleted = sum(file.text.deletions for file in difference.files if file.text)
+    if inserted:
+        text += f", {inserted} insertion{'s' if inserted > 1 else ''}(+)"
+    if deleted:
+        text += f", {deleted} deletion{'s' if deleted > 1 else ''}(-)"
+    yield text
+
+
+def _differing(model: ModelChange) -> int:
+    return model.count("added", "removed", "changed", "conflict")
+
+
+def _stat_row(change: ModelChange | FileChange) -> list[str]:
+    if isinstance(change, ModelChange):
+        return [quoted(change.name), f"| {_model_summary(change)}"]
+    if change.text is not None:
+        counts = f"{change.text.insertions + change.text.deletions}"
+        marks = click.style("+" * min(change.text.insertions, 20), fg="green") + click.style(
+            "-" * min(change.text.deletions, 20), fg="red"
+        )
+        return [quoted(change.path), f"| {counts} {marks}".rstrip()]
+    return [quoted(change.path), f"| {_sizes(change)}"]
+
+
+def _model_summary(model: ModelChange) -> str:
+    if not model.old_tensors:
+        return f"new, {model.new_tensors} tensors"
+    if not model.new_tensors:
+        return f"deleted, {model.old_tensors} tensors"
+    differing = _differing(model)
+    if differing:
+        return f"{differing} of {max(model.old_tensors, model.new_tensors)} tensors changed"
+    return (
+        "no tensor changed, only what is around them"
+        if model.other_content
+        else "no tensor changed"
+    )
+
+
+def _sizes(change: FileChange) -> str:
+    if change.status == "renamed" and change.old is not None:
+        return f"renamed from {quoted(change.old.path)}"
+    if change.status == "mode" and change.old and change.new:
+        return f"mode {change.old.mode:o} -> {change.new.mode:o}"
+    old = size(change.old.size) if change.old else "0"
+    new = size(change.new.size) if change.new else "0"
+    return f"Bin {old} -> {new}"
+
+
+def _model(model: ModelChange, files: Sequence[FileChange], rows: int | None) -> Iterator[str]:
+    for file in files:
+        yield from (click.style(line, bold=True) for line in _header(file))
+    yield f"{quoted(model.name)}: {_model_summary(model)}"
+    if model.old_tensors and model.new_tensors:
+        yield from _table(model.tensors, rows)
+    if model.other_content:
+        yield "  other content of the file changed (metadata, or what is pickled with the tensors)"
+
+
+def _table(tensors: Sequence[TensorChange], rows: int | None) -> Iterator[str]:
+    shown = tensors if rows is None else tensors[:rows]
+    if not shown:
+        return
+    head, *body = columns([_HEADINGS, *map(_row, shown)], _ALIGN)
+    yield "  " + click.style(head, dim=True)
+    yield from (f"  {line}" for line in body)
+    if len(shown) < len(tensors):
+        yield f"  … and {len(tensors) - len(shown)} more (--all-tensors shows every one)"
+
+
+def _row(tensor: TensorChange) -> list[str]:
+    name = quoted(tensor.name)
+    old = tensor.old.entry if tensor.old else None
+    new = tensor.new.entry if tensor.new else None
+    nothing = [""] * 4
+    if tensor.status == "conflict":
+        return [click.style(name, fg="magenta"), "", "", "conflict", *nothing]
+    if new is None:
+        assert old is not None
+        return [
+            click.style(f"- {name}", fg="red"),
+            old.dtype,
+            _shape(old.shape),
+            "removed",
+            *nothing,
+        ]
+    if old is None:
+        return [
+            click.style(f"+ {name}", fg="green"),
+            new.dtype,
+            _shape(new.shape),
+            "added",
+            *nothing,
+        ]
+    if tensor.status in ("renamed", "moved"):
+        moved = f"{quoted(old.name)} -> {name}" if tensor.status == "renamed" else name
+        return [moved, new.dtype, _shape(new.shape), tensor.status, *nothing]
+    dtype = f"{old.dtype}->{new.dtype}" if tensor.dtype_changed else new.dtype
+    shape = (
+        f"{_shape(old.shape)}->{_shape(new.shape)}" if tensor.shape_changed else _shape(new.shape)
+    )
+    return [name, dtype, shape, *_numbers(tensor.stats)]
+
+
+def _numbers(stats: TensorStats | None) -> list[str]:
+    if stats is None:
+        return ["changed", "", "", "", ""]
+    share = stats.changed_share
+    return [
+        f"{share:.1%}" if share >= 0.001 or not share else f"{share:.1e}",
+        _number(stats.relative_l2),
+        "" if stats.cosine is None else f"{stats.cosine:.6f}",
+        _number(stats.max_abs),
+        "" if stats.max_ulp is None else f"{stats.max_ulp:.3g}",
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _file(change: FileChange) -> Iterator[str]:
+    yield from (click.style(line, bold=True) for line in _header(change))
+    if change.text is not None:
+        yield from map(_styled, change.text.lines)
+    elif change.status not in ("renamed", "mode"):
+        old = f"a/{change.old.path}" if change.old else "/dev/null"
+        new = f"b/{change.new.path}" if change.new else "/dev/null"
+        yield f"Binary files {quoted(old)} and {quoted(new)} differ ({_sizes(change)})"
+
+
+def _header(change: FileChange) -> Sequence[str]:
+    old, new = change.old, change.new
+    return header(
+        old.path if old else change.path,
+        new.path if new else change.path,
+        old.mode if old else None,
+        new.mode if new else None,
+        change.status == "renamed",
+    )
+
+
+def _styled(line: str) -> str:
+    if line.startswith("@@"):
+        return click.style(line, fg="cyan")
+    if line.startswith("+") and not line.startswith("+++"):
+        return click.style(quoted(line), fg="green")
+    if line.startswith("-") and not line.startswith("---"):
+        return click.style(quoted(line), fg="red")
+    return quoted(line)

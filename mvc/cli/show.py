@@ -1,0 +1,54 @@
+"""``mvc show``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.commits import date, decorations, long_form
+from mvc.cli.difference import ROWS, difference_lines, stat_lines
+from mvc.cli.output import quoted
+from mvc.repository import Repository
+
+
+@click.command("show")
+@click.argument("revision", default="HEAD")
+@click.option("--stat", is_flag=True, help="A line a file instead of the numbers.")
+@click.option(
+    "--record", is_flag=True, help="The commit's record: operation, parameters, versions."
+)
+@click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
+@click.pass_obj
+def command(session: Session, revision: str, stat: bool, record: bool, all_tensors: bool) -> None:
+    """Show a commit (HEAD), or a tag, and what it changed, tensor by tensor; REVISION:PATH shows a file."""
+    repository, output = session.repository, session.output
+    if ":" in revision:
+        at, _, path = revision.partition(":")
+        for chunk in repository.read_file(path, at or "HEAD"):
+            sys.stdout.buffer.write(chunk)
+        return
+    if record:
+        found = repository.record(revision)
+        output.show([found.encode().decode().rstrip()] if found else [])
+        return
+    rows = None if all_tensors else ROWS
+    output.show(_lines(repository, revision, stat, rows))
+
+
+def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) -> Iterator[str]:
+    commit = repository.read_commit(revision)
+    tag = repository.tag_message(revision)
+    if tag is not None:
+        tagger, message = tag
+        yield click.style(f"tag {revision}", fg="yellow")
+        if tagger is not None:
+            yield f"Tagger: {quoted(tagger.name)} <{quoted(tagger.email)}>"
+            yield f"Date:   {date(tagger)}"
+        yield from ["", *map(quoted, message.rstrip().split("\n")), ""]
+    yield from long_form(commit, decorations(repository))
+    yield ""
+    difference = repository.changes_of(commit, numeric=not stat)
+    yield from stat_lines(difference) if stat else difference_lines(difference, rows=rows)
