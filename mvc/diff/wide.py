@@ -47,7 +47,9 @@ class _Kernel:
         self.sums = Sums()
         self._parts = 2 if old_dtype == "C64" else 1
         numbers = _BLOCK * self._parts
-        self._a, self._b, self._d = (scratch.array(role, numbers, np.float64) for role in "abd")
+        self._a, self._b, self._d = (
+            scratch.array(role, numbers, np.float64) for role in ("a", "b", "d")
+        )
         self._differs = scratch.array("differs", numbers, np.bool_)
         self._read_old, self._read_new = _reader(old_dtype, scratch), _reader(new_dtype, scratch)
         self._same = old_dtype == new_dtype
