@@ -9,7 +9,6 @@ from mvc.history import log, revisions
 from mvc.history.context import Context
 from mvc.history.log import matches
 from mvc.history.signature import Signature
-from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import settle
 from mvc.ids import BlobId

@@ -24,7 +24,7 @@ POINTER = (
 
 MODELS = st.builds(model, st.integers(0, 255), st.integers(0, 40))
 CONTENTS = st.one_of(
-    st.binary(max_size=3000).map(lambda data: ("blob.bin", data)),
+    st.binary(max_size=3000).map(lambda data: ("blob.dat", data)),
     st.text(max_size=300).map(lambda text: ("notes.md", text.encode())),
     MODELS.map(lambda data: ("model.safetensors", data)),
     st.just(("odd.txt", b"mvc-manifest 1\nformat bytes\n")),
@@ -178,7 +178,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(
         return real(path, head)
 
     monkeypatch.setattr(formats, "detect", detect)
-    with pytest.raises(MvcError, match="m.safetensors changed while it was read"):
+    with pytest.raises(MvcError, match="changed while it was read"):
         take_in(work.context, work.context.writer(), ["m.safetensors"])
     assert list(work.context.store.object_ids()) == []
 

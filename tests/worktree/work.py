@@ -8,6 +8,7 @@ import struct
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import mvc
@@ -83,9 +84,7 @@ class Work:
     def add(self, *paths: str, opaque: bool = False) -> Taken:
         """Stage ``paths`` as they are."""
         objects = self.context.writer()
-        taken = take_in(
-            self.context, objects, paths, opaque=frozenset(paths if opaque else ())
-        )
+        taken = take_in(self.context, objects, paths, opaque=frozenset(paths if opaque else ()))
         objects.flush()
         self.stage(self.staged().with_files(taken.files))
         return taken
@@ -129,20 +128,6 @@ class Work:
         return Snapshot(self.context.git, taken.files)
 
 
-def settle(work: Work) -> None:
-    """Let the stat cache believe that all it knows was learned long after the files were written."""
-    cache = index.load(work.context)
-    later = 2**62
-    entries = {
-        path: index.Known(known.mode, known.blob, later if known.seen else 0, known.fingerprint)
-        for path, known in cache.entries.items()
-    }
-    index.save(
-        work.context, index.Index(cache.stage, cache.head, cache.head_files, entries=entries)
-    )
-    os.utime(Path(work.context.folder, "stat-cache"), ns=(later, later))
-
-
 @contextmanager
 def scratch() -> Iterator[Work]:
     """An empty repository, in memory where the system has such a place: fsync costs nothing there."""
@@ -152,3 +137,17 @@ def scratch() -> Iterator[Work]:
         root = Path(os.path.realpath(folder), "work")
         root.mkdir()
         yield Work(root)
+
+
+def settle(work: Work) -> None:
+    """Let the stat cache believe that all it knows was learned long after the files were written."""
+    cache = index.load(work.context)
+    later = 2**62
+    entries = {
+        path: replace(known, seen=later if known.seen else 0)
+        for path, known in cache.entries.items()
+    }
+    index.save(work.context, replace(cache, entries=entries))
+    place = Path(work.context.folder, "stat-cache")
+    if place.exists():
+        os.utime(place, ns=(later, later))
