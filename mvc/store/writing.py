@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,17 +23,18 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from mvc import limits
-from mvc.errors import Locked, MvcError, StorageError
+from mvc.errors import Locked, MvcError
 from mvc.ids import ObjectId
-from mvc.store import index, pack, workers
+from mvc.store import pack, workers
 from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
 from mvc.store.index import Index
+from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import WHOLE, Record
 from mvc.store.source import ByteSource, BytesSource, Incoming
 
 if TYPE_CHECKING:
     from mvc.store.catalog import Catalog
-    from mvc.store.fs import Disk, File
+    from mvc.store.fs import Disk
 
 LOCK = "lock"
 
@@ -71,8 +71,7 @@ class PackWriter:
         self._turn = 0
         self._encoding: list[tuple[Future[list[int]], Task]] = []
         self._objects: dict[bytes, NewObject] = {}
-        self._file: File | None = None
-        self._position = 0
+        self._pack: OutgoingPack | None = None
         self._offered = 0
         self._offered_bytes = 0
         self._lock = contextlib.ExitStack()
@@ -130,8 +129,8 @@ class PackWriter:
             it.
         """
         try:
-            if self._file is not None:
-                self._publish(self._file)
+            if self._pack is not None:
+                self._publish(self._pack)
             elif self._offered:
                 # All of it was known; but the name of the pack that has it may not be durable yet:
                 # its writer may have been killed before it could sync the folder.
@@ -143,7 +142,7 @@ class PackWriter:
             len(self._objects),
             self._offered_bytes,
             sum(one.length for one in self._objects.values()),
-            self._position,
+            self._pack.size if self._pack else 0,
         )
 
     def abort(self) -> None:
@@ -151,12 +150,8 @@ class PackWriter:
         workers.settle(future for future, _ in self._encoding)
         self._encoding = []
         self._slots = []
-        file, self._file = self._file, None
-        if file is not None:
-            with contextlib.suppress(StorageError):
-                file.close()
-            with contextlib.suppress(StorageError):
-                self._disk.remove(file.path)
+        if self._pack is not None:
+            self._pack.abandon()
         self._lock.close()
 
     def _batches(self, items: Sequence[Incoming]) -> Iterator[list[Incoming]]:
@@ -277,61 +272,24 @@ class PackWriter:
             workers.settle(future for future, _ in encoding)
 
     def _write(self, task: Task, sizes: list[int]) -> None:
-        if self._file is None:
-            path = os.path.join(self._incoming, secrets.token_hex(16) + pack.SUFFIX)
-            self._file = self._disk.create(path)
-            self._append(self._file, pack.header())
-        position = self._position
+        if self._pack is None:
+            self._pack = OutgoingPack(self._incoming, self._disk)
+        position = self._pack.size
         for owner, size in zip(task.owners, sizes, strict=True):
             if owner.offset < 0:
                 owner.offset = position
             owner.stored += size
             position += size
-        self._append(self._file, task.out[: sum(sizes)])
+        self._pack.append(task.out[: sum(sizes)])
 
-    def _append(self, file: File, data: bytes | memoryview) -> None:
-        file.write(data)
-        self._position += len(data)
-
-    def _publish(self, file: File) -> None:
+    def _publish(self, outgoing: OutgoingPack) -> None:
         table = b"".join(
             pack.encode_record(Record(one.digest, 0, 0, WHOLE, one.offset, one.stored, one.length))
             for one in sorted(self._objects.values(), key=lambda one: one.digest)
         )
-        self._append(file, table + pack.encode_footer(self._position, table))
-        file.sync()
-        file.close()
-        name = blake3(table).hexdigest()
-        folder = self._catalog.packs_folder
-        self._disk.replace(file.path, os.path.join(folder, name + pack.SUFFIX))
-        self._file = None
-        self._disk.sync_folder(folder)
-        self._publish_index(Index.of_table(name, table))
+        name = outgoing.publish(table, self._catalog.packs_folder)
+        publish_index(Index.of_table(name, table), self._catalog, self._incoming, self._disk)
         self._catalog.refresh()
-
-    def _publish_index(self, new: Index) -> None:
-        folder = self._catalog.index_folder
-        self._catalog.refresh()
-        existing = [one for one in self._catalog.indexes() if one.packs != new.packs]
-        taken = index.absorbed(existing, len(new))
-        data = index.merged([new, *taken])
-        name = index.file_name(data)
-        path = os.path.join(self._incoming, secrets.token_hex(16) + index.SUFFIX)
-        try:
-            with self._disk.create(path) as file:
-                file.write(data)
-                file.sync()
-            self._disk.replace(path, os.path.join(folder, name))
-        except BaseException:
-            with contextlib.suppress(StorageError):
-                self._disk.remove(path)
-            raise
-        self._disk.sync_folder(folder)
-        for one in taken:
-            if one.name and one.name != name:
-                # One that stays (Windows: someone maps it) says nothing that the new one doesn't.
-                with contextlib.suppress(StorageError):
-                    self._disk.remove(os.path.join(folder, one.name))
 
     def _clear_incoming(self) -> None:
         for name in os.listdir(self._incoming):

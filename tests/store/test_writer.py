@@ -106,10 +106,10 @@ def test_the_number_of_fsyncs_does_not_depend_on_the_objects(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("publish", [False, True])
 def test_an_error_leaves_nothing_behind(store: Store, root: str, publish: bool) -> None:
-    with pytest.raises(RuntimeError, match="stop"), store.writer() as writer:
+    disk = FullDisk()
+    with pytest.raises(RuntimeError, match="stop"), Store(root, disk).writer() as writer:
         writer.put(NOISE)
         if publish:
-            writer._disk = FullDisk()
             with pytest.raises(MvcError, match="no room"):
                 writer.publish()
         raise RuntimeError("stop")
