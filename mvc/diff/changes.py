@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import TextDiff
-from mvc.dtypes import DTYPES, nbytes
+from mvc.dtypes import nbytes
 from mvc.history.manifest import Conflict, Entry
 from mvc.ids import BlobId
 
@@ -73,10 +73,11 @@ class TensorVersion:
 
     @property
     def size(self) -> int | None:
-        """Bytes, row-major; None for a dtype that mvc doesn't know."""
-        if self.entry.dtype not in DTYPES:
+        """Bytes, row-major; None where mvc can't tell: a dtype that it doesn't know, half a byte."""
+        try:
+            return nbytes(self.entry.dtype, self.entry.shape)
+        except (KeyError, ValueError):
             return None
-        return nbytes(self.entry.dtype, self.entry.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import pytest
 
 from mvc.diff.models import Difference, ModelChange, TensorChange, compare_sides
 from mvc.errors import MissingObject
-from mvc.history.manifest import Conflict
+from mvc.history.manifest import Conflict, Entry, Manifest
+from mvc.ids import object_id
 
 Side = Callable[[], Any]
 ONE = np.array([1.0, 2.0, 4.0, 8.0], "f4")
@@ -257,6 +258,17 @@ def test_globs_limit_the_tensors_and_leave_out_other_files(side: Side) -> None:
     assert [file.path for file in difference.files] == ["m.pt"]
     assert old.read == ["l.1.w"]
     assert not compare_sides(old, new, tensors=["nothing"])
+
+
+@pytest.mark.parametrize("dtype", ["Q4_K", "F4"])
+def test_a_dtype_without_numbers_is_changed_all_the_same(dtype: str, side: Side) -> None:
+    sides = []
+    for content in (b"old", b"new"):
+        entry = Entry("a", dtype, (3,), object_id(content))
+        manifest = Manifest("safetensors", 3, object_id(b""), (entry,))
+        sides.append(side().add_manifest("m.safetensors", manifest))
+    tensor = only_tensor(compare_sides(*sides))
+    assert (tensor.status, tensor.stats) == ("changed", None)
 
 
 def test_a_tensor_that_cannot_be_read_is_an_error(side: Side) -> None:
