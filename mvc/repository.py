@@ -171,6 +171,7 @@ class Repository:
         if all:
             self.add(update=True)
         from mvc.merge.merging import conclude
+        from mvc.worktree import index
 
         id_ = conclude(
             self._context,
@@ -180,6 +181,7 @@ class Repository:
             amend=amend,
             allow_empty=allow_empty,
         )
+        index.refresh(self._context)
         return self._context.git.commit(id_)
 
     def commit_tensors(
