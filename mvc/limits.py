@@ -26,9 +26,9 @@ WHOLE_OBJECT = 512 * MIB
 #: Bytes of pickle that the reader is willing to walk.
 PICKLE = 256 * MIB
 
-#: Opcodes, and nesting, that a pickle may have. An opcode can cost 160 bytes; the richest released model that
-#: we know (a force field with a lookup table) has 1.65 million.
-PICKLE_OPCODES = 10_000_000
+#: Opcodes, and nesting, that a pickle may have. One can cost 280 bytes of memory; the richest released model
+#: that we know (a force field with a lookup table) has 1.65 million, a tensor needs 25.
+PICKLE_OPCODES = 6_000_000
 PICKLE_DEPTH = 1_000
 
 #: Entries of a zip directory.

@@ -21,7 +21,7 @@ from mvc.formats.pytorch.nodes import Edit, Node, Object
 from mvc.formats.pytorch.pickle_writer import write_pickle
 from mvc.formats.pytorch.rebuilding import new_tensor, rebuilt
 from mvc.formats.pytorch.scalars import write_scalars
-from mvc.formats.pytorch.survey import Slot, Survey, name_of
+from mvc.formats.pytorch.survey import Slot, name_of, survey
 from mvc.formats.pytorch.torch_types import TORCH_DTYPES
 from mvc.formats.pytorch.zip_directory import SIZES_FOLLOW, STORED, Entry, read_content
 from mvc.formats.pytorch.zip_writer import ALIGNMENT, Record, Written, record, write_zip
@@ -151,17 +151,17 @@ def _exchange(checkpoint: Checkpoint, wanted: dict[str, ComposedTensor]) -> dict
     for slot in sorted(dropped, key=lambda slot: -slot.index):
         if slot.keys is not None:
             del slot.keys[slot.index], slot.values[slot.index]
-    places = _places(pickle.survey) if len(order) > len(present & wanted.keys()) else {}
-    for name in order:
-        if name not in present:
-            _add(places, name, new_tensor(wanted[name], keys[name]))
+    added = [name for name in order if name not in present]
+    places = _places(pickle.root) if added else {}
+    for name in added:
+        _add(places, name, new_tensor(wanted[name], keys[name]))
     return keys
 
 
-def _places(survey: Survey) -> dict[str, nodes.Mapping | Object]:
+def _places(root: list[Node]) -> dict[str, nodes.Mapping | Object]:
     """The dicts that can take a new key, by path; of two with one path the first."""
     places: dict[str, nodes.Mapping | Object] = {}
-    for path, node in survey.places:
+    for path, node in survey(root, places=True).places:
         places.setdefault("" if path[0] is None else name_of(path), node)
     return places
 

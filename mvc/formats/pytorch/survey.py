@@ -7,11 +7,14 @@ first path in the file's own order, so names are deterministic and shared refere
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from itertools import chain
+from typing import Final, TypeAlias, TypeGuard
 
 from mvc.errors import LimitExceeded
 from mvc.formats.pytorch.nodes import (
+    Edit,
     Global,
     Mapping,
     Node,
@@ -76,8 +79,11 @@ class Survey:
 _Visit: TypeAlias = tuple[Node, Path, list[Node], int, "list[Node] | None"]
 
 
-def survey(root: list[Node], start: Path = ROOT) -> Survey:
+def survey(root: list[Node], start: Path = ROOT, *, places: bool = False) -> Survey:
     """Walk the node that the one-element list ``root`` holds; ``start`` is its path.
+
+    What waits is an iterator a level, not a list of nodes, so that a wide file takes no more memory here
+    than a deep one. With ``places`` the dicts are listed too.
 
     Raises:
         MalformedFile: a tensor's numbers can't be.
@@ -85,9 +91,13 @@ def survey(root: list[Node], start: Path = ROOT) -> Survey:
     """
     result = Survey()
     seen: set[int] = set()
-    stack: list[_Visit] = [(root[0], start, root, 0, None)]
-    while stack:
-        node, path, values, index, keys = stack.pop()
+    levels: list[Iterator[_Visit]] = [iter([(root[0], start, root, 0, None)])]
+    while levels:
+        visit = next(levels[-1], None)
+        if visit is None:
+            levels.pop()
+            continue
+        node, path, values, index, keys = visit
         view = _tensor(node) if type(node) is Object else None
         if view is not None and isinstance(node, Object):
             result.found.append(Found(path, Slot(values, index, keys), node, view))
@@ -96,24 +106,12 @@ def survey(root: list[Node], start: Path = ROOT) -> Survey:
         seen.add(id(node))
         if path[2] > PICKLE_DEPTH:
             raise LimitExceeded(f"the pickle nests deeper than {PICKLE_DEPTH}", hint=OPAQUE)
-        children: list[_Visit] = []
-        if isinstance(node, Object):
-            if _is_dict(node):
-                result.places.append((path, node))
-            _object(children, node, path, view is not None)
-        elif isinstance(node, Sequence):
-            _positions(children, node.items, path)
-        elif isinstance(node, Mapping):
+        if isinstance(node, PersistentId) and (storage := storage_ref(node)) is not None:
+            result.loose.add(storage.key)
+            continue
+        if places and (isinstance(node, Mapping) or _is_dict(node)):
             result.places.append((path, node))
-            _pairs(children, node.keys, node.values, path)
-        elif isinstance(node, PersistentId):
-            storage = storage_ref(node)
-            if storage is not None:
-                result.loose.add(storage.key)
-            else:
-                _positions(children, [node.value], path)
-        children.reverse()
-        stack += children
+        levels.append(_children(node, path, view is not None))
     return result
 
 
@@ -135,74 +133,92 @@ def wrapped(node: Object) -> Object | None:
     return None
 
 
-def _is_dict(node: Object) -> bool:
+def _is_dict(node: Node) -> TypeGuard[Object]:
     """Whether an object is filled as a dict is, or is an OrderedDict that may still be."""
+    if not isinstance(node, Object):
+        return False
     if node.edits and any(step.kind == "set" for step in node.edits):
         return True
     function = node.callable
     return type(function) is Global and function.name == "OrderedDict" and function == ORDERED_DICT
 
 
-def _object(out: list[_Visit], node: Object, path: Path, is_tensor: bool) -> None:
+def _children(node: Node, path: Path, is_tensor: bool) -> Iterator[_Visit]:
+    """The containers directly in ``node``, in the file's order, with their paths."""
+    if isinstance(node, Sequence):
+        return _positions(node.items, path)
+    if isinstance(node, Mapping):
+        return _pairs(node.keys, node.values, path)
+    if isinstance(node, PersistentId):
+        return _positions([node.value], path)
+    if isinstance(node, Object):
+        return chain(_call(node, path, is_tensor), _edits(node.edits or [], path))
+    return iter(())
+
+
+def _call(node: Object, path: Path, is_tensor: bool) -> Iterator[_Visit]:
     if is_tensor:
-        _beside_tensor(out, node, path)
-    else:
-        arguments = items(node.arguments)
-        _positions(out, [node.callable], path)
-        _positions(out, [node.arguments] if arguments is None else arguments, path)
-        if isinstance(node.keywords, Mapping):
-            _pairs(out, node.keywords.keys, node.keywords.values, path)
-    for step in node.edits or ():
+        yield from _beside_tensor(node, path)
+        return
+    arguments = items(node.arguments)
+    yield from _positions([node.callable], path)
+    yield from _positions([node.arguments] if arguments is None else arguments, path)
+    if isinstance(node.keywords, Mapping):
+        yield from _pairs(node.keywords.keys, node.keywords.values, path)
+
+
+def _edits(steps: list[Edit], path: Path) -> Iterator[_Visit]:
+    for step in steps:
         if step.kind == "set":
-            _pairs(out, step.keys, step.values, path)
+            yield from _pairs(step.keys, step.values, path)
         elif step.kind == "build":
-            _attributes(out, step.values, 0, path)
+            yield from _attributes(step.values, 0, path)
         else:
-            _positions(out, step.values, path)
+            yield from _positions(step.values, path)
 
 
 def _positions(
-    out: list[_Visit], values: list[Node], path: Path, first: int = 0, last: int | None = None
-) -> None:
+    values: list[Node], path: Path, first: int = 0, last: int | None = None
+) -> Iterator[_Visit]:
     for index in range(first, len(values) if last is None else min(last, len(values))):
         if type(values[index]) in _CONTAINERS:
-            out.append((values[index], (path, index, path[2] + 1), values, index, None))
+            yield values[index], (path, index, path[2] + 1), values, index, None
 
 
-def _pairs(out: list[_Visit], keys: list[Node], values: list[Node], path: Path) -> None:
+def _pairs(keys: list[Node], values: list[Node], path: Path) -> Iterator[_Visit]:
     depth = path[2] + 1
     for index, value in enumerate(values):
         if type(keys[index]) in _CONTAINERS:
-            out.append((keys[index], (path, "key", depth), keys, index, None))
+            yield keys[index], (path, "key", depth), keys, index, None
         if type(value) in _CONTAINERS:
-            out.append((value, (path, keys[index], depth), values, index, keys))
+            yield value, (path, keys[index], depth), values, index, keys
 
 
-def _attributes(out: list[_Visit], values: list[Node], index: int, path: Path) -> None:
+def _attributes(values: list[Node], index: int, path: Path) -> Iterator[_Visit]:
     """An object's state: its attributes go by their own names, also in the (dict, slots) form."""
     state = values[index]
     parts = state.items if isinstance(state, Sequence) and state.kind == "tuple" else []
     if len(parts) == 2 and isinstance(parts[1], Mapping):
-        out.append((parts[0], path, parts, 0, None))
-        out.append((parts[1], path, parts, 1, None))
+        yield parts[0], path, parts, 0, None
+        yield parts[1], path, parts, 1, None
     else:
-        out.append((state, path, values, index, None))
+        yield state, path, values, index, None
 
 
-def _beside_tensor(out: list[_Visit], node: Object, path: Path) -> None:
+def _beside_tensor(node: Object, path: Path) -> Iterator[_Visit]:
     """What a tensor's call holds besides its storage, size and strides: hooks, attributes, metadata."""
     inner = wrapped(node)
     if inner is not None:
         arguments = items(node.arguments) or []
-        _positions(out, arguments, path, 1, 3)
+        yield from _positions(arguments, path, 1, 3)
         if len(arguments) > 3:
-            _attributes(out, arguments, 3, path)
+            yield from _attributes(arguments, 3, path)
         node = inner
     arguments = items(node.arguments) or []
     if node.callable == FROM_TYPE:
-        _attributes(out, arguments, 3, path)
+        yield from _attributes(arguments, 3, path)
         arguments = items(arguments[2]) or []
-    _positions(out, arguments, path, 4)
+    yield from _positions(arguments, path, 4)
 
 
 def name_of(path: Path) -> str:
