@@ -5,7 +5,7 @@ from __future__ import annotations
 from mvc.errors import UsageError
 from mvc.history import reflog, revisions
 from mvc.history.context import Context
-from mvc.history.refs import BRANCHES, TAGS, check_name
+from mvc.history.refs import BRANCHES, KEPT, TAGS, check_name
 from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction
 from mvc.ids import CommitId
@@ -113,6 +113,8 @@ def create_tag(
     if transaction.context.refs.raw(ref) is not None and not force:
         raise UsageError(f"tag '{name}' already exists", hint="-f replaces it")
     _check_folder(transaction.context, ref)
+    _keep(transaction, transaction.context.refs.raw(ref))
+    transaction.commits.append(target)
     value: str = target
     if message is not None and tagger is not None:
         value = transaction.objects.tag(target, name, tagger, message.strip() + "\n")
@@ -129,6 +131,7 @@ def delete_tag(transaction: Transaction, name: str) -> str:
     id_ = transaction.context.refs.raw(TAGS + name)
     if id_ is None:
         raise UsageError(f"tag '{name}' not found", hint="mvc tag lists them")
+    _keep(transaction, id_)
     transaction.move(TAGS + name, None)
     transaction.message = f"tag: deleted {name}"
     return id_
@@ -153,6 +156,17 @@ def moves_of(context: Context, name: str) -> list[reflog.Move]:
     if ref is None and not moves:
         raise UsageError(f"no reflog for '{name}'", hint="mvc branch lists branches")
     return moves
+
+
+def _keep(transaction: Transaction, id_: str | None) -> None:
+    """Hold on to what a tag named, so that ``undo`` can bring the tag back."""
+    if id_ is None:
+        return
+    git = transaction.context.git
+    if git.kind(id_) == "tag":
+        transaction.move(KEPT + id_, id_)
+        id_ = git.tag_target(id_)
+    transaction.commits.append(CommitId(id_))
 
 
 def _check_folder(context: Context, ref: str) -> None:

@@ -21,7 +21,7 @@ from mvc.errors import CorruptPack, RefConflict
 from mvc.history import reflog
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
 from mvc.history.reflog import NONE, Move
-from mvc.history.refs import OPERATIONS, STAGE, Refs
+from mvc.history.refs import KEPT, OPERATIONS, STAGE, TAGS, Refs
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, TreeId
 from mvc.store.fs import Disk
@@ -125,7 +125,8 @@ class OperationLog:
         parents = dict.fromkeys([CommitId(previous)] if previous else [])
         parents |= dict.fromkeys(operation.commits)
         for change in operation.changes:
-            if change.ref != STAGE:
+            # The stage is this commit's tree. A tag may name a tag object, which is no commit's parent.
+            if change.ref != STAGE and not change.ref.startswith((TAGS, KEPT)):
                 ids = (v for v in (change.old, change.new) if v and not v.startswith("ref: "))
                 parents |= dict.fromkeys(CommitId(id_) for id_ in ids)
         if stage is None:

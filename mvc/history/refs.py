@@ -18,6 +18,8 @@ BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
 STAGE = "refs/mvc/stage"
 OPERATIONS = "refs/mvc/ops"
+#: Tag objects that no tag names any more: nothing but a ref can keep them for ``undo``.
+KEPT = "refs/mvc/kept/"
 #: The unfinished merge or revert: a commit whose message says what it is.
 UNFINISHED = "refs/mvc/unfinished"
 _SYMBOLIC = "ref: "

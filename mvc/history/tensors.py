@@ -41,7 +41,7 @@ def tensor_chunks(
 
 def tensor_bytes(store: Store, manifest: Manifest, entry: Entry) -> bytes:
     """The whole tensor in memory, row-major little-endian."""
-    return b"".join(tensor_chunks(store, manifest, entry))
+    return b"".join(map(bytes, tensor_chunks(store, manifest, entry)))
 
 
 def gather(storage: bytes, entry: Entry) -> bytes:
@@ -67,7 +67,7 @@ def gather(storage: bytes, entry: Entry) -> bytes:
 def _storage_bytes(store: Store, manifest: Manifest, entry: Entry) -> bytes:
     for storage in manifest.storages:
         if storage.key == entry.storage:
-            return b"".join(store.chunks(storage.id))
+            return b"".join(map(bytes, store.chunks(storage.id)))
     raise CorruptPack(f"the storage {entry.storage!r} of tensor {entry.name!r} is in no line")
 
 

@@ -28,6 +28,8 @@ class Transaction:
         self.message = verb
         self.worktree = False
         self.undoes: str | None = None
+        #: Commits to keep reachable besides those that the moves name.
+        self.commits: list[CommitId] = []
         self.objects: ObjectWriter = context.writer()
         self._moves: dict[str, Change] = {}
         self._staged: Snapshot | None = None
@@ -74,6 +76,7 @@ class Transaction:
             who=self.who,
             worktree=self.worktree,
             undoes=self.undoes,
+            commits=tuple(self.commits),
         )
         self.context.operations.append(self.objects, operation)
 
