@@ -109,7 +109,7 @@ def _content(side: Side, path: str) -> bytes:
     if manifest.size > SAFETENSORS_HEADER:
         raise LimitExceeded(f"the index {path} is {manifest.size} bytes long")
     entry = Entry(path, "U8", (manifest.size,), manifest.content)
-    return b"".join(side.chunks(path, entry))
+    return b"".join(map(bytes, side.chunks(path, entry)))
 
 
 def _assigned(old: Side, new: Side, groups: _Groups, change: FileChange) -> FileChange:

@@ -7,6 +7,7 @@ own).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -72,6 +73,7 @@ def serial(
         framing.load(frame, payload, view, run.file.path, offset)
         hasher.update(view)
         yield view, done
+        _invalidate(view)
         done += frame.length
     _named(hasher.digest(), run.file.path, location, object_id)
 
@@ -109,6 +111,7 @@ def windows(
             ahead = _start(file, header, frames, done, buffers[turn], emit)
             hasher.update(view)
             yield view
+            _invalidate(view)
     finally:
         workers.settle(ahead)
     _named(hasher.digest(), file.path, location, object_id)
@@ -196,6 +199,12 @@ def neighbours(places: Iterable[Location]) -> Iterator[list[Location]]:
 def run_over(file: PackFile, group: Sequence[Location]) -> Run:
     """A ``Run`` over a group of ``neighbours``."""
     return Run(file, group[0].offset, group[-1].offset + group[-1].stored)
+
+
+def _invalidate(view: memoryview) -> None:
+    """Make a piece that a caller kept too long an error rather than a later piece's bytes."""
+    with contextlib.suppress(BufferError):  # an array still looks at it: no way to tell that one
+        view.release()
 
 
 def _agree(header: ObjectHeader, where: str, location: Location, object_id: ObjectId) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mvc import limits
+from mvc.store.codecs import PLANES, codec
 from mvc.store.fs import Disk
 from mvc.store.store import Store
 
@@ -29,6 +30,7 @@ def reopen(root: str) -> Callable[[], Store]:
 @pytest.fixture
 def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
     """Frames of 4 KiB and slots of 16 KiB, so that small objects take the paths of large ones."""
+    codec(PLANES)  # its scratch has the size of a true frame
     monkeypatch.setattr(limits, "FRAME", 4096)
     monkeypatch.setattr(limits, "WINDOW", 8 * 4096)
     return 4 * 4096

@@ -131,6 +131,18 @@ def test_chunks_stay_within_their_window(store: Store, small_window: int) -> Non
     assert sum(sizes) == len(NOISE)
 
 
+@pytest.mark.parametrize("size", [5000, 100_000])
+def test_a_piece_kept_too_long_is_an_error_not_other_bytes(
+    store: Store, small_window: int, size: int
+) -> None:
+    (identity,) = add(store, [NOISE[:size]])
+    pieces = store.chunks(identity)
+    kept = next(pieces)
+    next(pieces)
+    with pytest.raises(ValueError, match="released"):
+        bytes(kept)
+
+
 def test_an_abandoned_iterator_leaves_the_store_usable(store: Store, small_window: int) -> None:
     (identity,) = add(store, [NOISE])
     pieces = store.chunks(identity)
