@@ -7,7 +7,7 @@ it slot by slot.
 
 Write order, which a crash at any point keeps readable: pack synced, renamed into ``packs/``, folder
 synced; then its index the same way; then indexes that the new one absorbed are removed. Four fsyncs
-for any number of objects. Writers share a lock on ``lock``; who gets it alone may clear
+for any number of objects. Writers share ``writers.lock``; who gets it alone may clear
 ``incoming/`` of what a killed writer left, and garbage collection holds it alone.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mvc.store.catalog import Catalog
     from mvc.store.fs import Disk
 
-LOCK = "lock"
+LOCK = "writers.lock"
 
 #: Objects in a slot; bounds what their headers and the bookkeeping add to its memory.
 _MOST_IN_SLOT = 4096

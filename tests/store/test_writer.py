@@ -156,7 +156,7 @@ def test_a_writer_waits_for_who_holds_the_store_alone(
     store: Store, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk()
-    with disk.lock(os.path.join(root, "lock")), pytest.raises(Locked):
+    with disk.lock(os.path.join(root, "writers.lock")), pytest.raises(Locked):
         monkeypatch.setattr("mvc.store.fs.Disk.lock", impatient(Disk.lock))
         store.writer()
 
