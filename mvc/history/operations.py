@@ -221,9 +221,7 @@ class OperationLog:
                 self._disk.sync_folder(os.path.dirname(path))
             return
         self._disk.make_folder(os.path.dirname(path))
-        if os.path.isdir(path):  # an empty folder that a deleted branch left behind
-            self._disk.remove_folder(path)
-        # Not beside it: to Git every file below refs/ is a ref, what a crash left included.
+        self._disk.clear_empty(path)  # a deleted branch `name/…` may have left its folder
         self._disk.write_whole(path, f"{value}\n".encode("ascii"), via=self._folder)
 
     def _forget_packed(self, name: str) -> None:

@@ -56,6 +56,7 @@ def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
     """Add a step, unless it is already the last one: rolling an operation forward repeats it."""
     target = path(folder, ref)
     line = move.encode()
+    disk.clear_empty(target)  # the log of a deleted branch `name/…` may have left its folder
     try:
         with open(target, "rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -173,6 +173,13 @@ class Disk:
         with contextlib.suppress(OSError):
             os.rmdir(path)
 
+    def clear_empty(self, path: str) -> None:
+        """Remove the folder ``path`` if all that it holds is empty folders; a file stays untouched."""
+        if os.path.isdir(path) and not os.path.islink(path):
+            for name in os.listdir(path):
+                self.clear_empty(os.path.join(path, name))
+            self.remove_folder(path)
+
     def set_mode(self, path: str, mode: int) -> None:
         """Set a file's permission bits."""
         with explained("set the mode of", path):

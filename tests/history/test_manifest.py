@@ -1,0 +1,158 @@
+"""The manifest's text: canonical, exact, and strict about everything that is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mvc.dtypes import DTYPES
+from mvc.errors import CorruptPack
+from mvc.history.manifest import Conflict, Entry, Manifest, StorageEntry, is_manifest
+from mvc.history.merkle import commit_root, file_root
+from mvc.ids import ObjectId
+
+ids = st.integers(0, 2**256 - 1).map(lambda number: ObjectId(f"{number:064x}"))
+names = st.text(max_size=12) | st.sampled_from(
+    ["", "../x", "a\nb", "\x7f", '"', "\\", "é", "𝔸", "layer.0"]
+)
+shapes = st.lists(st.integers(0, 2**40), max_size=4).map(tuple)
+dtypes = st.sampled_from(sorted(DTYPES))
+
+
+@st.composite
+def entries(draw: st.DrawFn, name: str, views: bool = True) -> Entry:
+    entry = Entry(name, draw(dtypes), draw(shapes), draw(ids))
+    if not views or draw(st.booleans()):
+        return entry
+    strides = tuple(draw(st.integers(0, 2**40)) for _ in entry.shape)
+    return Entry(
+        name, entry.dtype, entry.shape, entry.id, draw(names), draw(st.integers(0, 99)), strides
+    )
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    if draw(st.booleans()):
+        return Manifest("bytes", draw(st.integers(0, 2**50)), content=draw(ids))
+    unique = sorted(draw(st.sets(names, max_size=6)))
+    contested = draw(st.sets(st.sampled_from(unique))) if unique else set()
+    conflicts = []
+    for name in sorted(contested):
+        sides = [draw(st.none() | entries(name, views=False)) for _ in range(3)]
+        conflicts.append(Conflict(name, *sides))
+    return Manifest(
+        format=draw(st.sampled_from(["safetensors", "pytorch"])),
+        size=draw(st.integers(0, 2**50)),
+        skeleton=draw(ids),
+        tensors=tuple(draw(entries(name)) for name in unique if name not in contested),
+        storages=tuple(
+            StorageEntry(key, draw(st.integers(0, 2**50)), draw(ids))
+            for key in sorted(draw(st.sets(names, max_size=3)))
+        ),
+        conflicts=tuple(conflicts),
+    )
+
+
+@given(manifests())
+def test_a_manifest_comes_back_from_its_text(manifest: Manifest) -> None:
+    assert Manifest.decode(manifest.encode()) == manifest
+
+
+@given(manifests())
+def test_the_text_is_recognised_and_is_ascii_lines(manifest: Manifest) -> None:
+    text = manifest.encode()
+    assert is_manifest(text) and text.isascii() and text.endswith(b"\n")
+    tensors = len(manifest.tensors) + len(manifest.storages) + len(manifest.conflicts)
+    assert text.count(b"\n") == 4 + tensors
+
+
+@given(manifests(), st.data())
+def test_a_flipped_byte_is_refused_or_gives_another_valid_manifest(
+    manifest: Manifest, data: st.DataObject
+) -> None:
+    text = bytearray(manifest.encode())
+    text[data.draw(st.integers(0, len(text) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        changed = Manifest.decode(bytes(text))
+    except CorruptPack:
+        return
+    assert changed.encode() == bytes(text) and changed != manifest
+
+
+ID = "ab" * 32
+GOOD = f'mvc-manifest 1\nformat safetensors\nsize 9\nskeleton {ID}\n"a" F32 [1] {ID}\n"b" F32 [] {ID}\n'
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("mvc-manifest 1", "mvc-manifest 2"),
+        ("size 9", "size 09"),
+        ("size 9", "size -9"),
+        ("format safetensors\n", ""),
+        (f"skeleton {ID}\n", ""),
+        (f"skeleton {ID}\n", f"skeleton {ID}\ncontent {ID}\n"),
+        ("size 9", "size 9\nsize 9"),
+        ('"b" F32', '"a" F32'),
+        ('"a" F32', '"c" F32'),
+        ('"a" F32', '"\\u0061" F32'),
+        ('"a" F32 [1]', '"a"  F32 [1]'),
+        ("[1]", "[01]"),
+        ("[1]", "[1,]"),
+        ("[] ab", "[] AB"),
+        ('"a" F32', "/etc/passwd F32"),
+        ("F32 [] " + ID + "\n", "F32 [] " + ID),
+    ],
+)
+def test_text_that_is_not_canonical_is_refused(was: str, becomes: str) -> None:
+    assert Manifest.decode(GOOD.encode())
+    with pytest.raises(CorruptPack):
+        Manifest.decode(GOOD.replace(was, becomes, 1).encode())
+
+
+def test_a_newer_version_is_named_in_the_error() -> None:
+    with pytest.raises(CorruptPack, match="newer mvc"):
+        Manifest.decode(GOOD.replace("manifest 1", "manifest 2").encode())
+
+
+def test_every_object_is_counted_conflict_terms_included() -> None:
+    one, two, three, skeleton = (ObjectId(f"{n:064x}") for n in range(4))
+    base, ours = Entry("a", "F32", (1,), one), Entry("a", "F32", (1,), two)
+    manifest = Manifest(
+        "safetensors",
+        9,
+        skeleton,
+        storages=(StorageEntry("s", 4, three),),
+        conflicts=(Conflict("a", base, ours, None),),
+    )
+    assert set(manifest.object_ids()) == {one, two, three, skeleton}
+    assert manifest.span_ids() == {"s": three, "a": two}
+
+
+@given(manifests(), ids)
+def test_the_merkle_root_ignores_the_layout_and_follows_the_weights(
+    manifest: Manifest, other: ObjectId
+) -> None:
+    moved = Manifest(
+        manifest.format,
+        manifest.size + 1,
+        None if manifest.skeleton is None else other,
+        manifest.tensors,
+        manifest.storages,
+        manifest.conflicts,
+        manifest.content,
+    )
+    if manifest.content is None:
+        assert file_root(moved) == file_root(manifest)
+    else:
+        assert file_root(moved) != file_root(manifest)
+
+
+def test_the_merkle_root_has_its_documented_value() -> None:
+    manifest = Manifest.decode(GOOD.encode())
+    assert file_root(manifest) == "5113797e158807c4e290f2524388fd0c6b6a49e9917e1b36b4548fed4b1db0c0"
+    assert (
+        commit_root([("m.safetensors", file_root(manifest))])
+        == "0d663427765cf1873c9232d724ec5ca16309a83ef46cc43640a487202794b2d5"
+    )
