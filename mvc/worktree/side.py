@@ -18,7 +18,7 @@ from mvc.limits import WINDOW
 from mvc.store.source import FileSpan
 from mvc.worktree.compare import Comparison
 from mvc.worktree.ingest import describe_open
-from mvc.worktree.reading import Model, classify, open_file
+from mvc.worktree.reading import Model, OpenFile, classify, open_file
 from mvc.worktree.views import view_pieces
 
 
@@ -33,6 +33,7 @@ class WorktreeSide:
         self._stage = stage
         self._stored = SnapshotSide(stage, context.store)
         self._manifests: dict[str, Manifest | None] = {}
+        self._storages: dict[tuple[str, int, int], dict[str, Storage]] = {}
 
     @cached_property
     def files(self) -> Mapping[str, tuple[int, BlobId]]:
@@ -91,10 +92,7 @@ class WorktreeSide:
 
     def _pieces(self, path: str, entry: Entry, window: int) -> Iterator[memoryview]:
         with open_file(self._context.root, path) as opened:
-            content = classify(opened)
-            if not isinstance(content, Model):
-                raise MissingObject(f"{path} has no tensor {entry.name!r} any more")
-            storages = {storage.key: storage for storage in content.layout.storages}
+            storages = self._spans(opened)
             if entry.storage is None:
                 storage = _storage(storages, entry.name, path)
                 yield from _windows(opened.span(storage.offset, storage.length), window)
@@ -104,6 +102,16 @@ class WorktreeSide:
             )
             for piece in view_pieces(opened, _storage(storages, entry.storage, path), view):
                 yield memoryview(piece)
+
+    def _spans(self, opened: OpenFile) -> dict[str, Storage]:
+        """Where the storages lie. The header is read once: reading it for each of 2,000 tensors took
+        minutes. Should the file change within its times' grain, the tensor's hash tells."""
+        state = (opened.path, opened.status.st_size, opened.status.st_mtime_ns)
+        if state not in self._storages:
+            content = classify(opened)
+            found = content.layout.storages if isinstance(content, Model) else ()
+            self._storages[state] = {storage.key: storage for storage in found}
+        return self._storages[state]
 
 
 def _storage(storages: Mapping[str, Storage], key: str, path: str) -> Storage:
