@@ -31,7 +31,7 @@ SIDECARS = [
     "vocab.txt",
 ]
 HERE = CACHE.parent / "quickstart"
-#: Signs the demo's commits where Git knows no name yet.
+#: Signs the demo's commits, unless the environment says who you are.
 NOBODY = {"NAME": "Demo", "EMAIL": "demo@example.com"}
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     demo.run("mvc", "init")
     releases(demo, files)
     demo.run("mvc", "log", "--oneline", "--stat")
-    demo.run("mvc", "diff", "v0.0.1-alpha.1", "v0.1.0-rc.1")
+    demo.run("mvc", "diff", "v0.1.0-rc.1", "v0.1.0-rc.2")
     demo.run("mvc", "diff", "v0.1.0-rc.3", "v1.0.0")
     encoder(demo, minilm)
     demo.run("mvc", "log", "--graph", "--oneline")
