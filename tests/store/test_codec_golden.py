@@ -13,6 +13,12 @@ from mvc.store.codecs import codec
 #: BF16 from -1/8 to 1/8, and F32 with both zeros and an infinity.
 RAMP = ((np.arange(-64, 64) / 512).astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
 SPECIAL = np.repeat(np.array([1.5, -1.5, 0.0, -0.0, np.inf], "<f4"), 24).tobytes()
+#: Exponents in a narrow window, but for a few; an odd number of them.
+EXPONENTS = (
+    (np.where(np.arange(2601) % 500 == 0, 3, 120 + np.arange(2601) % 7 % 4) << 7)
+    .astype("<u2")
+    .tobytes()
+)
 
 GOLDEN = [
     pytest.param(0, 0, "00ff10", b"\x00\xff\x10", id="raw"),
@@ -35,6 +41,15 @@ GOLDEN = [
         "b52ffd20788d000030000001000100051000b5d457b35a2858010203",
         SPECIAL + b"\1\2\3",
         id="planes, F32 words and a tail",
+    ),
+    pytest.param(
+        1,
+        0x12,
+        "024500000001130000006d0600000003030303030328b52ffd60150485010098cfedcbbddcbedccb"
+        "bfbebfbdefeddfdcdfdc0e0b00011430dc1b50060679037a60606f40050cf706948141bc45152e28"
+        "b52ffd6029094d0000100000010024f20116",
+        EXPONENTS,
+        id="planes, paired exponents",
     ),
     pytest.param(
         1,

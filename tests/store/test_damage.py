@@ -13,7 +13,7 @@ from mvc.ids import ObjectId, object_id
 from mvc.store.source import BytesSource, Incoming
 from mvc.store.store import Store
 
-CONTENTS = [b"", b"a", b"compressible " * 30, os.urandom(300), bytes(9000)]
+CONTENTS = [b"", b"a", b"compressible " * 30, os.urandom(200), bytes(9000)]
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def files(store: Store, root: str, small_window: int) -> tuple[Path, Path]:
     return pack, index
 
 
-def harmless(store: Store) -> int:
-    """Read everything in every way; how many reads failed, none of them with wrong bytes."""
+def harmless(store: Store, ways_out: int = 3) -> int:
+    """Read everything in several ways; how many reads failed, none of them with wrong bytes."""
     failed = 0
     for data in CONTENTS:
         identity = object_id(data)
@@ -37,7 +37,7 @@ def harmless(store: Store) -> int:
             lambda identity=identity, data=data: store.read_range(identity, 0, len(data)),  # type: ignore[misc]
             lambda identity=identity, data=data: extracted(store, identity, len(data)),  # type: ignore[misc]
         ]
-        for way in ways:
+        for way in ways[:ways_out]:
             try:
                 assert way() == data
             except IntegrityError:
@@ -66,7 +66,7 @@ def test_any_flipped_byte_of_a_pack_is_noticed_and_reported(
         damaged[position] ^= 0xFF
         pack.write_bytes(damaged)
         seen = reopen()
-        harmless(seen)
+        harmless(seen, 3 if position % 8 == 0 else 1)
         assert list(seen.check(full=False)), f"the scrub misses byte {position}"
 
 
@@ -92,7 +92,7 @@ def test_a_pack_cut_anywhere_never_gives_wrong_bytes(
     if not with_index:
         index.unlink()
     good = pack.read_bytes()
-    for length in range(0, len(good), 5):
+    for length in range(0, len(good), 11):
         pack.write_bytes(good[:length])
         seen = reopen()
         harmless(seen)
@@ -190,7 +190,7 @@ def test_a_lying_checksum_is_caught_by_the_hash(
     data = bytearray(path.read_bytes())
     position = data.index(CONTENTS[3][:64])
     start = position - bytes_of.FRAME_SIZE
-    frame = bytes_of.decode_frame(bytes(data[start:position]), 300, "p", start)
+    frame = bytes_of.decode_frame(bytes(data[start:position]), 200, "p", start)
     data[position] ^= 1
     payload = bytes(data[position : position + frame.stored])
     frame = frame._replace(check=xxh3_64_intdigest(payload))

@@ -71,7 +71,7 @@ def test_merging_in_any_grouping_finds_the_same(sets: list[set[int]]) -> None:
 def test_any_damaged_byte_or_cut_is_refused(tmp_path: Path, count: int) -> None:
     data = index.merged([of(1, range(count))])
     path = tmp_path / "x.idx"
-    for position in range(len(data)):
+    for position in {*range(24), *range(24, len(data), 13), *range(len(data) - 32, len(data))}:
         damaged = bytearray(data)
         damaged[position] ^= 0x40
         path.write_bytes(damaged)
