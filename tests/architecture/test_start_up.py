@@ -77,7 +77,7 @@ def test_importing_mvc_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not heavy_imports(tmp_path, "import mvc")
 
 
-@pytest.mark.parametrize("words", [["--version"], ["--help"], ["status", "--help"]])
+@pytest.mark.parametrize("words", [["--version"], ["--help"]])
 def test_asking_for_help_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     assert not mvc(tmp_path, *words)
 
