@@ -289,13 +289,12 @@ def _try_lock(descriptor: int, path: str, shared: bool) -> bool:
 
 def _through_cache(descriptor: int) -> bool:
     """End ``bypass_cache``; whether it was on."""
-    if sys.platform != "linux":
-        return False
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    if not flags & os.O_DIRECT:
-        return False
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
-    return True
+    if sys.platform == "linux":
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        if flags & os.O_DIRECT:
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
+            return True
+    return False
 
 
 def _full_sync(descriptor: int) -> None:
