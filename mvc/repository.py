@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mvc.merge.merging import Outcome
     from mvc.worktree.staging import Added
     from mvc.worktree.status import Status
+    from mvc.worktree.switching import Create
 
 #: Who acts: name and e-mail, signing each thing at its own time; or a signature with a fixed time.
 Who = Signature | tuple[str, str]
@@ -171,7 +172,6 @@ class Repository:
         if all:
             self.add(update=True)
         from mvc.merge.merging import conclude
-        from mvc.worktree import index
 
         id_ = conclude(
             self._context,
@@ -181,7 +181,6 @@ class Repository:
             amend=amend,
             allow_empty=allow_empty,
         )
-        index.refresh(self._context)
         return self._context.git.commit(id_)
 
     def commit_tensors(
@@ -270,8 +269,7 @@ class Repository:
     ) -> Difference:
         """What changed, per tensor, with numbers.
 
-        Like Git: nothing given compares stage and work tree, ``staged`` HEAD (or ``old``) and stage, one
-        revision that commit and the work tree, two the commits; ``A..B`` and ``A...B`` may be ``old``.
+        Which sides are meant is as in Git: see ``mvc.sides``.
         """
         from mvc.diff.models import compare_sides
 
@@ -365,8 +363,7 @@ class Repository:
         self,
         target: str,
         *,
-        create: bool = False,
-        force_create: bool = False,
+        create: Create = "no",
         detach: bool = False,
         discard: bool = False,
         start: str | None = None,
@@ -378,7 +375,6 @@ class Repository:
             self._context,
             target,
             create=create,
-            force_create=force_create,
             detach=detach,
             discard=discard,
             start=start,
@@ -448,11 +444,7 @@ class Repository:
         strategy: str | None = None,
         message: str | None = None,
     ) -> Outcome:
-        """A commit that takes back what ``revision`` changed.
-
-        Raises:
-            MergeConflict: later commits changed the same tensors.
-        """
+        """Commit what takes back ``revision``; MergeConflict if later commits changed the same."""
         from mvc.merge import reverting
 
         return reverting.revert(

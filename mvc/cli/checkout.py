@@ -56,8 +56,7 @@ def command(
             return
         repository.switch(
             target,
-            create=create is not None,
-            force_create=force_create is not None,
+            create="force" if force_create else "new" if create else "no",
             detach=detach or (name is None and target not in (*repository.branches(), "-")),
             discard=force,
             start=arguments[0] if name and arguments else None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mvc.cli.output import quoted
 from mvc.history.revisions import shorten
-from mvc.worktree.status import Delta, Status
+
+if TYPE_CHECKING:
+    from mvc.worktree.status import Delta, Status
 
 _CODES = {"new file": "A", "modified": "M", "deleted": "D", "renamed": "R", "typechange": "T"}
 _WIDTH = 12

@@ -37,8 +37,7 @@ def command(
     repository = session.repository
     repository.switch(
         target,
-        create=create is not None,
-        force_create=force_create is not None,
+        create="force" if force_create else "new" if create else "no",
         detach=detach,
         discard=discard,
         start=start,

@@ -164,32 +164,46 @@ def conclude(
     """
     with transaction(context, "commit", who) as current:
         waiting = read_unfinished(context)
-        if waiting is None:
+        if waiting is not None:
+            id_ = _conclude(current, waiting, message, author or who, who, amend=amend)
+        else:
             previous = context.git.commit(current.head) if amend and current.head else None
             if message is None and previous is not None:
                 message = without_trailer(previous.message)
             kept = author or (previous.author if previous else who)
             plan = Plan(message or "", kept, who)
-            return commit_stage(current, plan, amend=amend, allow_empty=allow_empty)
-        if amend:
-            raise UsageError("you are in the middle of a merge -- cannot amend")
-        conflicts = conflicted_paths(context)
-        if conflicts:
-            raise MergeConflict(
-                f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
-                hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
-            )
-        concluded = _plan(replace(waiting, message=message or waiting.message), who)
-        others = (waiting.theirs,) if waiting.kind == "merge" else ()
-        # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
-        id_ = commit_stage(
-            current,
-            replace(concluded, author=author or who),
-            extra_parents=others,
-            allow_empty=waiting.kind == "revert",
+            id_ = commit_stage(current, plan, amend=amend, allow_empty=allow_empty)
+    index.refresh(context)
+    return id_
+
+
+def _conclude(
+    current: Transaction,
+    waiting: Unfinished,
+    message: str | None,
+    author: Signature,
+    who: Signature,
+    *,
+    amend: bool,
+) -> CommitId:
+    if amend:
+        raise UsageError("you are in the middle of a merge -- cannot amend")
+    conflicts = conflicted_paths(current.context)
+    if conflicts:
+        raise MergeConflict(
+            f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
+            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
         )
-        current.move(UNFINISHED, None)
-        return id_
+    plan = _plan(replace(waiting, message=message or waiting.message), who)
+    # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
+    id_ = commit_stage(
+        current,
+        replace(plan, author=author),
+        extra_parents=(waiting.theirs,) if waiting.kind == "merge" else (),
+        allow_empty=waiting.kind == "revert",
+    )
+    current.move(UNFINISHED, None)
+    return id_
 
 
 def abort(context: Context, kind: str, *, who: Signature | None) -> None:

@@ -7,6 +7,7 @@ between leaves files that the next command sees as changes, never a lost one.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Literal
 
 from mvc.errors import DirtyWorktree, UsageError
 from mvc.history import branches, log, revisions
@@ -21,13 +22,15 @@ from mvc.worktree import index
 from mvc.worktree.checkout import switch_files
 from mvc.worktree.ingest import Progress
 
+#: Whether ``switch`` makes the branch it goes to.
+Create = Literal["no", "new", "force"]
+
 
 def switch(
     context: Context,
     target: str,
     *,
-    create: bool,
-    force_create: bool,
+    create: Create,
     detach: bool,
     discard: bool,
     start: str | None,
@@ -35,6 +38,8 @@ def switch(
     progress: Progress | None,
 ) -> None:
     """Move to a branch, a new branch at ``start``, or (``detach``) to a commit.
+
+    ``create`` ``new`` refuses a name that is taken, ``force`` moves the branch of that name.
 
     Raises:
         UsageError: no such branch, or a merge is unfinished.
@@ -45,7 +50,7 @@ def switch(
             "cannot switch branch while a merge or revert is unfinished",
             hint="mvc merge --continue or mvc merge --abort",
         )
-    creating = create or force_create
+    creating = create != "no"
     if not creating and target in ("-", "@{-1}"):
         target = revisions.previous_branch(context) or target
     ref = BRANCHES + target
@@ -62,7 +67,7 @@ def switch(
     with transaction(context, "switch", who) as current:
         origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
         if creating:
-            branches.create_branch(current, target, commit, force=force_create)
+            branches.create_branch(current, target, commit, force=create == "force")
         current.move("HEAD", commit if detach and not creating else f"ref: {ref}")
         current.put_stage(after)
         if discard:
