@@ -8,11 +8,10 @@ given once.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from faults.trace import Acknowledge, Step, Tree, write_tree
@@ -57,28 +56,58 @@ class CrashState:
         return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing was pending"])
 
 
-def crash_states(
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One way for the power to go: not yet a tree, so that a sample need not build them all."""
+
+    volume: Volume
+    acknowledged: tuple[Acknowledge, ...]
+    step: int
+    doing: str
+    fates: tuple[Fate, ...]
+
+    def state(self) -> CrashState:
+        effects = tuple(self.volume.pending)
+        tree = self.volume.after(self.fates)
+        return CrashState(tree, self.acknowledged, self.step, self.doing, effects, self.fates)
+
+
+def cuts(
     start: Tree, trace: Sequence[Step], budget: Budget = DEFAULT, seed: int = 0
-) -> Iterator[CrashState]:
-    """The states that a cut may leave after each prefix of ``trace``, begun on the durable ``start``."""
+) -> Iterator[Cut]:
+    """The ways to cut ``trace``, begun on the durable ``start``, after each of its prefixes."""
     volume = Volume.holding(start)
     acknowledged: tuple[Acknowledge, ...] = ()
-    seen: set[tuple[bytes, int]] = set()
     chance = random.Random(seed)
     for number in range(len(trace) + 1):
+        doing = "the start"
         if number:
             step = trace[number - 1]
             volume.apply(step)
+            doing = describe_step(step)
             if isinstance(step, Acknowledge):
                 acknowledged = (*acknowledged, step)
-        doing = describe_step(trace[number - 1]) if number else "the start"
-        effects = tuple(volume.pending)
-        for fates in _combinations(effects, budget, chance):
-            tree = volume.after(fates)
-            key = (digest(tree), len(acknowledged))
-            if key not in seen:
-                seen.add(key)
-                yield CrashState(tree, acknowledged, number, doing, effects, fates)
+        frozen = volume.copy()
+        for fates in _combinations(frozen.pending, budget, chance):
+            yield Cut(frozen, acknowledged, number, doing, fates)
+
+
+def distinct(cuts: Iterable[Cut]) -> Iterator[CrashState]:
+    """The states behind ``cuts``, each once for what had been acknowledged."""
+    seen: set[tuple[int, int]] = set()
+    for cut in cuts:
+        state = cut.state()
+        key = (hash(frozenset(state.tree.items())), len(state.acknowledged))
+        if key not in seen:
+            seen.add(key)
+            yield state
+
+
+def crash_states(
+    start: Tree, trace: Sequence[Step], budget: Budget = DEFAULT, seed: int = 0
+) -> Iterator[CrashState]:
+    """The states that a cut may leave after each prefix of ``trace``."""
+    yield from distinct(cuts(start, trace, budget, seed))
 
 
 def describe_step(step: Step) -> str:
@@ -89,16 +118,6 @@ def describe_step(step: Step) -> str:
         if name != "handle":
             words.append(f"{len(value)} bytes" if isinstance(value, bytes) else str(value))
     return " ".join([type(step).__name__, *words])
-
-
-def digest(tree: Tree) -> bytes:
-    """A hash over names, modes and bytes."""
-    total = hashlib.blake2b(digest_size=16)
-    for path, entry in sorted(tree.items()):
-        kind = "folder" if entry.content is None else f"file {len(entry.content)}"
-        total.update(f"{path}\0{entry.mode:o} {kind}\0".encode())
-        total.update(entry.content or b"")
-    return total.digest()
 
 
 def _combinations(

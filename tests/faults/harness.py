@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from faults.crash_states import DEFAULT, Budget, CrashState, crash_states, digest
+from faults.crash_states import DEFAULT, Budget, CrashState, Cut, cuts, distinct
 from faults.recording import FailingDisk, Killed, RecordingDisk
 from faults.trace import Acknowledge, read_tree, write_tree
 from faults.volume import Volume
@@ -38,12 +39,11 @@ _REPORTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How much one exploration covered: ``states`` were found, ``checked`` of them were checked."""
+    """How much one exploration covered: the length of the trace, and the distinct states checked."""
 
     name: str
     steps: int
     states: int
-    checked: int
 
 
 class BrokenPromise(AssertionError):
@@ -74,7 +74,8 @@ def explore(
 ) -> Summary:
     """Record ``scenario`` (after ``prepare``, whose effects are durable) and check its crash states.
 
-    With ``limit``, a seeded sample of that many states is checked, half of it the last ones.
+    With ``limit``, a seeded sample of at most that many states is checked; half of it, where there are
+    so many, follows the last acknowledgement, which binds most.
 
     Raises:
         BrokenPromise: naming the first states on which ``check`` raised.
@@ -85,8 +86,7 @@ def explore(
         disk = RecordingDisk(root)
         scenario(root, disk)
         _demand_complete(disk)
-    states = list(crash_states(disk.start, disk.trace, budget, seed))
-    chosen = _sample(states, limit, seed)
+    chosen = _chosen(list(cuts(disk.start, disk.trace, budget, seed)), limit, seed)
     failures = [failure for state in chosen if (failure := _try(state, check))]
     if name is not None:
         CHECKED[name] = CHECKED.get(name, 0) + len(chosen)
@@ -94,7 +94,7 @@ def explore(
     if failures:
         shown = "\n\n".join(failures[:_REPORTED])
         raise BrokenPromise(f"{name}: {len(failures)} of {len(chosen)} states fail\n\n{shown}")
-    return Summary(name, len(disk.trace), len(states), len(chosen))
+    return Summary(name, len(disk.trace), len(chosen))
 
 
 def places(act: Callable[[str, Disk], object], *, prepare: Prepare) -> list[str]:
@@ -146,20 +146,25 @@ def _demand_complete(disk: RecordingDisk) -> None:
         volume.after([effect.fates[0] for effect in volume.pending]),
         read_tree(disk.root),
     )
-    if digest(replayed) != digest(real):
+    if replayed != real:
         odd = sorted(
             path for path in replayed.keys() | real.keys() if replayed.get(path) != real.get(path)
         )
         raise BrokenPromise(f"changed, but not through the Disk: {', '.join(odd[:10])}")
 
 
-def _sample(states: list[CrashState], limit: int | None, seed: int) -> list[CrashState]:
-    """``limit`` of the states, half of them the last ones: what follows an acknowledgement binds most."""
-    if limit is None or len(states) <= limit:
-        return states
-    last = len(states) - limit // 2
-    picked = random.Random(seed).sample(range(last), limit - limit // 2)
-    return [states[number] for number in sorted(picked)] + states[last:]
+def _chosen(found: list[Cut], limit: int | None, seed: int) -> list[CrashState]:
+    if limit is None:
+        return list(distinct(found))
+    chance = random.Random(seed)
+    told = len(found[-1].acknowledged)
+    last = [cut for cut in found if told and len(cut.acknowledged) == told]
+    others = [cut for cut in found if not told or len(cut.acknowledged) < told]
+    chance.shuffle(last)
+    chance.shuffle(others)
+    chosen = list(itertools.islice(distinct(last), limit // 2))
+    chosen += itertools.islice(distinct(others), limit - len(chosen))
+    return sorted(chosen, key=lambda state: state.step)
 
 
 def _try(state: CrashState, check: Check) -> str | None:

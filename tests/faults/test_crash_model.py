@@ -193,12 +193,8 @@ def test_a_change_outside_the_root_is_refused(tmp_path):
 
 
 def test_every_way_to_change_the_disk_is_watched():
-    composed = {
-        "create",
-        "append",
-        "write_whole",
-        "make_folder",
-    }  # made of the others and _open
+    # made of the others
+    composed = {"create", "append", "write_whole", "make_folder", "clear_empty"}
     changes_nothing = {"close", "bypass_cache"}
     for real, watched, apart in (
         (Disk, WatchedDisk, composed),

@@ -77,9 +77,9 @@ def holds_promises(root, acknowledged):
 
 def test_an_operation_survives_every_power_cut_whole_or_not_at_all():
     summary = explore(
-        two_moves, holds_promises, prepare=empty_repository, limit=500, name="history: operations"
+        two_moves, holds_promises, prepare=empty_repository, limit=300, name="history: operations"
     )
-    assert summary.checked > 100
+    assert summary.states > 100
 
 
 @pytest.mark.faults_full
@@ -103,7 +103,7 @@ def test_a_power_cut_while_recovering_is_recovered_from():
 
         explore(recover, check, prepare=as_found(root), limit=12, budget=Budget(32, 2))
 
-    explore(two_moves, crash_again, prepare=empty_repository, limit=60, name="history: recovery")
+    explore(two_moves, crash_again, prepare=empty_repository, limit=24, name="history: recovery")
 
 
 def test_what_a_killed_process_left_is_not_built_upon_before_it_is_durable():
