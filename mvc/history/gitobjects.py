@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mvc.errors import StorageError
+from mvc.errors import StorageError, UsageError
 from mvc.history.signature import Signature
 from mvc.ids import BlobId, CommitId, TreeId
 from mvc.store.fs import Disk
@@ -58,7 +58,11 @@ class ObjectWriter:
         return TreeId(self._collect("tree", body))
 
     def files(self, files: Mapping[str, tuple[int, str]]) -> TreeId:
-        """The nested trees of ``path -> (mode, blob id)``, or of subtrees by their mode."""
+        """The nested trees of ``path -> (mode, blob id)``, or of subtrees by their mode.
+
+        Raises:
+            UsageError: a name would be both a file and a folder; Git has no such tree.
+        """
         here: list[TreeEntry] = []
         below: dict[str, dict[str, tuple[int, str]]] = {}
         for path, (mode, id_) in files.items():
@@ -67,6 +71,9 @@ class ObjectWriter:
                 below.setdefault(first, {})[rest] = (mode, id_)
             else:
                 here.append(TreeEntry(first, mode, id_))
+        both = below.keys() & {entry.name for entry in here}
+        if both:
+            raise UsageError(f"{min(both)!r} can't be both a file and a folder")
         here += [TreeEntry(name, TREE_MODE, self.files(inner)) for name, inner in below.items()]
         return self.tree(here)
 

@@ -49,11 +49,22 @@ class Snapshot(Mapping[str, tuple[int, BlobId]]):
         return self._decoded[id_]
 
     def with_files(self, changes: Mapping[str, tuple[int, BlobId] | None]) -> Snapshot:
-        """This snapshot with some files put in, and those mapped to None taken out."""
-        files: Files = {**self._files}
-        for path, entry in changes.items():
-            if entry is None:
-                files.pop(path, None)
-            else:
-                files[path] = entry
-        return Snapshot(self._git, files)
+        """This snapshot with some files put in, and those mapped to None taken out.
+
+        As in Git's index a file that is put in takes the place of what is in its way: a file where one of
+        its folders must be, and everything below a folder of its own name.
+        """
+        files: Files = {path: e for path, e in self._files.items() if path not in changes}
+        added = {path: entry for path, entry in changes.items() if entry is not None}
+        for folder in {folder for path in added for folder in _folders(path)}:
+            files.pop(folder, None)
+        if added.keys() & {folder for path in files for folder in _folders(path)}:
+            files = {p: e for p, e in files.items() if added.keys().isdisjoint(_folders(p))}
+        return Snapshot(self._git, {**files, **added})
+
+
+def _folders(path: str) -> Iterator[str]:
+    end = path.rfind("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)

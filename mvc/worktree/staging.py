@@ -6,6 +6,7 @@ Files are read and packed before the lock is taken; under it only the stage move
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from mvc.history.unfinished import settle
 from mvc.store.writing import PackReport
 from mvc.worktree import index
 from mvc.worktree.ingest import Progress, Taken, take_in
+from mvc.worktree.place import check_way, look
 from mvc.worktree.scan import scan
 from mvc.worktree.status import changed_paths
 
@@ -126,24 +128,9 @@ def move(
     Raises:
         UsageError: a source is not tracked, or the target is taken and ``force`` is off.
     """
-    stage = read_stage(context)
-    into_folder = os.path.isdir(_absolute(context, target))
-    if len(sources) > 1 and not into_folder:
-        raise UsageError(f"destination '{target}' is not a directory")
-    pairs: list[tuple[str, str]] = []
-    for source in sources:
-        end = "/".join(filter(None, [target, source.rsplit("/", 1)[-1]])) if into_folder else target
-        inner = [path for path in stage if path == source or path.startswith(source + "/")]
-        if not inner:
-            raise UsageError(f"not under version control, source={source}, destination={end}")
-        pairs += [(path, tracked.check(end + path[len(source) :])) for path in inner]
-    for source, end in pairs:
-        if os.path.lexists(_absolute(context, end)) and not force:
-            raise UsageError(f"destination exists, source={source}, destination={end}", hint="-f")
-        if not os.path.lexists(_absolute(context, source)):
-            raise UsageError(f"bad source, source={source}, destination={end}")
+    pairs = _pairs(context, read_stage(context), sources, target, force)
     with transaction(context, "mv", who) as current:
-        moved = {end: stage[source] for source, end in pairs}
+        moved = {end: current.stage.get(source) for source, end in pairs}
         current.put_stage(current.stage.with_files({**{s: None for s, _ in pairs}, **moved}))
         current.message = f"mv: {', '.join(sources)} {target}"
     for source, end in pairs:
@@ -154,21 +141,59 @@ def move(
     return pairs
 
 
+def _pairs(
+    context: Context, stage: Snapshot, sources: Sequence[str], target: str, force: bool
+) -> list[tuple[str, str]]:
+    """Each tracked file that moves, with where it goes; refused before anything has moved."""
+    into_folder = os.path.isdir(_absolute(context, target))
+    if len(sources) > 1 and not into_folder:
+        raise UsageError(f"destination '{target}' is not a directory")
+    pairs: dict[str, str] = {}
+    for source in sources:
+        end = "/".join(filter(None, [target, source.rsplit("/", 1)[-1]])) if into_folder else target
+        what = f"source={source}, destination={end}"
+        inner = [path for path in stage if path == source or path.startswith(source + "/")]
+        if not inner:
+            raise UsageError(
+                f"not under version control, {what}", hint="mvc ls lists tracked files"
+            )
+        if end == source or end.startswith(source + "/"):
+            raise UsageError(f"can not move {source!r} into itself, {what}")
+        if inner != [source] and os.path.lexists(_absolute(context, end)) and not into_folder:
+            raise UsageError(f"cannot move directory over file, {what}")
+        pairs |= {path: tracked.check(end + path[len(source) :]) for path in inner}
+    for source, end in pairs.items():
+        what = f"source={source}, destination={end}"
+        if not _is_there(context, source):
+            raise UsageError(f"bad source, {what}", hint="mvc status shows what is gone")
+        _check_free(context, end, what, force)
+    if len(set(pairs.values())) < len(pairs):
+        raise UsageError(f"multiple sources for the same target in '{target}'")
+    return list(pairs.items())
+
+
+def _check_free(context: Context, end: str, what: str, force: bool) -> None:
+    check_way(context.root, end)
+    folder = os.path.dirname(_absolute(context, end))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise UsageError(f"destination's folder is a file, {what}")
+    if os.path.isdir(_absolute(context, end)):
+        raise UsageError(f"destination is a folder, {what}")
+    if os.path.lexists(_absolute(context, end)) and not force:
+        raise UsageError(f"destination exists, {what}", hint="mvc mv -f replaces it")
+
+
 def _select(
     context: Context, stage: Snapshot, wanted: Sequence[str], *, update: bool, force: bool
 ) -> tuple[list[str], list[str]]:
     """The paths to read, and the tracked ones whose file is gone."""
     if update:
-        present = [
-            p for p in stage if matches(p, wanted) and os.path.lexists(_absolute(context, p))
-        ]
+        present = [p for p in stage if matches(p, wanted) and _is_there(context, p)]
     else:
         present = scan(context.root, wanted, tracked=stage, force=force)
-    absent = [
-        path
-        for path in stage
-        if matches(path, wanted) and not os.path.lexists(_absolute(context, path))
-    ]
+    absent = [p for p in stage if matches(p, wanted) and not _is_there(context, p)]
     for pattern in wanted:
         if pattern and not any(matches(p, [pattern]) for p in [*present, *absent]):
             if os.path.isdir(_absolute(context, pattern)):
@@ -179,7 +204,7 @@ def _select(
 
 def _refuse_unsaved(context: Context, stage: Snapshot, doomed: Sequence[str], cached: bool) -> None:
     head = head_snapshot(context)
-    edited = set(changed_paths(context, stage, [p for p in doomed if _exists(context, p)]))
+    edited = set(changed_paths(context, stage, [p for p in doomed if _is_there(context, p)]))
     staged = {path for path in doomed if head.get(path) != stage[path]}
     # `--cached` leaves the file itself, so only content that is nowhere else is at risk.
     unsaved = sorted(edited & staged if cached else edited | staged)
@@ -190,8 +215,10 @@ def _refuse_unsaved(context: Context, stage: Snapshot, doomed: Sequence[str], ca
         )
 
 
-def _exists(context: Context, path: str) -> bool:
-    return os.path.lexists(_absolute(context, path))
+def _is_there(context: Context, path: str) -> bool:
+    """Whether the tracked ``path`` still is a thing of its own: a folder in its place is not it."""
+    status = look(context.root, path)
+    return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
 def _delete(context: Context, path: str) -> None:
