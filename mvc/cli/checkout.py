@@ -7,13 +7,13 @@ import os
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.revisions import is_revision
+from mvc.cli.revisions import Separated, is_revision
 from mvc.cli.switched import switched
 from mvc.errors import UsageError
 from mvc.repository import Repository
 
 
-@click.command("checkout")
+@click.command("checkout", cls=Separated)
 @click.argument("arguments", nargs=-1, metavar="[REVISION] [--] [PATH]...", type=click.UNPROCESSED)
 @click.option("-b", "create", metavar="NAME", help="Create a branch and switch to it.")
 @click.option("-B", "force_create", metavar="NAME", help="Create it, or move it here.")

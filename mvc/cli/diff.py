@@ -7,11 +7,11 @@ import click
 from mvc.cli.app import Session
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
 from mvc.cli.output import quoted
-from mvc.cli.revisions import split_revisions
+from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 
 
-@click.command("diff")
+@click.command("diff", cls=Separated)
 @click.argument(
     "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
 )

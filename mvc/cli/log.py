@@ -11,12 +11,12 @@ from mvc.cli.app import Session
 from mvc.cli.commits import decorations, headline, long_form
 from mvc.cli.difference import stat_lines
 from mvc.cli.graph import Graph
-from mvc.cli.revisions import split_revisions
+from mvc.cli.revisions import Separated, split_revisions
 from mvc.history.git import Commit
 from mvc.repository import Repository
 
 
-@click.command("log", context_settings={"ignore_unknown_options": True})
+@click.command("log", cls=Separated, context_settings={"ignore_unknown_options": True})
 @click.argument(
     "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
 )
@@ -66,15 +66,16 @@ def command(
 
 def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], int | None]:
     """``-3`` is short for ``-n 3``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
     kept = []
-    for argument in arguments:
+    for argument in arguments[:end]:
         if argument[:1] == "-" and argument[1:].isdigit():
             limit = int(argument[1:])
-        elif argument.startswith("-") and argument != "--":
+        elif argument.startswith("-"):
             raise click.NoSuchOption(argument)
         else:
             kept.append(argument)
-    return tuple(kept), limit
+    return (*kept, *arguments[end:]), limit
 
 
 def _lines(

@@ -9,14 +9,14 @@ import click
 
 from mvc.cli.app import Session
 from mvc.cli.output import columns, quoted, size
-from mvc.cli.revisions import split_revisions
+from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.log import matches
 from mvc.history.snapshot import Snapshot
 from mvc.paths import inside
 
 
-@click.command("ls")
+@click.command("ls", cls=Separated)
 @click.argument("arguments", nargs=-1, metavar="[REVISION] [--] [PATH]...", type=click.UNPROCESSED)
 @click.option("-l", "--long", is_flag=True, help="With format, size and number of tensors.")
 @click.option("-t", "--tensors", is_flag=True, help="The tensors in each file.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.revisions import split_revisions
+from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
 
-@click.command("reset")
+@click.command("reset", cls=Separated)
 @click.argument("arguments", nargs=-1, metavar="[COMMIT] [--] [PATH]...", type=click.UNPROCESSED)
 @click.option("--soft", "mode", flag_value="soft", help="Move the branch only.")
 @click.option("--mixed", "mode", flag_value="mixed", help="Also the stage (the default).")

@@ -5,8 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import click
+
 from mvc.errors import UsageError
 from mvc.repository import Repository
+
+
+class Separated(click.Command):
+    """A command whose words hear of ``--``: click drops it, and with it what it says about them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give click a second ``--`` to drop."""
+        if "--" in args:
+            args.insert(args.index("--"), "--")
+        return super().parse_args(ctx, args)
 
 
 def split_revisions(
@@ -32,9 +44,22 @@ def split_revisions(
         rest = list(arguments[at:])
         for path in rest:
             if not is_path(repository, path):
-                repository.resolve(path)  # says what is wrong with it as a revision
+                _complain(repository, path)
         return list(arguments[:at]), rest
     return list(arguments), []
+
+
+def _complain(repository: Repository, word: str) -> None:
+    """Say what is wrong with ``word`` as a revision, and that it is no path either."""
+    try:
+        repository.resolve(word)
+    except UsageError as error:
+        if not error.message.startswith("unknown revision"):
+            raise
+        raise UsageError(
+            f"{error.message}, and no such path in the work tree",
+            hint=f"{error.hint}; a path that is gone goes after '--'",
+        ) from error
 
 
 def is_path(repository: Repository, word: str) -> bool:
