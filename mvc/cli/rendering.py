@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +25,28 @@ _CONFLICTS = {
     "add-add": "both added",
     "delete-modify": "deleted on one side, modified on the other",
 }
+
+
+def seen_from(status: Status, folder: str) -> Status:
+    """``status`` with paths as they are typed in ``folder`` (as tracked; ``""`` is the root), as in Git."""
+
+    def seen(path: str) -> str:
+        return posixpath.relpath(path, folder) + ("/" if path.endswith("/") else "")
+
+    def moved(delta: Delta) -> Delta:
+        old = delta.old_path
+        return replace(delta, path=seen(delta.path), old_path=None if old is None else seen(old))
+
+    if not folder:
+        return status
+    return replace(
+        status,
+        staged=tuple(map(moved, status.staged)),
+        unstaged=tuple(map(moved, status.unstaged)),
+        untracked=tuple(map(seen, status.untracked)),
+        conflicts=tuple(replace(one, path=seen(one.path)) for one in status.conflicts),
+        skipped=tuple((seen(path), reason) for path, reason in status.skipped),
+    )
 
 
 def status_lines(status: Status) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.rendering import short_status_lines, status_json, status_lines
+from mvc.cli.rendering import seen_from, short_status_lines, status_json, status_lines
+from mvc.paths import inside
 
 
 @click.command("status")
@@ -15,7 +16,10 @@ from mvc.cli.rendering import short_status_lines, status_json, status_lines
 @click.pass_obj
 def command(session: Session, short: bool, porcelain: bool, as_json: bool) -> None:
     """Show what differs between the last commit, the stage and the work tree."""
-    status = session.repository.status()
+    repository = session.repository
+    status = repository.status()
+    if not (as_json or porcelain):
+        status = seen_from(status, inside(repository.root, repository.cwd, repository.cwd))
     if as_json:
         session.output.json(status_json(status))
     elif short or porcelain:
