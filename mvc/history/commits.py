@@ -90,7 +90,10 @@ def commit_stage(
     if not (allow_empty or amend or extra_parents):
         before = Snapshot.of_tree(git, current.tree if current else None)
         if dict(before) == dict(files):
-            raise UsageError("nothing to commit, working tree clean", hint="mvc add FILE")
+            raise UsageError(
+                "nothing to commit: the stage is as HEAD has it",
+                hint="mvc status shows what has changed; mvc add FILE, or mvc commit -a",
+            )
     id_ = write_commit(transaction, files, [*parents, *extra_parents], plan)
     transaction.move(transaction.head_ref, id_)
     kind = " (amend)" if amend else " (initial)" if head is None else ""
