@@ -18,6 +18,9 @@ from mvc.history.signature import Signature
 if TYPE_CHECKING:
     from mvc.repository import Repository
 
+#: The last second of the year 9999, and the farthest zone that ISO 8601 can write, in minutes.
+_LAST_SECOND = 253_402_300_799
+_WIDEST_ZONE = 24 * 60 - 1
 _SECONDS = re.compile(r"@?(\d+)(?: ([+-])(\d\d)(\d\d))?")
 
 
@@ -67,25 +70,33 @@ def parse_date(text: str) -> tuple[int, int]:
     """Seconds and minutes east of Greenwich, from the forms that Git documents for its dates.
 
     Raises:
-        UsageError: none of them fits.
+        UsageError: none of them fits, or a commit can't hold it: before 1970, after 9999, zone too far off.
     """
-    match = _SECONDS.fullmatch(text.strip())
-    if match:
-        seconds, sign, hours, minutes = match.groups()
-        offset = int(hours or 0) * 60 + int(minutes or 0)
-        return int(seconds), -offset if sign == "-" else offset
     try:
-        moment = datetime.fromisoformat(text.strip())
+        seconds, offset = _parsed(text.strip())
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _bad_date(text) from error
+    if not 0 <= seconds <= _LAST_SECOND or abs(offset) > _WIDEST_ZONE:
+        raise _bad_date(text)
+    return seconds, offset
+
+
+def _parsed(text: str) -> tuple[int, int]:
+    match = _SECONDS.fullmatch(text)
+    if match:
+        digits, sign, hours, minutes = match.groups()
+        east = int(hours or 0) * 60 + int(minutes or 0)
+        return int(digits), -east if sign == "-" else east
+    try:
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError as error:
-            raise UsageError(
-                f"invalid date format: {text}", hint="like 2026-01-31T12:00:00+01:00"
-            ) from error
-    if moment.tzinfo is None:
-        seconds_ = int(moment.timestamp())
-        return seconds_, time.localtime(seconds_).tm_gmtoff // 60
-    offset_ = moment.utcoffset()
-    assert offset_ is not None
-    return int(moment.timestamp()), int(offset_.total_seconds()) // 60
+        moment = parsedate_to_datetime(text)
+    seconds = int(moment.timestamp())
+    offset = moment.utcoffset()
+    if offset is None:
+        return seconds, time.localtime(seconds).tm_gmtoff // 60
+    return seconds, int(offset.total_seconds()) // 60
+
+
+def _bad_date(text: str) -> UsageError:
+    return UsageError(f"invalid date format: {text}", hint="like 2026-01-31T12:00:00+01:00")
