@@ -16,6 +16,7 @@ from pygit2.enums import ConfigLevel, FileMode, ObjectType, Option, SortMode
 
 from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
 from mvc.history.gitobjects import TREE_MODE
+from mvc.history.loose import LooseObjects
 from mvc.history.signature import Signature
 from mvc.ids import BlobId, CommitId, TreeId
 
@@ -47,6 +48,7 @@ class Git:
             pygit2.option(Option.SET_SEARCH_PATH, level, "")
         # Who may own the folder is mvc's own rule (repository.py), not libgit2's safe.directory.
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
+        self._loose = LooseObjects(os.path.join(path, "objects"))
         try:
             self._repository = pygit2.Repository(path)
         except (pygit2.GitError, KeyError) as error:
@@ -96,13 +98,16 @@ class Git:
 
     def entry(self, tree: str, path: str) -> tuple[int, str] | None:
         """Mode and id of what ``path`` names in ``tree``, a folder included."""
-        node = self._object(tree, ObjectType.TREE)
-        assert isinstance(node, pygit2.Tree)
-        try:
-            found = node[path]
-        except KeyError:
-            return None
-        return (int(found.filemode), str(found.id))
+        mode, id_ = TREE_MODE, tree
+        for part in path.split("/"):
+            if mode != TREE_MODE:
+                return None
+            node = self._object(id_, ObjectType.TREE)
+            assert isinstance(node, pygit2.Tree)
+            if part not in node:
+                return None
+            mode, id_ = int(node[part].filemode), str(node[part].id)
+        return mode, id_
 
     def kind(self, id_: str) -> str:
         """``commit``, ``tree``, ``blob`` or ``tag``."""
@@ -127,6 +132,7 @@ class Git:
         Raises:
             UsageError: several objects begin with it.
         """
+        self._loose.judge_all(prefix)
         try:
             return str(self._repository[prefix].id)
         except KeyError:
@@ -154,12 +160,17 @@ class Git:
         if first_parent:
             walker.simplify_first_parent()
         try:
+            if hidden or topological:  # libgit2 then reads all of it before the first step
+                self._loose.judge_history(*starts, *hidden)
             for start in starts:
+                self._loose.judge_near(start)
                 walker.push(start)
             for end in hidden:
                 walker.hide(end)
             for found in walker:
                 yield CommitId(str(found.id))
+                for parent in found.parent_ids:
+                    self._loose.judge_near(str(parent))
         except (pygit2.GitError, KeyError, ValueError) as error:
             raise MissingObject(
                 f"the history has a hole: {error}", hint="mvc fsck names what is missing"
@@ -167,6 +178,7 @@ class Git:
 
     def merge_bases(self, one: CommitId, other: CommitId) -> list[CommitId]:
         """The best common ancestors, several in a criss-cross history, none in unrelated ones."""
+        self._loose.judge_history(one, other)
         found = self._repository.merge_base(one, other)
         if found is None:
             return []
@@ -189,6 +201,7 @@ class Git:
             # libgit2 labels the markers with the entries' paths.
             if id_ is None:
                 return None
+            self._loose.judge(id_)
             return pygit2.IndexEntry(label, pygit2.Oid(hex=id_), FileMode.BLOB)
 
         sides = (side("base", base), side(labels[0], ours), side(labels[1], theirs))
@@ -205,9 +218,13 @@ class Git:
 
     def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
         """Whether ``new`` is ``old`` or comes after it."""
-        return old == new or self._repository.descendant_of(new, old)
+        if old == new:
+            return True
+        self._loose.judge_history(old, new)
+        return self._repository.descendant_of(new, old)
 
     def _object(self, id_: str, kind: ObjectType | None) -> pygit2.Object:
+        self._loose.judge(id_)
         try:
             found = self._repository[id_]
         except (KeyError, ValueError) as error:
