@@ -49,6 +49,9 @@ class _OnUse:
     ) -> tuple[bytes, Layout]:
         return self._loaded().compose(template, tensors, metadata)
 
+    def rest(self, template: bytes) -> bytes:
+        return self._loaded().rest(template)
+
 
 _PYTORCH = _OnUse("pytorch", (".pt", ".pth", ".bin", ".ckpt"), "mvc.formats.pytorch", "PYTORCH")
 

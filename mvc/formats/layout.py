@@ -96,3 +96,11 @@ class ComposingFormat(Format, Protocol):
         layout each of ``tensors`` is a row-major tensor that fills its own storage.
         """
         ...
+
+    def rest(self, template: bytes) -> bytes:
+        """All that a file holds besides the bytes of its storages, for comparing and cheaply.
+
+        It is equal for two skeletons of files that differ in those bytes alone, whatever checksums of them
+        the files also hold.
+        """
+        ...

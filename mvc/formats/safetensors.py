@@ -97,6 +97,10 @@ class Safetensors:
         literal = _LENGTH.pack(len(header)) + header
         return Skeleton(layout.size, layout.storages, literal).encode(), layout
 
+    def rest(self, template: bytes) -> bytes:
+        """The header: nothing in it depends on the tensors' bytes."""
+        return Skeleton.decode(template).literal
+
 
 SAFETENSORS = Safetensors()
 

@@ -29,7 +29,7 @@ def save(repo: Repository) -> Save:
 
     def commit(branch: str, **tensors: float) -> str:
         if repo.branch != branch:
-            repo.switch(branch, create=branch not in repo.branches())
+            repo.switch(branch, create="no" if branch in repo.branches() else "new")
         Path(repo.root, M).write_bytes(model(**tensors))
         repo.add(["."])
         return repo.commit(f"{branch}: {tensors}").id
@@ -236,7 +236,7 @@ def test_settling_a_shard_brings_its_index_along(repo: Repository) -> None:
 
     def save(branch: str, first: dict[str, float], second: dict[str, float]) -> None:
         if repo.branch != branch:
-            repo.switch(branch, create=branch not in repo.branches())
+            repo.switch(branch, create="no" if branch in repo.branches() else "new")
         weight_map = dict.fromkeys(first, shards[0]) | dict.fromkeys(second, shards[1])
         for path, data in [
             (shards[0], model(**first)),

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from mvc.formats.layout import ComposedTensor, ComposingFormat, Layout
 from mvc.formats.pytorch import layout
 from mvc.formats.pytorch.compose import compose
+from mvc.formats.pytorch.rest import rest
 
 
 @dataclass(slots=True)
@@ -47,6 +48,10 @@ class PyTorch:
             FormatError: a TorchScript archive, or a name for which the template has no place.
         """
         return compose(template, tensors, metadata)
+
+    def rest(self, template: bytes) -> bytes:
+        """Equal for two checkpoints that differ in the bytes of their storages alone."""
+        return rest(template)
 
 
 PYTORCH: ComposingFormat = PyTorch()
