@@ -90,12 +90,12 @@ class TestCodecContract:
     def test_every_flipped_byte_of_a_payload_is_refused_or_decodes_in_bounds(
         self, number: int, param: int
     ) -> None:
-        raw = bf16(600) + b"x"
+        raw = bf16(3000) + b"x"
         out = bytearray(len(raw))
         size = codec(number).encode(memoryview(raw), param, memoryview(out))
         if size is None:
             pytest.skip("this shape does not gain on weights")
-        for position in range(size):
+        for position in {*range(min(64, size)), *range(0, size, 11)}:
             payload = bytearray(out[:size])
             payload[position] ^= 0xFF
             try:
