@@ -6,7 +6,7 @@ A difference lists files by path and models by name. A sharded model is one ``Mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,6 +18,8 @@ from mvc.ids import BlobId
 
 FileStatus: TypeAlias = Literal["added", "deleted", "modified", "mode", "renamed"]
 FileKind: TypeAlias = Literal["model", "text", "bytes"]
+#: Called with (what, bytes done, bytes in all), in the thread that called.
+Progress: TypeAlias = Callable[[str, int, int], None]
 TensorStatus: TypeAlias = Literal["added", "removed", "changed", "renamed", "moved", "conflict"]
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TypeAlias
 
-from mvc.diff.changes import TensorChange, TensorVersion
+from mvc.diff.changes import Progress, TensorChange, TensorVersion
 from mvc.diff.numeric import Scratch, TensorStats, comparable, compare
 from mvc.history.side import Side
 from mvc.limits import MIB
 from mvc.store.workers import cores
-
-#: Called with (what, bytes done, bytes in all), in the thread that called.
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 #: Two windows and 8 MiB of scratch a thread; four threads stay below 64 MiB.
 _WINDOW = 4 * MIB

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
+from mvc.diff.changes import Difference, FileChange, ModelChange, Progress, TensorChange
 from mvc.diff.files import differing, file_changes, is_model
-from mvc.diff.measuring import Progress, measured
 from mvc.diff.tensors import Parts, other_content, tensor_changes
 from mvc.errors import LimitExceeded
 from mvc.formats.sharded import models
@@ -172,6 +171,9 @@ def _with_numbers(
     old: Side, new: Side, found: list[ModelChange], progress: Progress | None
 ) -> list[ModelChange]:
     """All models' tensors are measured in one go, for the sake of the threads."""
+    # It brings NumPy, which `commit` and `log --stat` can do without.
+    from mvc.diff.measuring import measured
+
     tensors = measured(old, new, [tensor for model in found for tensor in model.tensors], progress)
     result = []
     for model in found:
