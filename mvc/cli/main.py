@@ -6,6 +6,7 @@ prompt may ask for them at every line.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -24,6 +25,8 @@ def run() -> None:
         if branch is not None:
             sys.stdout.write(f"{branch}\nnothing to commit, working tree clean\n")
             return
+    # OpenBLAS, which NumPy brings, would start a thread a core, and each spins for 0.1 s before it sleeps.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mvc.cli.app import main
 
     sys.exit(main(arguments))
