@@ -11,6 +11,7 @@ from mvc.history.refs import BRANCHES, check_name
 from mvc.paths import DOT
 from mvc.repository import Repository, Who
 from mvc.store.fs import Disk
+from mvc.worktree.code_repository import hide
 
 _FORMAT = "mvc repository 1\n"
 
@@ -67,7 +68,7 @@ def init(
     folder = os.path.join(root, DOT)
     if not os.path.isfile(os.path.join(folder, "HEAD")):
         _lay_out(folder, initial_branch, disk)
-        _tell_git(root, disk)
+        hide(root, [f"{DOT}/"], disk)
     return open(root, who=who, disk=disk)
 
 
@@ -109,17 +110,6 @@ def find(start: str) -> str | None:
     return current
 
 
-def enclosing_git(root: str) -> str | None:
-    """The folder of the Git work tree around ``root``, itself included; None outside of any."""
-    current = root
-    while not os.path.exists(os.path.join(current, ".git")):
-        parent = os.path.dirname(current)
-        if parent == current:
-            return None
-        current = parent
-    return current
-
-
 def _lay_out(folder: str, branch: str, disk: Disk) -> None:
     from mvc.store.store import Store
 
@@ -136,22 +126,6 @@ def _lay_out(folder: str, branch: str, disk: Disk) -> None:
     }
     for name, text in files.items():
         disk.write_whole(os.path.join(folder, name), text.encode())
-
-
-def _tell_git(root: str, disk: Disk) -> None:
-    """Have the code repository around us ignore ``.mvc``, in its private exclude file."""
-    outer = enclosing_git(root)
-    if outer is None:
-        return
-    git_folder = os.path.join(outer, ".git")
-    if not os.path.isdir(git_folder):
-        return  # a linked worktree or submodule: its exclude file is shared, so it is left alone
-    exclude = os.path.join(git_folder, "info", "exclude")
-    existing = _read(exclude)
-    if f"{DOT}/" not in existing.splitlines():
-        gap = "" if existing.endswith("\n") or not existing else "\n"
-        disk.make_folder(os.path.dirname(exclude))
-        disk.write_whole(exclude, f"{existing}{gap}{DOT}/\n".encode())
 
 
 def _check_format(folder: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mvc.errors import UsageError
@@ -74,11 +75,7 @@ class Repository:
         return None if ref is None else ref.removeprefix(BRANCHES)
 
     def resolve(self, revision: str) -> CommitId:
-        """The commit that ``revision`` names (``gitrevisions(7)``).
-
-        Raises:
-            UsageError: it names none, or several.
-        """
+        """The commit that ``revision`` names (``gitrevisions(7)``); UsageError if none or several."""
         return revisions.resolve(self._context, revision)
 
     def read_commit(self, revision: str = "HEAD") -> Commit:
@@ -392,6 +389,7 @@ class Repository:
         tensors: Sequence[str] = (),
     ) -> list[str]:
         """Put files (or only tensors matching a glob) back as the stage or ``source`` has them."""
+        from mvc.merge.picking import pick
         from mvc.worktree import restoring
 
         return restoring.restore(
@@ -400,7 +398,7 @@ class Repository:
             source=source,
             staged=staged,
             worktree=worktree,
-            tensors=tensors,
+            pick=partial(pick, globs=tensors) if tensors else None,
             who=self._now,
             progress=self.progress,
         )

@@ -1,4 +1,4 @@
-"""The command: global options, the table of verbs, and how an error becomes a message and an exit code.
+"""The command: global options, and the table of verbs.
 
 The table is static, so that ``--help`` and a mistyped verb import no verb at all; entry points are asked only
 for a verb that is not in it.
@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from mvc.cli.failures import reported
 from mvc.cli.output import Output
 from mvc.errors import MvcError
 from mvc.version import VERSION
@@ -55,12 +56,19 @@ _GROUPS = {
 }
 
 
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise MvcError("the current folder does not exist any more", hint="cd to one") from error
+
+
 @dataclass
 class Session:
     """What a verb gets: the output sink, and the repository, opened when first asked for."""
 
     output: Output
-    cwd: str = field(default_factory=os.getcwd)
+    cwd: str = field(default_factory=_current_folder)
 
     @cached_property
     def repository(self) -> Any:
@@ -132,31 +140,12 @@ def _root(context: click.Context, folder: str | None, color: bool | None, quiet:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; gives the exit code."""
+    """Run one command; gives the exit code. No exception leaves it, whatever happened."""
     try:
         result = _root.main(list(arguments), prog_name="mvc", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except MvcError as error:
-        return _report(error)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "mvc"
-        click.echo(f"error: {error.format_message()}", err=True)
-        click.echo(f"hint: {command} --help", err=True)
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        # The reader (a pager, head) has gone; what is left has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
-
-
-def _report(error: MvcError) -> int:
-    click.echo(click.style("error: ", fg="red") + error.message, err=True)
-    if error.hint:
-        click.echo(click.style("hint: ", fg="yellow") + error.hint, err=True)
-    return error.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        plain = "NO_COLOR" in os.environ or "--no-color" in arguments
+        return reported(error, color=False if plain else None)

@@ -50,7 +50,7 @@ def _identity(role: str, repository: Repository) -> Signature | None:
 def _settings(repository: Repository) -> dict[str, str]:
     """``user.*`` as Git would see it here: the system's, the user's, the code repository's, mvc's own."""
     from mvc.history.config import read_user
-    from mvc.opening import enclosing_git
+    from mvc.worktree.candidates import enclosing_git
 
     files = []
     if not os.environ.get("GIT_CONFIG_NOSYSTEM"):

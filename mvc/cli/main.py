@@ -22,11 +22,18 @@ def run() -> None:
         from mvc.worktree.quick import unchanged
 
         branch = unchanged(".")
-        if branch is not None:
-            sys.stdout.write(f"{branch}\nnothing to commit, working tree clean\n")
+        if branch is not None and _written(f"{branch}\nnothing to commit, working tree clean\n"):
             return
     # OpenBLAS, which NumPy brings, would start a thread a core, and each spins for 0.1 s before it sleeps.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mvc.cli.app import main
 
     sys.exit(main(arguments))
+
+
+def _written(text: str) -> bool:
+    """Whether ``text`` went out; where it can't, the long way has the words for the reason."""
+    try:
+        return sys.stdout is not None and os.write(sys.stdout.fileno(), text.encode()) > 0
+    except OSError:
+        return False

@@ -89,7 +89,10 @@ def put(file: str, key: str, value: str | None, disk: Disk) -> None:
     else:
         title = f'{section} "{subsection}"' if subsection else section
         lines += [f"[{title}]\n", f"\t{name} = {_quoted(value)}\n"]
-    disk.write_whole(file, "".join(lines).encode())
+    try:
+        disk.write_whole(file, "".join(lines).encode())
+    except UnicodeEncodeError as error:
+        raise UsageError(f"not valid UTF-8: {value!r}", hint="write the value in UTF-8") from error
 
 
 def _locate(

@@ -6,7 +6,10 @@ Everything heavy is opened on first use, so that a command pays only for what it
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from mvc.history.gitobjects import ObjectWriter
 from mvc.history.operations import OperationLog
@@ -17,6 +20,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mvc.history.git import Git
     from mvc.store.store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def writes_objects(
+    verb: Callable[Concatenate[Context, P], R],
+) -> Callable[Concatenate[Context, P], R]:
+    """Hold off garbage collection from the first object that ``verb`` writes until a ref names it."""
+
+    @wraps(verb)
+    def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with context.gc_held_off():
+            return verb(context, *args, **kwargs)
+
+    return run
 
 
 class Context:
@@ -46,6 +65,10 @@ class Context:
     def operations(self) -> OperationLog:
         """The one way to change refs."""
         return OperationLog(self.folder, self.disk, self.refs)
+
+    def gc_held_off(self) -> AbstractContextManager[None]:
+        """While it lasts no garbage is collected: a new object is garbage until a ref names it."""
+        return self.disk.lock(os.path.join(self.folder, "locks", "gc"), shared=True)
 
     def writer(self) -> ObjectWriter:
         """A new batch of Git objects."""

@@ -85,15 +85,19 @@ class ObjectWriter:
         committer: Signature,
         message: str,
     ) -> CommitId:
-        """A commit; ``message`` is UTF-8 without NUL."""
+        """A commit; of ``message`` NULs are dropped.
+
+        Raises:
+            UsageError: a name or the message can't be written as UTF-8.
+        """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author.encode()}", f"committer {committer.encode()}", "", message]
-        return CommitId(self._collect("commit", "\n".join(lines).replace("\0", "").encode()))
+        return CommitId(self._collect("commit", _utf8("\n".join(lines))))
 
     def tag(self, target: CommitId, name: str, tagger: Signature, message: str) -> str:
         """An annotated tag of a commit."""
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger.encode()}"]
-        return self._collect("tag", "\n".join([*lines, "", message]).replace("\0", "").encode())
+        return self._collect("tag", _utf8("\n".join([*lines, "", message])))
 
     def flush(self) -> None:
         """Write what is pending: every object synced, then every folder that got one.
@@ -135,6 +139,16 @@ class ObjectWriter:
             with contextlib.suppress(StorageError):
                 self._disk.remove(temporary)
             raise
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.replace("\0", "").encode()
+    except UnicodeEncodeError as error:
+        around = text[max(error.start - 20, 0) : error.end + 20]
+        raise UsageError(
+            f"not valid UTF-8: {around!r}", hint="write names and messages in UTF-8"
+        ) from error
 
 
 def _tree_order(entry: TreeEntry) -> bytes:

@@ -205,7 +205,7 @@ class OperationLog:
             if change.ref == head_follows:
                 reflog.append(self._folder, self._disk, "HEAD", move)
         elif change.ref != "HEAD":
-            self._disk.remove(reflog.path(self._folder, change.ref))
+            self._remove(reflog.path(self._folder, change.ref))
 
     def _target(self, value: str | None) -> str | None:
         if value is not None and value.startswith("ref: "):
@@ -216,13 +216,17 @@ class OperationLog:
         path = os.path.join(self._folder, *name.split("/"))
         if value is None:
             self._forget_packed(name)
-            if os.path.exists(path):
-                self._disk.remove(path)
-                self._disk.sync_folder(os.path.dirname(path))
+            self._remove(path)
             return
         self._disk.make_folder(os.path.dirname(path))
         self._disk.clear_empty(path)  # a deleted branch `name/…` may have left its folder
         self._disk.write_whole(path, f"{value}\n".encode("ascii"), via=self._folder)
+
+    def _remove(self, path: str) -> None:
+        # Rolled forward again, `topic` may already be the folder that the new branch `topic/…` lies in.
+        if os.path.isfile(path):
+            self._disk.remove(path)
+            self._disk.sync_folder(os.path.dirname(path))
 
     def _forget_packed(self, name: str) -> None:
         packed = os.path.join(self._folder, "packed-refs")

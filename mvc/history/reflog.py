@@ -67,6 +67,6 @@ def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
         disk.make_folder(os.path.dirname(target))
     if tail == line:
         return
-    # A crash may have left half a line; what follows must not be glued to it.
-    gap = b"\n" if tail and not tail.endswith(b"\n") else b""
-    disk.append(target, gap + line)
+    # A crash may have left a part of this very line, or one that nothing else may be glued to.
+    part = tail[tail.rfind(b"\n") + 1 :]
+    disk.append(target, line[len(part) :] if line.startswith(part) else b"\n" + line)

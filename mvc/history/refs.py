@@ -113,7 +113,7 @@ def check_name(name: str, kind: str) -> str:
         or name.endswith(".")
         or ".." in name
         or "@{" in name
-        or any(c in " ~^:?*[\\\x7f" or ord(c) < 32 for c in name)
+        or any(c in " ~^:?*[\\\x7f" or ord(c) < 32 or "\ud800" <= c < "\ue000" for c in name)
         or any(not p or p.startswith(".") or p.endswith((".lock", ".tmp")) for p in parts)
     )
     if bad:

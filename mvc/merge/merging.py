@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from mvc.errors import MergeConflict, RefConflict, UsageError
 from mvc.history import log, revisions
 from mvc.history.commits import Plan, commit_stage, write_commit
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.record import Json, without_trailer
 from mvc.history.refs import BRANCHES, TAGS, UNFINISHED
 from mvc.history.signature import Signature
@@ -44,6 +44,7 @@ class Outcome:
     merged: Merged | None = None
 
 
+@writes_objects
 def merge(
     context: Context,
     other: str,
@@ -147,6 +148,7 @@ def carry_out(
     )
 
 
+@writes_objects
 def conclude(
     context: Context,
     message: str | None,
@@ -225,6 +227,7 @@ def abort(context: Context, kind: str, *, who: Signature | None) -> None:
     index.refresh(context)
 
 
+@writes_objects
 def resolve(
     context: Context, paths: Sequence[str], strategy: str, *, who: Signature | None
 ) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mvc.errors import UsageError
 from mvc.history import log, revisions
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.git import Commit
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
@@ -14,6 +14,7 @@ from mvc.merge.merging import Outcome, carry_out, refuse_unfinished
 from mvc.worktree.ingest import Progress
 
 
+@writes_objects
 def revert(
     context: Context,
     revision: str,

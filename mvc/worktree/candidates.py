@@ -70,11 +70,16 @@ def is_foreign(names: Collection[str]) -> bool:
     return not _FOREIGN.isdisjoint(names)
 
 
-def in_code_repository(root: str) -> bool:
-    """Whether ``root`` or a folder above it is a Git work tree."""
+def enclosing_git(root: str) -> str | None:
+    """The folder of the Git work tree around ``root``, itself included; None outside of any."""
     folder = root
     while not os.path.lexists(os.path.join(folder, ".git")):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
-            return False
-    return True
+            return None
+    return folder
+
+
+def in_code_repository(root: str) -> bool:
+    """Whether ``root`` or a folder above it is a Git work tree."""
+    return enclosing_git(root) is not None

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from mvc.errors import DirtyWorktree, StorageError
+from mvc.errors import DirtyWorktree, Locked, StorageError
 from mvc.history.context import Context
 from mvc.history.gitobjects import EXECUTABLE_MODE
 from mvc.history.snapshot import Snapshot
@@ -24,7 +24,7 @@ from mvc.worktree.index_text import fingerprint
 from mvc.worktree.ingest import Progress
 from mvc.worktree.place import check_way, locate, look
 from mvc.worktree.plan import Plan, met, plan
-from mvc.worktree.rebuild import Rebuilt, rebuild, size
+from mvc.worktree.rebuild import TEMPORARY, Rebuilt, rebuild, size
 
 
 def switch_files(
@@ -48,6 +48,17 @@ def switch_files(
         StorageError: the disk refused; each file is as it was or as it shall be.
     """
     todo = plan(context, old, new, paths, force=force)
+    if todo.write:
+        _clear_left_over(context)
+    # Whoever is writing holds the lock shared, so nobody takes these files for left-overs.
+    with context.disk.lock(_lock(context), shared=True):
+        ready = _written(context, todo, new, progress)
+    index.learn(context, _facts(context, new, ready))
+
+
+def _written(
+    context: Context, todo: Plan, new: Snapshot, progress: Progress | None
+) -> list[Rebuilt]:
     ready: list[Rebuilt] = []
     try:
         advance = _counter(new, todo.write, progress)
@@ -63,7 +74,19 @@ def switch_files(
     for folder in sorted(touched):
         if os.path.isdir(folder):
             context.disk.sync_folder(folder)
-    index.learn(context, _facts(context, new, ready))
+    return ready
+
+
+def _lock(context: Context) -> str:
+    return os.path.join(context.folder, "locks", "checkout")
+
+
+def _clear_left_over(context: Context) -> None:
+    """Remove what a killed checkout left; not while another one may be writing."""
+    folder = os.path.join(context.folder, TEMPORARY)
+    with contextlib.suppress(Locked), context.disk.lock(_lock(context), patience=0):
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            context.disk.remove(os.path.join(folder, name))
 
 
 def _put_in_place(

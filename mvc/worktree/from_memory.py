@@ -13,7 +13,7 @@ from mvc.formats.layout import ComposedTensor
 from mvc.formats.safetensors import SAFETENSORS
 from mvc.formats.skeleton import Skeleton
 from mvc.history.commits import Plan, commit_stage
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.gitobjects import FILE_MODE
 from mvc.history.manifest import Entry, Manifest
 from mvc.history.refs import UNFINISHED
@@ -29,6 +29,7 @@ from mvc.worktree.status import changed_paths
 _EMPTY = Skeleton(10, (), b"\x02\0\0\0\0\0\0\0{}").encode()
 
 
+@writes_objects
 def commit_tensors(
     context: Context,
     tensors: Mapping[str, Any],

@@ -21,7 +21,8 @@ from mvc.history.snapshot import Snapshot
 from mvc.ids import ObjectId
 from mvc.store.fs import File
 
-_FOLDER = "tmp"
+#: The folder, in `.mvc`, of files that are not complete yet.
+TEMPORARY = "tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def rebuild(
         IntegrityError: what is stored is damaged or missing.
         StorageError: no room, or the disk refused.
     """
-    folder = os.path.join(context.folder, _FOLDER)
+    folder = os.path.join(context.folder, TEMPORARY)
     context.disk.make_folder(folder)
     temporary = os.path.join(folder, secrets.token_hex(8))
     # As Git does, the umask decides what the group and others may.

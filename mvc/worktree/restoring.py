@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mvc.errors import UsageError
 from mvc.history import log, revisions
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
+from mvc.history.gitobjects import ObjectWriter
 from mvc.history.log import matches
 from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import settle
 from mvc.ids import BlobId
 from mvc.worktree import index
 from mvc.worktree.checkout import switch_files
 from mvc.worktree.ingest import Progress
-from mvc.worktree.tensor_restore import with_tensors
+
+#: ``(context, objects, origin, paths)`` to the entries of files that are made from two.
+Pick = Callable[[Context, ObjectWriter, Snapshot, Sequence[str]], dict[str, tuple[int, BlobId]]]
 
 
+@writes_objects
 def restore(
     context: Context,
     paths: Sequence[str],
@@ -25,14 +30,14 @@ def restore(
     source: str | None,
     staged: bool,
     worktree: bool,
-    tensors: Sequence[str],
+    pick: Pick | None,
     who: Signature | None,
     progress: Progress | None,
 ) -> list[str]:
     """Put ``paths`` back; gives the paths that were written or staged.
 
-    Without ``source`` the work tree is restored from the stage, and the stage from HEAD. With ``tensors``
-    only tensors whose names match a glob are taken from the source; the rest of the file stays as it is.
+    Without ``source`` the work tree is restored from the stage, and the stage from HEAD. ``pick`` makes
+    files that take only some of their tensors from the source.
 
     Raises:
         UsageError: a path is in neither place, or no tensor matches.
@@ -46,9 +51,9 @@ def restore(
     for pattern in paths:
         if not any(matches(path, [pattern]) for path in found):
             raise UsageError(f"pathspec '{pattern}' did not match any file(s) known to mvc")
-    if tensors:
+    if pick is not None:
         objects = context.writer()
-        changed = with_tensors(context, objects, origin, found, tensors)
+        changed = pick(context, objects, origin, found)
         objects.flush()
         target = stage.with_files(changed)
         found = sorted(changed)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mvc import paths as tracked
 from mvc.errors import DirtyWorktree, UsageError
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.log import matches
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
@@ -20,6 +20,8 @@ from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import settle
 from mvc.store.writing import PackReport
 from mvc.worktree import index
+from mvc.worktree.candidates import is_weights
+from mvc.worktree.code_repository import hide
 from mvc.worktree.ingest import Progress, Taken, take_in
 from mvc.worktree.place import check_way, look
 from mvc.worktree.scan import scan
@@ -35,6 +37,7 @@ class Added:
     report: PackReport | None
 
 
+@writes_objects
 def add(
     context: Context,
     paths: Sequence[str],
@@ -71,6 +74,7 @@ def add(
         current.put_stage(current.stage.with_files(changes))
         settle(current, changes)
         current.message = f"add: {', '.join(paths) if paths else 'everything'}"
+    hide(context.root, [path for path in present if is_weights(path)], context.disk)
     index.refresh(context)
     return Added(tuple(present), tuple(removed), taken.report if taken else None)
 

@@ -333,3 +333,18 @@ def test_progress_ends_at_the_total(work: Work) -> None:
     steps: list[tuple[str, int, int]] = []
     switch_files(work.context, work.staged(), new, progress=lambda *step: steps.append(step))
     assert steps[-1] == ("checkout", steps[-1][2], sum(map(len, work.files().values())))
+
+
+def test_what_a_killed_checkout_left_is_cleared_by_the_next(work: Work) -> None:
+    work.write("m.bin", model(1))
+    work.add("m.bin")
+    left_over = work.root / ".mvc" / "tmp" / "0123456789abcdef"
+    left_over.write_bytes(b"half a file")
+    work.write("m.bin", model(2))
+    staged = work.staged()
+    with work.context.disk.lock(str(work.root / ".mvc" / "locks" / "checkout"), shared=True):
+        switch_files(work.context, staged, staged, force=True, paths=["m.bin"])
+        assert left_over.exists()  # another checkout may be writing it
+    work.write("m.bin", model(2))
+    switch_files(work.context, staged, staged, force=True, paths=["m.bin"])
+    assert not left_over.exists() and work.read("m.bin") == model(1)

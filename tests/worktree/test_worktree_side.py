@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from worktree.work import Work, model, safetensors
+from worktree.work import Work, safetensors
 
 from mvc import formats
-from mvc.errors import MvcError, UsageError
+from mvc.errors import MvcError
 from mvc.formats.layout import Tensor
 from mvc.history.manifest import Entry, Manifest
 from mvc.history.side import Side
-from mvc.worktree.checkout import switch_files
 from mvc.worktree.side import WorktreeSide
-from mvc.worktree.tensor_restore import with_tensors
 
 OLD = {"a": ("F32", [2], b"aaaaAAAA"), "b": ("U8", [4], b"bbbb"), "c": ("U8", [2], b"cc")}
 NEW = {"a": ("F32", [2], b"xxxxXXXX"), "b": ("U8", [4], b"yyyy"), "c": ("U8", [2], b"cc")}
@@ -95,39 +93,3 @@ def test_views_are_read_from_the_file(work: Work, monkeypatch: pytest.MonkeyPatc
     work.write("f.views", HEAD + table.tobytes() + b"\0")
     side = WorktreeSide(work.context, work.staged())
     assert tensors_of(side, "f.views") == {"t": table.T.tobytes()}
-
-
-def test_tensors_come_back_alone(work: Work) -> None:
-    staged(work)
-    origin = work.staged()
-    objects = work.context.writer()
-    changed = with_tensors(work.context, objects, origin, ["config.json", "m.safetensors"], ["a*"])
-    objects.flush()
-    assert list(changed) == ["m.safetensors"]
-    switch_files(work.context, origin, origin.with_files(changed), force=True, paths=list(changed))
-    assert work.read("m.safetensors") == safetensors({**NEW, "a": OLD["a"]})
-    # The file on disk was taken in first: what the restore replaced is still in the store.
-    assert work.context.store.read(entry_of(origin.manifest("m.safetensors"), "b").id) == b"bbbb"
-
-
-def test_a_tensor_of_another_form_cannot_come_alone(work: Work) -> None:
-    staged(work)
-    work.write("m.safetensors", safetensors({**NEW, "b": ("U8", [2, 2], b"yyyy")}))
-    with pytest.raises(UsageError, match="another form"):
-        with_tensors(work.context, work.context.writer(), work.staged(), ["m.safetensors"], ["b"])
-
-
-def test_a_glob_that_fits_nothing_is_an_error(work: Work) -> None:
-    staged(work)
-    for globs in (["z*"], []):
-        with pytest.raises(UsageError, match="no tensor matches"):
-            with_tensors(
-                work.context, work.context.writer(), work.staged(), ["m.safetensors"], globs
-            )
-
-
-def test_a_model_that_became_text_has_no_tensors(work: Work) -> None:
-    work.write("m.bin", model())
-    work.add("m.bin")
-    with pytest.raises(UsageError, match="no tensor matches"):
-        with_tensors(work.context, work.context.writer(), work.staged(), ["m.bin"], ["*"])

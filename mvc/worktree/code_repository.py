@@ -1,0 +1,51 @@
+"""Telling the Git of the code repository around us what to ignore.
+
+What mvc tracks is listed in Git's private exclude file, never in a file of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from mvc.store.fs import Disk
+from mvc.worktree.candidates import enclosing_git
+
+_TITLE = "# versioned by mvc"
+_SPECIAL = re.compile(r"([\\*?\[\]!# ])")
+
+
+def hide(root: str, names: Sequence[str], disk: Disk) -> None:
+    """Have Git ignore the files or folders ``names`` of the work tree ``root``.
+
+    Nothing happens outside of a code repository, and in a linked worktree or a submodule, whose exclude
+    file belongs to another folder.
+    """
+    outer = enclosing_git(root)
+    if outer is None or not os.path.isdir(os.path.join(outer, ".git")):
+        return
+    folder = os.path.relpath(root, outer).replace(os.sep, "/")
+    prefix = "/" if folder == "." else f"/{folder}/"
+    exclude = os.path.join(outer, ".git", "info", "exclude")
+    existing = _read(exclude)
+    known = set(existing.splitlines())
+    lines = [_SPECIAL.sub(r"\\\1", prefix + name) for name in names]
+    missing = [line for line in dict.fromkeys(lines) if line not in known]
+    if not missing:
+        return
+    title = [] if _TITLE in known else [_TITLE]
+    gap = "" if existing.endswith("\n") or not existing else "\n"
+    disk.make_folder(os.path.dirname(exclude))
+    disk.write_whole(
+        exclude,
+        (existing + gap + "\n".join([*title, *missing, ""])).encode("utf-8", "surrogateescape"),
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
