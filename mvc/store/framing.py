@@ -68,7 +68,7 @@ def _store(part: Part, out: memoryview) -> int:
     number, param, size = _encode(raw, part.plan, room)
     payload = room[:size]
     if number == RAW:
-        payload[:] = raw
+        copy(raw, payload)
     else:
         _prove(raw, number, param, payload)
     digest = part.digest or blake3(raw).digest()
@@ -100,6 +100,16 @@ def _prove(raw: memoryview, number: int, param: int, payload: memoryview) -> Non
             f"codec {number} (parameter {param}) did not give back a frame of {len(raw)} bytes",
             hint="nothing was stored; please report this, with the file",
         )
+
+
+def copy(source: memoryview, target: memoryview) -> None:
+    """Copy between buffers of one length; large ones without the interpreter lock."""
+    if len(source) <= _SMALL:
+        target[:] = source
+        return
+    import numpy as np
+
+    np.copyto(np.frombuffer(target, np.uint8), np.frombuffer(source, np.uint8))
 
 
 def equal(left: memoryview, right: memoryview) -> bool:

@@ -17,6 +17,7 @@ from blake3 import blake3
 from mvc.errors import StorageError
 from mvc.limits import MIB
 from mvc.store import index, pack
+from mvc.store.framing import copy
 from mvc.store.index import Index
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class OutgoingPack:
         view = memoryview(data)
         while view:
             part = view[: _BLOCK - self._filled]
-            self._block[self._filled : self._filled + len(part)] = part
+            copy(part, self._block[self._filled : self._filled + len(part)])
             self._filled += len(part)
             view = view[len(part) :]
             if self._filled == _BLOCK:

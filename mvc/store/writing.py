@@ -1,9 +1,9 @@
 """The writer of one pack: read, hash, deduplicate, encode on all cores, append, publish.
 
-Raw bytes are held in two slots of half a window each, whatever the size of a model: while the
-workers encode one slot, the other is read and hashed, and this thread writes what is ready. An
-object larger than a slot is read twice: first to learn its id, for it may be known, then to encode
-it slot by slot.
+Raw bytes are held in two slots of a window each, whatever the size of a model: while the workers
+encode one slot, this thread writes what the other became, and then has it filled and hashed again.
+The workers always have the next thing to do. An object larger than a slot is read twice: first to
+learn its id, for it may be known, then to encode it slot by slot.
 
 Write order, which a crash at any point keeps readable: pack synced, renamed into ``packs/``, folder
 synced; then its index the same way; then indexes that the new one absorbed are removed. Four fsyncs
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
+from xxhash import xxh3_128_digest
 
 from mvc import limits
 from mvc.errors import Locked, MvcError
@@ -66,7 +67,7 @@ class PackWriter:
         self._incoming = os.path.join(root, "incoming")
         self._disk = disk
         self._catalog = catalog
-        self._slot_size = max(1, limits.WINDOW // 2 // limits.FRAME) * limits.FRAME
+        self._slot_size = max(1, limits.WINDOW // limits.FRAME) * limits.FRAME
         self._slots: list[Slot] = []
         self._turn = 0
         self._encoding: list[tuple[Future[list[int]], Task]] = []
@@ -190,7 +191,7 @@ class PackWriter:
         return digests
 
     def _read(self, items: list[Incoming], views: list[memoryview]) -> list[bytes]:
-        """Fill the views and hash them, while this thread writes what the other slot became."""
+        """Fill the views and hash them."""
 
         def work(group: range) -> list[bytes]:
             digests = []
@@ -201,70 +202,56 @@ class PackWriter:
 
         cut = list(groups([len(view) for view in views]))
         if len(cut) == 1:
-            self._drain()
             return work(cut[0])
-        reading = [workers.pool().submit(work, group) for group in cut]
-        try:
-            self._drain()
-            return [digest for future in reading for digest in future.result()]
-        finally:
-            workers.settle(reading)
+        return [digest for digests in workers.run(work, cut) for digest in digests]
 
     def _add_large(self, item: Incoming) -> bytes:
         source = item.source
-        digest = self._hash_large(source)
+        digest, seen = self._hash_large(source)
         if self._known(digest):
             return digest
         owner = self._objects[digest] = NewObject(digest, source.length)
-        hasher = blake3()
-        for start in range(0, source.length, self._slot_size):
+        for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
             slot = self._next_slot(source.length, 1)
             view = slot.raw[: min(self._slot_size, source.length - start)]
-
-            def work(start: int = start, view: memoryview = view) -> None:
-                source.read_into(start, view)
-                hasher.update(view)
-
-            reading = workers.pool().submit(work)
-            try:
-                self._drain()
-                reading.result()
-            finally:
-                workers.settle([reading])
+            source.read_into(start, view)
+            if xxh3_128_digest(view) != check:
+                raise MvcError(
+                    "a file changed while it was read",
+                    hint="wait until nothing writes to it, then add it again",
+                )
             tasks = Tasks(slot.out)
             tasks.add(owner, item.dtype, view, first=start == 0)
             self._encode(tasks.all())
-        self._drain()
-        if hasher.digest() != digest:
-            raise MvcError(
-                "a file changed while it was read",
-                hint="wait until nothing writes to it, then add it again",
-            )
         return digest
 
-    def _hash_large(self, source: ByteSource) -> bytes:
+    def _hash_large(self, source: ByteSource) -> tuple[bytes, list[bytes]]:
+        """The object's id, and what each slotful must look like when it is read again."""
         hasher = blake3(max_threads=workers.cores())
+        seen = []
         slot = self._next_slot(source.length, 1)
         for start in range(0, source.length, self._slot_size):
             view = slot.raw[: min(self._slot_size, source.length - start)]
             source.read_into(start, view)
             hasher.update(view)
+            seen.append(xxh3_128_digest(view))
         self._turn ^= 1  # this slot is free again, while the other may still be encoded from
-        return hasher.digest()
+        return hasher.digest(), seen
 
     def _known(self, digest: bytes) -> bool:
         return digest in self._objects or self._catalog.find(digest, refresh=False) is not None
 
     def _encode(self, tasks: list[Task]) -> None:
-        """Start the tasks; a single small one is done here and now."""
+        """Start the tasks, then write those started before; a single small one is done at once."""
         if len(tasks) == 1 and len(tasks[0].out) < limits.FRAME // 2:
+            self._drain()
             self._write(tasks[0], tasks[0].run())
-        else:
-            self._encoding = [(workers.pool().submit(task.run), task) for task in tasks]
+            return
+        self._drain([(workers.pool().submit(task.run), task) for task in tasks])
 
-    def _drain(self) -> None:
-        """Write what is being encoded, in order."""
-        encoding, self._encoding = self._encoding, []
+    def _drain(self, started: list[tuple[Future[list[int]], Task]] | None = None) -> None:
+        """Write what is being encoded, in order; ``started`` is then what is being encoded."""
+        encoding, self._encoding = self._encoding, started or []
         try:
             for future, task in encoding:
                 self._write(task, future.result())

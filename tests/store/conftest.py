@@ -32,5 +32,5 @@ def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
     """Frames of 4 KiB and slots of 16 KiB, so that small objects take the paths of large ones."""
     codec(PLANES)  # its scratch has the size of a true frame
     monkeypatch.setattr(limits, "FRAME", 4096)
-    monkeypatch.setattr(limits, "WINDOW", 8 * 4096)
+    monkeypatch.setattr(limits, "WINDOW", 4 * 4096)
     return 4 * 4096
