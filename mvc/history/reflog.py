@@ -5,9 +5,11 @@ Source: ``git-reflog`` and ``gitrepository-layout`` (``logs``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
+from mvc.errors import CorruptPack
 from mvc.history.signature import Signature
 from mvc.store.fs import Disk
 
@@ -36,7 +38,7 @@ def path(folder: str, ref: str) -> str:
 
 
 def read(folder: str, ref: str) -> list[Move]:
-    """The steps of ``ref``, newest first; a line cut off by a crash is left out."""
+    """The steps of ``ref``, newest first; a line that a crash or damage left is left out."""
     try:
         with open(path(folder, ref), "rb") as file:
             lines = file.read().split(b"\n")[:-1]
@@ -47,8 +49,9 @@ def read(folder: str, ref: str) -> list[Move]:
         head, _, message = line.decode("utf-8", "replace").partition("\t")
         old, _, rest = head.partition(" ")
         new, _, who = rest.partition(" ")
-        if len(old) == len(new) == 40 and who:
-            moves.append(Move(old, new, Signature.decode(who), message))
+        if len(old) == len(new) == 40 and who and b"\0" not in line:
+            with contextlib.suppress(CorruptPack):
+                moves.append(Move(old, new, Signature.decode(who), message))
     return moves[::-1]
 
 

@@ -149,6 +149,28 @@ def _on_top(prepare: Callable[[str, Disk], None], files: Files) -> Callable[[str
     return then
 
 
+def _reset(root: str, disk: Disk, tell: Tell) -> None:
+    tell("done", opened(root, disk).reset("HEAD~1", mode="hard"))
+
+
+def _undo(root: str, disk: Disk, tell: Tell) -> None:
+    repository = opened(root, disk)
+    repository.undo()
+    tell("done", repository.head)
+
+
+def _revert(root: str, disk: Disk, tell: Tell) -> None:
+    tell("done", opened(root, disk).revert("HEAD").commit)
+
+
+def _rename(root: str, disk: Disk, tell: Tell) -> None:
+    repository = opened(root, disk)
+    if "topic" in repository.branches():
+        repository.rename_branch("topic", "topic/below")
+    tell("done", repository.head)
+
+
+#: What the durability of the spine is claimed for.
 STORIES = [
     Story("init", _nothing, _init, None, None),
     Story("first commit", _on_top(begun, ONE), _committing("one"), None, "one", ONE, ONE),
@@ -172,4 +194,20 @@ STORIES = [
         {**TWO, **MINE, **EDITED},
         {**TOPIC, **MINE, **EDITED},
     ),
+]
+
+#: Other ways to move refs and files, for the full run.
+MORE = [
+    Story(
+        "reset",
+        _on_top(with_two, MINE),
+        _reset,
+        "two",
+        "one",
+        {**TWO, **MINE},
+        {**ONE, **MINE},
+    ),
+    Story("undo", with_two, _undo, "two", "one", TWO, TWO),
+    Story("revert", with_two, _revert, "two", 'Revert "two"', TWO, ONE),
+    Story("rename", with_branches, _rename, "two", "two", {**TWO, **MINE}, {**TWO, **MINE}),
 ]

@@ -150,3 +150,16 @@ def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new_and_a_retry_suc
             assert acknowledged is None or acknowledged in history, failing.struck
             retried = move(root, Disk(), MAIN, b"two")
             assert retried in complete(root)[MAIN]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 90, 110, 125])
+@pytest.mark.parametrize("filling", [b"", b"\0" * 9])
+def test_a_reflog_line_that_a_cut_left_in_part_is_made_whole_or_left_out(tmp_path, cut, filling):
+    one = reflog.Move("1" * 40, "2" * 40, WHO, "one")
+    two = reflog.Move("2" * 40, "3" * 40, WHO, "two, with more words")
+    reflog.append(str(tmp_path), Disk(), MAIN, one)
+    target = tmp_path / "logs" / MAIN
+    target.write_bytes(target.read_bytes() + two.encode()[:cut] + filling)
+    for _ in range(2):
+        reflog.append(str(tmp_path), Disk(), MAIN, two)
+    assert reflog.read(str(tmp_path), MAIN) == [two, one]

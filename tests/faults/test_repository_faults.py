@@ -13,7 +13,7 @@ import pytest
 from faults.crash_states import FULL, Budget
 from faults.harness import BrokenPromise, as_found, explore, places, scratch, survive_a_kill
 from faults.recording import FailingDisk
-from faults.stories import STORIES, Story
+from faults.stories import MORE, STORIES, Story
 from faults.trace import SyncFile, SyncFolder
 from faults.worlds import opened
 
@@ -24,6 +24,7 @@ from mvc.store.fs import Disk
 SAMPLE = 70
 
 every_verb = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+any_verb = pytest.mark.parametrize("story", STORIES + MORE, ids=lambda story: story.name)
 #: Before there is a repository there is nothing to recover.
 on_a_repository = pytest.mark.parametrize("story", STORIES[1:], ids=lambda story: story.name)
 
@@ -54,14 +55,14 @@ def test_a_power_cut_leaves_the_old_or_the_new_and_loses_nothing(story):
 
 
 @pytest.mark.faults_full
-@every_verb
+@any_verb
 def test_every_power_cut_leaves_the_old_or_the_new_and_loses_nothing(story):
     explore(
         recorded(story),
         promises(story),
         prepare=story.prepare,
         budget=FULL,
-        limit=6000,
+        limit=1500,
         name=f"verb, full: {story.name}",
     )
 
@@ -107,7 +108,7 @@ def test_what_a_killed_command_left_is_not_built_upon_before_it_is_durable(story
 
 
 @pytest.mark.faults_full
-@every_verb
+@any_verb
 def test_what_any_killed_command_left_is_not_built_upon_before_it_is_durable(story):
     kill_everywhere(story, step=1, limit=30)
 
@@ -135,7 +136,7 @@ def test_a_full_disk_leaves_nothing_half_done_and_a_retry_succeeds(story, foreve
 @pytest.mark.faults_full
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "for good"])
-@every_verb
+@any_verb
 def test_any_failing_call_leaves_nothing_half_done_and_a_retry_succeeds(story, code, forever):
     fail_everywhere(story, code, forever=forever, step=1)
 
