@@ -3,13 +3,11 @@ workers."""
 
 from __future__ import annotations
 
-import mmap
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mvc import limits
-from mvc.store import pack
+from mvc.store import pack, workers
 from mvc.store.codecs import plan
 from mvc.store.framing import Part, store_parts
 from mvc.store.pack import NO_BASE, WHOLE, ObjectHeader
@@ -42,8 +40,8 @@ class Slot:
     def __init__(self, size: int, objects: int) -> None:
         frames = size // limits.FRAME + 1
         headers = objects * (pack.OBJECT_SIZE + pack.FRAME_SIZE) + frames * pack.FRAME_SIZE
-        self.raw = _memory(size + objects * _ALIGNMENT)
-        self.out = _memory(size + headers)
+        self.raw = workers.pages(size + objects * _ALIGNMENT)
+        self.out = workers.pages(size + headers)
 
     def place(self, lengths: Iterable[int]) -> list[memoryview]:
         """A stretch of the raw bytes for each length, aligned for NumPy."""
@@ -117,10 +115,3 @@ def groups(lengths: list[int]) -> Iterator[range]:
             start, used = number, 0
         used += length
     yield range(start, len(lengths))
-
-
-def _memory(size: int) -> memoryview:
-    """Zeroed pages that cost nothing before they are touched."""
-    if sys.platform == "win32":
-        return memoryview(mmap.mmap(-1, size))
-    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))

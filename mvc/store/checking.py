@@ -15,6 +15,8 @@ from mvc.store.index import Index
 from mvc.store.pack import RECORD_SIZE, Record
 from mvc.store.packfile import PackFile
 
+_lane = reading.Lane()
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -105,8 +107,7 @@ def _check_objects(
     file: PackFile, group: list[tuple[Record, Location]], full: bool
 ) -> Iterator[Problem]:
     places = [place for _, place in group]
-    run = reading.run_over(file, places)
-    scratch = reading.scratch_for(places)
+    run, scratch = _lane.enter(file, places)
     for record, place in group:
         object_id = ObjectId(record.digest.hex())
         try:

@@ -12,6 +12,8 @@ from mvc.store.catalog import Catalog, Location
 #: Takes bytes and the position where they belong; called from several threads.
 WriteAt = Callable[[memoryview, int], None]
 
+_lane = reading.Lane()
+
 
 def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: WriteAt) -> None:
     """See ``Store.extract``.
@@ -36,8 +38,7 @@ def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: W
             pass
 
     def work(group: list[Location]) -> None:
-        run = reading.run_over(catalog.holder(group[0]), group)
-        scratch = reading.scratch_for(group)
+        run, scratch = _lane.enter(catalog.holder(group[0]), group)
         for place in group:
             positions = wanted[ids[place]]
             for view, offset in reading.serial(run, place, ids[place], scratch):

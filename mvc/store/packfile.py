@@ -17,7 +17,7 @@ from mvc.store.pack import FrameHeader, ObjectHeader, Record
 from mvc.store.source import read_at
 
 #: Bytes that a ``Run`` reads at once: one frame and its headers always fit.
-_READ_AHEAD = 2 * 1024 * 1024
+READ_AHEAD = 2 * 1024 * 1024
 
 
 class PackFile:
@@ -141,13 +141,17 @@ class PackFile:
 class Run:
     """Reads a stretch of a pack front to back in large pieces, object after object."""
 
-    def __init__(self, file: PackFile, start: int, end: int) -> None:
+    def __init__(
+        self, file: PackFile, start: int, end: int, buffer: memoryview | None = None
+    ) -> None:
+        """``buffer`` is memory to use, for a caller that has some to use again."""
+        size = max(0, min(READ_AHEAD, end - start))
         self.file = file
         self.position = start
         self._limit = end
         self._next = start
         self._end = end
-        self._buffer = memoryview(bytearray(max(0, min(_READ_AHEAD, end - start))))
+        self._buffer = memoryview(bytearray(size)) if buffer is None else buffer[:size]
         self._data = self._buffer[:0]
 
     def enter(self, start: int, end: int) -> None:

@@ -8,6 +8,7 @@ own).
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -19,7 +20,7 @@ from mvc.ids import ObjectId
 from mvc.store import framing, pack, workers
 from mvc.store.catalog import Location
 from mvc.store.pack import FrameHeader, ObjectHeader
-from mvc.store.packfile import PackFile, Run
+from mvc.store.packfile import READ_AHEAD, PackFile, Run
 
 #: Receives decoded bytes and their offset in the object; called from several threads.
 Emit = Callable[[memoryview, int], None]
@@ -95,9 +96,8 @@ def windows(
     hasher = blake3(max_threads=workers.cores())
     frames = file.frames(location.offset, header)
     each = max(1, window // 2 // header.frame_size)
-    buffers = [
-        memoryview(bytearray(min(header.length, each * header.frame_size))) for _ in range(2)
-    ]
+    size = min(header.length, each * header.frame_size)
+    buffers = (workers.pages(size), workers.pages(size))
     ahead = _start(file, header, frames, 0, buffers[0], emit)
     turn = 0
     done = 0
@@ -196,9 +196,22 @@ def neighbours(places: Iterable[Location]) -> Iterator[list[Location]]:
         yield group
 
 
-def run_over(file: PackFile, group: Sequence[Location]) -> Run:
+def run_over(file: PackFile, group: Sequence[Location], buffer: memoryview | None = None) -> Run:
     """A ``Run`` over a group of ``neighbours``."""
-    return Run(file, group[0].offset, group[-1].offset + group[-1].stored)
+    return Run(file, group[0].offset, group[-1].offset + group[-1].stored, buffer)
+
+
+class Lane(threading.local):
+    """What a worker needs to go through one group after another, without fresh memory for each."""
+
+    def __init__(self) -> None:
+        self._buffer = workers.Buffers()
+        self._scratch = workers.Buffers()
+
+    def enter(self, file: PackFile, group: Sequence[Location]) -> tuple[Run, memoryview]:
+        """A run over the group and scratch for ``serial``; they end with the thread's next call."""
+        run = run_over(file, group, self._buffer.take(READ_AHEAD))
+        return run, self._scratch.take(limits.FRAME)
 
 
 def _invalidate(view: memoryview) -> None:

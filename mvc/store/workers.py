@@ -6,7 +6,9 @@ interpreter lock. A task must never wait for another task.
 
 from __future__ import annotations
 
+import mmap
 import os
+import sys
 import threading
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -68,3 +70,11 @@ class Buffers(threading.local):
         if len(self._buffer) < size:
             self._buffer = bytearray(size)
         return memoryview(self._buffer)[:size]
+
+
+def pages(size: int) -> memoryview:
+    """Zeroed memory that costs nothing before it is touched."""
+    if sys.platform == "win32":
+        return memoryview(mmap.mmap(-1, max(size, 1)))[:size]
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return memoryview(mmap.mmap(-1, max(size, 1), flags=flags))[:size]
