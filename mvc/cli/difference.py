@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from mvc.cli.output import columns, quoted, size
+from mvc.cli.output import columns, counted, quoted, size
 from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import header
@@ -34,7 +34,7 @@ def difference_lines(difference: Difference, *, rows: int | None = ROWS) -> Iter
 def stat_lines(difference: Difference) -> Iterator[str]:
     """`` path | what changed``, then a line that sums up."""
     rows = [_stat_row(change) for change in difference.in_order()]
-    yield from (f" {line}" for line in columns(rows, "<<"))
+    yield from (f" {line}" for line in columns(rows, "<<", " "))
     yield from stat_total(difference)
 
 
@@ -43,22 +43,27 @@ def stat_total(difference: Difference) -> Iterator[str]:
     files = len(difference.files)
     if not files:
         return
-    text = f" {files} file{'s' if files > 1 else ''} changed"
+    text = f" {counted(files, 'file')} changed"
     changed = sum(_differing(model) for model in difference.models)
-    total = sum(max(model.old_tensors, model.new_tensors) for model in difference.models)
+    total = sum(_total(model) for model in difference.models)
     if total:
         text += f", {changed} of {total} tensors"
     inserted = sum(file.text.insertions for file in difference.files if file.text)
     deleted = sum(file.text.deletions for file in difference.files if file.text)
     if inserted:
-        text += f", {inserted} insertion{'s' if inserted > 1 else ''}(+)"
+        text += f", {counted(inserted, 'insertion')}(+)"
     if deleted:
-        text += f", {deleted} deletion{'s' if deleted > 1 else ''}(-)"
+        text += f", {counted(deleted, 'deletion')}(-)"
     yield text
 
 
 def _differing(model: ModelChange) -> int:
     return model.count("added", "removed", "changed", "conflict")
+
+
+def _total(model: ModelChange) -> int:
+    """Of how many tensors: the new ones, and those that were removed."""
+    return model.new_tensors + model.count("removed")
 
 
 def _stat_row(change: ModelChange | FileChange) -> list[str]:
@@ -75,12 +80,12 @@ def _stat_row(change: ModelChange | FileChange) -> list[str]:
 
 def _model_summary(model: ModelChange) -> str:
     if not model.old_tensors:
-        return f"new, {model.new_tensors} tensors"
+        return f"new, {counted(model.new_tensors, 'tensor')}"
     if not model.new_tensors:
-        return f"deleted, {model.old_tensors} tensors"
+        return f"deleted, {counted(model.old_tensors, 'tensor')}"
     differing = _differing(model)
     if differing:
-        return f"{differing} of {max(model.old_tensors, model.new_tensors)} tensors changed"
+        return f"{differing} of {_total(model)} tensors changed"
     return (
         "no tensor changed, only what is around them"
         if model.other_content
