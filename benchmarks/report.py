@@ -1,0 +1,79 @@
+"""The table of ``docs/benchmarks.md``, written between two markers; the words around it are people's."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measure import Row
+from mvc.version import VERSION
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+BEGIN = "<!-- begin: written by python -m benchmarks -->"
+END = "<!-- end -->"
+
+
+def write(rows: Sequence[Row], conditions: str) -> None:
+    """Put the rows, and where and when they were taken, into the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    body = "\n\n".join((_where(conditions), table(rows)))
+    PAGE.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| what | measured | against | ratio (rounds) | bar | |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in rows:
+        ratio = format(row.value, row.form)
+        if row.rounds:
+            ratio += f" ({row.rounds[0]:.2f} to {row.rounds[-1]:.2f})"
+        bar = "" if row.bar is None else f"≤ {row.bar:g}"
+        lines.append(
+            f"| {row.what} | {row.ours} | {row.reference} | {ratio} | {bar} | {row.verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def _where(conditions: str) -> str:
+    when = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    versions = [f"mvc {VERSION}", f"Python {platform.python_version()}"]
+    versions += [
+        found
+        for command in (["git", "--version"], ["git", "lfs", "version"])
+        if (found := _first(command))
+    ]
+    return f"{when}. {_machine()}. {', '.join(versions)}. {conditions}"
+
+
+def _machine() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parts = [f"{cores} cores", _field("/proc/cpuinfo", "model name") or platform.processor()]
+    memory = _field("/proc/meminfo", "MemTotal")
+    if memory:
+        parts.append(f"{round(int(memory.split()[0]) / 1024**2)} GiB of memory")
+    parts.append(f"{platform.system()} {platform.release().split('-')[0]}")
+    return ", ".join(part for part in parts if part)
+
+
+def _field(file: str, name: str) -> str | None:
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
+
+
+def _first(command: Sequence[str]) -> str | None:
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.split("\n", maxsplit=1)[0].split(" (")[0]

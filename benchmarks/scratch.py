@@ -1,0 +1,76 @@
+"""The folder that a benchmark works in, the models in it, and the options that all scripts share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import Row, size_of
+from benchmarks.peers import MODEL
+
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where to work, how large the model is, and how often to repeat."""
+
+    folder: Path
+    size: int
+    rounds: int
+
+    def model(self, size: int | None = None) -> tuple[Path, float]:
+        """The generated model and its order-0 bound in bytes; made once for each size."""
+        wanted = size or self.size
+        place = self.folder / f"model-{wanted}" / MODEL
+        facts = place.with_suffix(".json")
+        if not facts.exists():
+            place.parent.mkdir(parents=True)
+            facts.write_text(generate(place, wanted), encoding="utf-8")
+        return place, json.loads(facts.read_text(encoding="utf-8"))["bound"]
+
+
+def generate(place: Path, size: int) -> str:
+    """Write a model in a process of its own; what it says about it."""
+    command = [sys.executable, "-m", "benchmarks.model", str(place), "--size", str(size)]
+    root = Path(__file__).parent.parent
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def options(description: str, rounds: int = 7) -> argparse.ArgumentParser:
+    """The options that all scripts share."""
+    parser = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
+    parser.add_argument(
+        "--scratch", type=Path, help="folder to work in, on the disk to be measured"
+    )
+    parser.add_argument("--size", type=float, default=GIGABYTE, help="bytes of the model, about")
+    parser.add_argument("--rounds", type=int, default=rounds, help="times each contender runs")
+    return parser
+
+
+@contextmanager
+def setting(arguments: argparse.Namespace) -> Iterator[Setting]:
+    """The setting that the options ask for; its folder is gone afterwards."""
+    if arguments.scratch:
+        arguments.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mvc-bench-", dir=arguments.scratch) as folder:
+        yield Setting(Path(folder), int(arguments.size), arguments.rounds)
+
+
+def main(description: str, measure: Callable[[Setting], list[Row]], rounds: int = 7) -> None:
+    """Run one script by itself."""
+    arguments = options(description, rounds).parse_args()
+    with setting(arguments) as where:
+        for row in measure(where):
+            spread = f"   {row.rounds[0]:.2f} to {row.rounds[-1]:.2f}" if row.rounds else ""
+            bar = "" if row.bar is None else f"   bar {row.bar:g}: {row.verdict.strip('*')}"
+            value = format(row.value, row.form)
+            print(f"{row.what}: {row.ours} : {row.reference} = {value}{spread}{bar}")
+        print(f"(left in scratch at the end: {size_of(where.folder) / 1e9:.1f} GB, now removed)")
