@@ -182,8 +182,16 @@ class OperationLog:
         id_ = self._refs.raw(OPERATIONS)
         if id_ is None or id_ == self._applied():
             return
+        # Whoever wrote it may have been killed before it was durable; nothing may be built on it then.
+        self._settle(OPERATIONS)
         self._apply(self.read(CommitId(id_)))
         self._remember(id_)
+
+    def _settle(self, name: str) -> None:
+        """Make a ref's present value durable, its removal included."""
+        folder = os.path.join(self._folder, os.path.dirname(name))
+        if os.path.isdir(folder):
+            self._disk.sync_folder(folder)
 
     def _apply(self, operation: Operation) -> None:
         head_follows = self._refs.branch()
@@ -194,6 +202,8 @@ class OperationLog:
             self._log(operation, change, head_follows)
             if current != change.new:
                 self._write_ref(change.ref, change.new)
+            else:
+                self._settle(change.ref)
 
     def _log(self, operation: Operation, change: Change, head_follows: str | None) -> None:
         if not change.ref.startswith("refs/heads/") and change.ref != "HEAD":

@@ -69,6 +69,9 @@ def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
         tail = b""
         disk.make_folder(os.path.dirname(target))
     if tail == line:
+        # Whoever wrote it may have been killed before it was durable.
+        disk.append(target, b"")
+        disk.sync_folder(os.path.dirname(target))
         return
     # A crash may have left a part of this very line, or one that nothing else may be glued to.
     part = tail[tail.rfind(b"\n") + 1 :]

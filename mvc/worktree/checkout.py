@@ -71,10 +71,20 @@ def _written(
             with contextlib.suppress(StorageError):
                 context.disk.remove(one.temporary)
         raise
+    # Paths that needed nothing too: a killed checkout may have renamed them and got no further.
+    touched |= {_folder_above(context, path) for path in todo.met}
     for folder in sorted(touched):
         if os.path.isdir(folder):
             context.disk.sync_folder(folder)
     return ready
+
+
+def _folder_above(context: Context, path: str) -> str:
+    """The nearest folder above ``path`` that exists."""
+    folder = os.path.dirname(locate(context.root, path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def _lock(context: Context) -> str:

@@ -104,7 +104,7 @@ def test_any_power_cut_while_recovering_loses_nothing_either(story):
 
 @every_verb
 def test_what_a_killed_command_left_is_not_built_upon_before_it_is_durable(story):
-    kill_everywhere(story, step=23, limit=5)
+    kill_everywhere(story, step=11, limit=4)
 
 
 @pytest.mark.faults_full
