@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.output import size
+from mvc.cli.output import counted, size
 
 
 @click.command("add")
@@ -43,7 +43,7 @@ def command(
         known = report.objects - report.new_objects
         session.output.note(
             [
-                f"{report.new_objects} new objects, {known} already stored: "
+                f"{counted(report.new_objects, 'new object')}, {known} already stored: "
                 f"{size(report.raw_bytes)} of weights in {size(report.stored_bytes)}"
             ]
         )

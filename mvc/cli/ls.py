@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.output import columns, quoted, size
+from mvc.cli.output import columns, counted, quoted, size
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.log import matches
@@ -53,7 +53,7 @@ def _row(files: Snapshot, path: str) -> list[str]:
     manifest = files.manifest(path)
     if manifest is None:
         return ["text", size(len(files.blob(path))), "", quoted(path)]
-    count = f"{len(manifest.tensors)} tensors" if manifest.skeleton else ""
+    count = counted(len(manifest.tensors), "tensor") if manifest.skeleton else ""
     return [manifest.format, size(manifest.size), count, quoted(path)]
 
 

@@ -110,12 +110,17 @@ def size(count: int) -> str:
     return f"{amount:.1f} {unit}"
 
 
-def columns(rows: Sequence[Sequence[str]], align: str) -> list[str]:
+def counted(number: int, what: str) -> str:
+    """``1 tensor``, ``2 tensors``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
     """``rows`` in aligned columns; ``align`` has ``<`` or ``>`` for each. Styles do not count as width."""
     if not rows:
         return []
     widths = [max(len(click.unstyle(row[n])) for row in rows) for n in range(len(align))]
-    return ["  ".join(map(_pad, row, widths, align)).rstrip() for row in rows]
+    return [gap.join(map(_pad, row, widths, align)).rstrip() for row in rows]
 
 
 def _pad(cell: str, width: int, align: str) -> str:
