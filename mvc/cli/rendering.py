@@ -24,6 +24,7 @@ _CONFLICTS = {
     "bytes": "both modified",
     "add-add": "both added",
     "delete-modify": "deleted on one side, modified on the other",
+    "file-folder": "a file on one side, a folder on the other",
 }
 
 

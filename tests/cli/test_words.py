@@ -86,6 +86,6 @@ def test_a_date_at_the_rim_is_one_that_git_reads(
 
 def test_never_more_tensors_changed_than_there_are(terminal: Terminal) -> None:
     terminal.commit("one", m={"a": [1.0], "gone": [1.0]})
-    terminal.commit("two", m={"a": [2.0], "new": [1.0]})
+    terminal.commit("two", m={"a": [2.0], "new": [3.0, 4.0]})
     assert "3 of 3 tensors changed" in terminal("show")
     assert "1 file changed, 3 of 3 tensors" in terminal("show", "--stat")
