@@ -47,7 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fsck": ("Check that everything is there and is what it says it is", "care"),
     "config": ("Get and set the repository's options", "care"),
 }
-_GROUPS = {
+GROUPS = {
     "start": "start a repository",
     "work": "work on the current change",
     "look": "look at history and state",
@@ -112,7 +112,7 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for group, title in _GROUPS.items():
+        for group, title in GROUPS.items():
             with formatter.section(title):
                 rows = [(verb, text) for verb, (text, in_) in VERBS.items() if in_ == group]
                 formatter.write_dl(rows, col_spacing=4)
@@ -124,7 +124,7 @@ class _Verbs(click.Group):
 @click.option("--color/--no-color", default=None, help="Colour the output, or don't.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing that is not asked for.")
 @click.pass_context
-def _root(context: click.Context, folder: str | None, color: bool | None, quiet: bool) -> None:
+def program(context: click.Context, folder: str | None, color: bool | None, quiet: bool) -> None:
     """Git for model weights: version, compare, merge and restore checkpoints."""
     if folder is not None:
         try:
@@ -142,7 +142,7 @@ def _root(context: click.Context, folder: str | None, color: bool | None, quiet:
 def main(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code. No exception leaves it, whatever happened."""
     try:
-        result = _root.main(list(arguments), prog_name="mvc", standalone_mode=False)
+        result = program.main(list(arguments), prog_name="mvc", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         return result if isinstance(result, int) else 0

@@ -20,7 +20,7 @@ from mvc.opening import find
 def command(session: Session, folder: str, initial_branch: str) -> None:
     """Create an empty repository in DIR (the current folder).
 
-    It may lie inside a code repository, which is then told to ignore .mvc/ and weight files.
+    It may lie inside a code repository, whose Git is then told to ignore .mvc/ and what mvc tracks.
     """
     existed = find(os.path.abspath(folder)) == os.path.abspath(folder)
     repository = mvc.init(folder, initial_branch=initial_branch)
