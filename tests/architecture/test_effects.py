@@ -20,6 +20,8 @@ OS_WRITES = {
 }
 #: Flags that let ``os.open`` write.
 OPEN_WRITES = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND", "O_TMPFILE"}
+#: What may be written: no file at all.
+STREAMS = {"devnull", "stdout", "stderr"}
 #: Methods that ``pathlib.Path`` alone has.
 PATH_WRITES = {"write_text", "write_bytes", "hardlink_to", "symlink_to"}
 SHUTIL_READS = {"get_terminal_size", "disk_usage", "which"}
@@ -43,10 +45,12 @@ def writes(tree: ast.AST) -> list[int]:
     """Lines that change the file system, or import the means to under another name."""
     found = []
     for call, owner, name in _calls(tree):
+        if _names(call) & STREAMS:
+            continue
         opens = (owner, name) in {("", "open"), ("io", "open")}
         if (
             (owner == "os" and name in OS_WRITES)
-            or (owner == "os" and name == "open" and _opens_to_write(call))
+            or (owner == "os" and name == "open" and _names(call) & OPEN_WRITES)
             or (owner == "shutil" and name not in SHUTIL_READS)
             or owner == "tempfile"
             or (owner and name in PATH_WRITES)
@@ -89,9 +93,8 @@ def speech(tree: ast.AST) -> list[int]:
     return sorted(found)
 
 
-def _opens_to_write(call: ast.Call) -> bool:
-    names = {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
-    return bool(names & OPEN_WRITES) and "devnull" not in names
+def _names(call: ast.Call) -> set[str]:
+    return {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
 
 
 def _mode(call: ast.Call, position: int) -> set[str]:
@@ -164,6 +167,8 @@ def test_the_scan_sees_a_write(source: str) -> None:
         "open(path)",
         "os.open(path, os.O_RDONLY | os.O_NOFOLLOW)",
         "os.open(os.devnull, os.O_WRONLY)",
+        "open(os.devnull, 'wb')",
+        "os.write(sys.stdout.fileno(), text)",
         "write_text(job, text)",
         "os.stat(path)",
         "text.replace('a', 'b')",
