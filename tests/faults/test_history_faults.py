@@ -77,7 +77,7 @@ def holds_promises(root, acknowledged):
 
 def test_an_operation_survives_every_power_cut_whole_or_not_at_all():
     summary = explore(
-        two_moves, holds_promises, prepare=empty_repository, limit=300, name="history: operations"
+        two_moves, holds_promises, prepare=empty_repository, limit=200, name="history: operations"
     )
     assert summary.states > 100
 
@@ -117,7 +117,7 @@ def test_what_a_killed_process_left_is_not_built_upon_before_it_is_durable():
         for mark in acknowledged:
             assert mark.payload in histories[TOPIC]
 
-    everywhere = range(0, len(places(act, prepare=empty_repository)), 3)
+    everywhere = range(0, len(places(act, prepare=empty_repository)), 6)
     survive_a_kill(
         act, check, prepare=empty_repository, at=everywhere, limit=12, name="history: after a kill"
     )

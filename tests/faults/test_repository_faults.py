@@ -21,7 +21,7 @@ from mvc.errors import StorageError
 from mvc.store.fs import Disk
 
 #: States per verb in the ordinary run; ``-m faults_full`` checks them all.
-SAMPLE = 70
+SAMPLE = 50
 
 every_verb = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 any_verb = pytest.mark.parametrize("story", STORIES + MORE, ids=lambda story: story.name)
@@ -99,18 +99,18 @@ def test_a_power_cut_while_recovering_loses_nothing_either(story):
 @pytest.mark.faults_full
 @on_a_repository
 def test_any_power_cut_while_recovering_loses_nothing_either(story):
-    recover_everywhere(story, limit=300, inner=20)
+    recover_everywhere(story, limit=60, inner=8)
 
 
 @every_verb
 def test_what_a_killed_command_left_is_not_built_upon_before_it_is_durable(story):
-    kill_everywhere(story, step=11, limit=4)
+    kill_everywhere(story, step=13, limit=3)
 
 
 @pytest.mark.faults_full
 @any_verb
 def test_what_any_killed_command_left_is_not_built_upon_before_it_is_durable(story):
-    kill_everywhere(story, step=1, limit=30)
+    kill_everywhere(story, step=1, limit=8)
 
 
 def kill_everywhere(story: Story, step: int, limit: int) -> None:
@@ -130,7 +130,7 @@ def kill_everywhere(story: Story, step: int, limit: int) -> None:
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "for good"])
 @every_verb
 def test_a_full_disk_leaves_nothing_half_done_and_a_retry_succeeds(story, forever):
-    fail_everywhere(story, errno.ENOSPC, forever=forever, step=13)
+    fail_everywhere(story, errno.ENOSPC, forever=forever, step=19)
 
 
 @pytest.mark.faults_full

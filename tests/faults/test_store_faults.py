@@ -73,7 +73,7 @@ def readable(root, acknowledged):
 
 
 def test_every_published_object_survives_every_power_cut():
-    summary = explore(publish_all, readable, limit=250, name="store: publish")
+    summary = explore(publish_all, readable, limit=150, name="store: publish")
     assert summary.states > 100
 
 
