@@ -7,11 +7,13 @@ import click
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
-from mvc.errors import UsageError
+from mvc.errors import MergeConflict, UsageError
+from mvc.history.revisions import shorten
+from mvc.repository import Repository
 
 
 @click.command("revert")
-@click.argument("revisions", nargs=-1, metavar="REVISION...")
+@click.argument("revisions", nargs=-1, metavar="REVISION|A..B...")
 @click.option(
     "-m", "--mainline", type=int, metavar="N", help="Of a merge: keep its parent N's side."
 )
@@ -47,9 +49,23 @@ def command(
         return
     if not revisions:
         raise UsageError("nothing to revert", hint="mvc revert REVISION")
-    for revision in revisions:
-        repository.revert(revision, mainline=mainline, strategy=strategy)
+    # HEAD moves with every revert, so all that is asked for is looked up before the first.
+    commits = [id_ for revision in revisions for id_ in _commits(repository, revision)]
+    for number, commit in enumerate(commits, start=1):
+        try:
+            repository.revert(commit, mainline=mainline, strategy=strategy)
+        except MergeConflict as conflict:
+            left = " ".join(map(shorten, commits[number:]))
+            also = f"; afterwards mvc revert {left}" if left else ""
+            raise MergeConflict(conflict.message, hint=f"{conflict.hint}{also}") from conflict
         if edit:
             text = edited_text(repository.read_commit().message)
             repository.commit(text, amend=True)
         output.note(committed(repository, repository.read_commit()))
+
+
+def _commits(repository: Repository, revision: str) -> list[str]:
+    """The commits that a word names, newest first: one, or those of a range."""
+    if ".." in revision:
+        return [commit.id for commit in repository.log(revision)]
+    return [repository.resolve(revision)]

@@ -310,3 +310,20 @@ def test_a_deleted_annotated_tag_survives_git_prune_and_comes_back(terminal: Ter
     )
     terminal("undo")
     assert "first release" in terminal("show", "v1", "--stat")
+
+
+def test_several_commits_to_revert_are_looked_up_before_the_first_revert(
+    terminal: Terminal,
+) -> None:
+    for number in range(4):
+        terminal.write("list.txt", "".join(f"{n}\n" for n in range(number + 1)))
+        terminal.commit(f"add {number}")
+    terminal("revert", "--no-edit", "HEAD", "HEAD~1")
+    assert (terminal.root / "list.txt").read_text() == "0\n1\n"
+    terminal("reset", "--hard", "HEAD~2")
+    terminal("revert", "--no-edit", "HEAD~3..HEAD")
+    assert (terminal.root / "list.txt").read_text() == "0\n"
+    terminal("reset", "--hard", "HEAD~3")
+    stopped = terminal.run("revert", "HEAD~1", "HEAD", "HEAD~2")
+    assert stopped.code == 6
+    assert "afterwards mvc revert " in stopped.err
