@@ -9,7 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Literal
 
-from mvc.errors import DirtyWorktree, UsageError
+from mvc.errors import DirtyWorktree, RefConflict, UsageError
 from mvc.history import branches, log, revisions
 from mvc.history.context import Context
 from mvc.history.operations import Operation, reversed_changes, undo_target
@@ -66,6 +66,13 @@ def switch(
     switch_files(context, before, after, force=discard, progress=progress)
     with transaction(context, "switch", who) as current:
         origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
+        if not (creating or detach) and context.refs.raw(ref) != commit:
+            raise RefConflict(
+                f"branch '{target}' moved while its files were checked out",
+                hint="run the same command again",
+            )
+        if not discard:  # the files took their time: what others staged meanwhile comes along too
+            after = _carried(head_snapshot(context), current.stage, new)
         if creating:
             branches.create_branch(current, target, commit, force=create == "force")
         current.move("HEAD", commit if detach and not creating else f"ref: {ref}")
