@@ -18,14 +18,15 @@ _lane = reading.Lane()
 def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: WriteAt) -> None:
     """See ``Store.extract``.
 
-    An object of up to half a window is one worker's affair from end to end, so that a frame is decoded,
+    An object of up to a window is one worker's affair from end to end, so that a frame is decoded,
     hashed and written while it is in the cache; a larger one is decoded by all workers.
     """
     wanted: dict[ObjectId, list[int]] = {}
     for object_id, position in items:
         wanted.setdefault(object_id, []).append(position)
     ids = {catalog.place(object_id): object_id for object_id in wanted}
-    large = [place for place in ids if place.length > limits.WINDOW // 2]
+    large = [place for place in ids if place.length > limits.WINDOW]
+    memory = reading.memory_for(limits.WINDOW)
     for place in large:
         positions = wanted[ids[place]]
 
@@ -34,7 +35,7 @@ def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: W
                 write_at(view, position + offset)
 
         file = catalog.holder(place)
-        for _ in reading.windows(file, place, ids[place], limits.WINDOW, emit):
+        for _ in reading.windows(file, place, ids[place], memory, emit):
             pass
 
     def work(group: list[Location]) -> None:

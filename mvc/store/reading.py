@@ -80,12 +80,17 @@ def serial(
 
 
 def windows(
-    file: PackFile, location: Location, object_id: ObjectId, window: int, emit: Emit | None = None
+    file: PackFile,
+    location: Location,
+    object_id: ObjectId,
+    memory: memoryview,
+    emit: Emit | None = None,
 ) -> Iterator[memoryview]:
-    """The object in pieces of about half a ``window``, each decoded on all cores while the last is
+    """The object in pieces of up to half of ``memory``, each decoded on all cores while the last is
     used.
 
-    A piece is valid until the next is asked for. ``emit`` gets each frame as soon as it is decoded.
+    ``memory`` holds at least two frames. A piece is valid until the next is asked for. ``emit``
+    gets each frame as soon as it is decoded.
 
     Raises:
         CorruptPack
@@ -95,9 +100,8 @@ def windows(
     _agree(header, file.path, location, object_id)
     hasher = blake3(max_threads=workers.cores())
     frames = file.frames(location.offset, header)
-    each = max(1, window // 2 // header.frame_size)
-    size = min(header.length, each * header.frame_size)
-    buffers = (workers.pages(size), workers.pages(size))
+    size = len(memory) // 2 // header.frame_size * header.frame_size
+    buffers = (memory[:size], memory[size : 2 * size])
     ahead = _start(file, header, frames, 0, buffers[0], emit)
     turn = 0
     done = 0
@@ -194,6 +198,11 @@ def neighbours(places: Iterable[Location]) -> Iterator[list[Location]]:
         end = place.offset + place.stored
     if group:
         yield group
+
+
+def memory_for(window: int) -> memoryview:
+    """Memory for ``windows``, of ``window`` bytes or the least that will do."""
+    return workers.pages(max(window, 2 * limits.FRAME))
 
 
 def run_over(file: PackFile, group: Sequence[Location], buffer: memoryview | None = None) -> Run:

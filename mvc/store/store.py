@@ -142,7 +142,7 @@ def _pieces(
     file: PackFile, location: Location, object_id: ObjectId, window: int
 ) -> Iterator[memoryview]:
     if location.length > 2 * limits.FRAME:
-        yield from reading.windows(file, location, object_id, window)
+        yield from reading.windows(file, location, object_id, reading.memory_for(window))
         return
     run = reading.run_over(file, [location])
     for view, _ in reading.serial(run, location, object_id, reading.scratch_for([location])):

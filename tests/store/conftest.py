@@ -29,7 +29,7 @@ def reopen(root: str) -> Callable[[], Store]:
 
 @pytest.fixture
 def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Frames of 4 KiB and slots of 16 KiB, so that small objects take the paths of large ones."""
+    """Frames of 4 KiB, slots and windows of 16 KiB, so that small objects take the paths of large ones."""
     codec(PLANES)  # its scratch has the size of a true frame
     monkeypatch.setattr(limits, "FRAME", 4096)
     monkeypatch.setattr(limits, "WINDOW", 4 * 4096)

@@ -151,7 +151,7 @@ def test_an_abandoned_iterator_leaves_the_store_usable(store: Store, small_windo
     assert store.read(identity) == NOISE
 
 
-def test_100_000_tiny_objects_share_their_tasks(store: Store) -> None:
+def test_thousands_of_tiny_objects_share_their_tasks(store: Store) -> None:
     contents = [number.to_bytes(4, "little") * 3 for number in range(5_000)]
     ids = add(store, contents, "F32")
     assert extracted(store, [(one, 12 * n) for n, one in enumerate(ids)], 60_000) == b"".join(

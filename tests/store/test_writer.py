@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,27 @@ def test_what_the_store_holds_is_not_stored_again(
         report = writer.publish()
     assert (report.objects, report.new_objects, report.stored_bytes) == (2, 0, 0)
     assert len(names(root, "packs")) == 1
+
+
+def test_a_pack_of_several_blocks_comes_back(store: Store, reopen: Callable[[], Store]) -> None:
+    data = np.random.default_rng(2).bytes(9_500_001)
+    put(store, data[:5], data, data[:100_003])
+    seen = reopen()
+    assert seen.read(object_id(data)) == data
+    assert seen.read(object_id(data[:100_003])) == data[:100_003]
+    assert list(seen.check(full=True)) == []
+
+
+@pytest.mark.parametrize("sizes", [[8192, 8192], [8192, 100, 8192], [1], [4096, 0, 4095]])
+def test_writes_past_the_page_cache_need_no_alignment(tmp_path: Path, sizes: list[int]) -> None:
+    block = memoryview(mmap.mmap(-1, 8192))
+    block[:] = NOISE[:8192]
+    with Disk().create(str(tmp_path / "file")) as file:
+        file.bypass_cache()
+        for size in sizes:
+            file.write(block[:size])
+        file.sync()
+    assert (tmp_path / "file").read_bytes() == b"".join(NOISE[:size] for size in sizes)
 
 
 def test_nothing_offered_writes_nothing(store: Store, root: str) -> None:
