@@ -12,6 +12,7 @@ from mvc.cli.commits import decorations, headline, long_form
 from mvc.cli.difference import stat_lines
 from mvc.cli.graph import Graph
 from mvc.cli.revisions import Separated, split_revisions
+from mvc.errors import UsageError
 from mvc.history.git import Commit
 from mvc.repository import Repository
 
@@ -47,21 +48,30 @@ def command(
     repository = session.repository
     arguments, limit = _numbered(arguments, limit)
     revisions, paths = split_revisions(repository, arguments)
+    if graph and reverse:
+        raise UsageError("options '--reverse' and '--graph' cannot be used together")
+    end = None if limit is None or limit < 0 else limit + skip
     walked = repository.log(
         revisions,
         paths=paths,
-        limit=None if limit is None else limit + skip,
+        # The drawing must know which parents there will be a commit for.
+        limit=None if graph else end,
         topological=graph,
         first_parent=first_parent,
         all=everything,
     )
-    commits: Iterator[Commit] = islice(walked, skip, None)
+    drawing = None
+    if graph:
+        found = list(walked)
+        drawing = Graph({commit.id for commit in found}, first_parent=first_parent)
+        walked = iter(found)
+    commits: Iterator[Commit] = islice(walked, skip, end)
     if reverse:
         commits = reversed(list(commits))
     if as_json:
         session.output.json([_as_json(commit) for commit in commits])
         return
-    session.output.show(_lines(repository, commits, oneline, graph, stat, paths))
+    session.output.show(_lines(repository, commits, oneline, drawing, stat, paths))
 
 
 def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], int | None]:
@@ -82,12 +92,11 @@ def _lines(
     repository: Repository,
     commits: Iterator[Commit],
     oneline: bool,
-    graph: bool,
+    drawing: Graph | None,
     stat: bool,
     paths: Sequence[str],
 ) -> Iterator[str]:
     names = decorations(repository)
-    drawing = Graph() if graph else None
     first = True
     for commit in commits:
         text = [headline(commit, names)] if oneline else list(long_form(commit, names))

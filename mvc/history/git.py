@@ -17,6 +17,7 @@ from pygit2.enums import ConfigLevel, FileMode, ObjectType, Option, SortMode
 from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
 from mvc.history.gitobjects import TREE_MODE
 from mvc.history.loose import LooseObjects
+from mvc.history.ordering import graph_order
 from mvc.history.signature import Signature
 from mvc.ids import BlobId, CommitId, TreeId
 
@@ -152,11 +153,10 @@ class Git:
     ) -> Iterator[CommitId]:
         """Ancestors of ``starts`` (themselves included) that no ``hidden`` reaches, newest first.
 
-        ``topological`` keeps every child before its parents whatever the clocks said, at the price of
-        reading the whole history first.
+        ``topological`` is the order of ``log --graph``: it keeps every child before its parents, whatever
+        the clocks said, at the price of reading the whole history first.
         """
-        order = SortMode.TIME | SortMode.TOPOLOGICAL if topological else SortMode.NONE
-        walker = self._repository.walk(None, order)
+        walker = self._repository.walk(None, SortMode.TIME if topological else SortMode.NONE)
         if first_parent:
             walker.simplify_first_parent()
         try:
@@ -167,6 +167,9 @@ class Git:
                 walker.push(start)
             for end in hidden:
                 walker.hide(end)
+            if topological:
+                yield from map(CommitId, graph_order(_parents(walker, first_parent)))
+                return
             for found in walker:
                 yield CommitId(str(found.id))
                 for parent in found.parent_ids:
@@ -246,6 +249,12 @@ _KINDS: dict[int, str] = {
     ObjectType.BLOB: "blob",
     ObjectType.TAG: "tag",
 }
+
+
+def _parents(walker: pygit2.Walker, first_only: bool) -> dict[str, list[str]]:
+    """Each commit, in the order of the walk, with its parents."""
+    end = 1 if first_only else None
+    return {str(found.id): [str(id_) for id_ in found.parent_ids[:end]] for found in walker}
 
 
 def _signature(found: pygit2.Signature) -> Signature:
