@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-faults lint format types imports bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults lint format types imports bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -29,6 +29,9 @@ test: .venv/.dev ## every test but the slow ones and those that need PyTorch
 
 test-torch: .venv/.torch ## tests against PyTorch itself
 	$(PYTEST) -m "torch and not slow"
+
+test-docs: .venv/.dev ## type every command that the docs show (needs the demo's models)
+	$(PYTEST) $(PYTEST_FLAGS) -m slow tests/cli/test_documented_commands.py
 
 test-faults: .venv/.dev ## every crash state of every command
 	$(PYTEST) $(PYTEST_FLAGS) -m "faults or faults_full"
