@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from cli.transcript import Step, agrees, steps, typed
 
 ROOT = Path(__file__).resolve().parents[2]
