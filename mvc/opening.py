@@ -67,8 +67,10 @@ def init(
     root = os.path.abspath(path)
     folder = os.path.join(root, DOT)
     if not os.path.isfile(os.path.join(folder, "HEAD")):
-        _lay_out(folder, initial_branch, disk)
         hide(root, [f"{DOT}/"], disk)
+        _lay_out(folder, initial_branch, disk)
+    else:
+        disk.sync_folder(folder)  # a killed init may have got no further than the name of HEAD
     return open(root, who=who, disk=disk)
 
 

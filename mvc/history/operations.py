@@ -139,6 +139,8 @@ class OperationLog:
             operation.encode(),
         )
         writer.flush()
+        if previous is None:
+            self._disk.sync_folder(self._folder)  # HEAD's name: init may have been killed before that
         self._write_ref(OPERATIONS, id_)
         self._apply(operation)
         self._remember(id_)
