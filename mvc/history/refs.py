@@ -96,8 +96,12 @@ class Refs:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             return {}
-        pairs = (line.split(" ", 1) for line in lines if line[:1] not in ("#", "^", ""))
-        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+        except UnicodeDecodeError as error:
+            raise _damaged("packed-refs") from error
+        pairs = [line.split(" ", 1) for line in lines if line[:1] not in ("#", "^", "")]
+        if not all(len(pair) == 2 and _is_id(pair[0]) for pair in pairs):
+            raise _damaged("packed-refs")
+        return {name: id_ for id_, name in pairs}
 
 
 def check_name(name: str, kind: str) -> str:
@@ -126,4 +130,11 @@ def _is_id(value: str) -> bool:
 
 
 def _damaged(name: str) -> CorruptPack:
-    return CorruptPack(f"the ref {name} is damaged", hint="mvc reflog shows its earlier values")
+    if name == "HEAD":
+        hint = "write 'ref: refs/heads/main' into .mvc/HEAD, or the branch that you were on"
+    elif name == "packed-refs":
+        hint = "take .mvc/packed-refs from a copy, or delete it if all your refs are files of their own"
+    else:
+        hint = f"write the commit's id, which .mvc/logs/{name} has last, into .mvc/{name}"
+    what = name if name == "packed-refs" else f"the ref {name}"
+    return CorruptPack(f"{what} is damaged", hint=hint)

@@ -42,10 +42,12 @@ def commit_tensors(
 
     Raises:
         DirtyWorktree: ``path`` holds unsaved changes.
-        UsageError: a merge is unfinished, or ``path`` can't be tracked.
+        UsageError: a merge is unfinished, ``path`` can't be tracked or is not a safetensors file's, or a
+            name or the metadata is not text.
         UnsupportedDtype: an array that safetensors can't hold.
     """
     tracked.check(path)
+    _check_words(tensors, path, metadata)
     if context.refs.raw(UNFINISHED) is not None:
         raise UsageError("a merge or revert is unfinished", hint="mvc status")
     stage = read_stage(context)
@@ -63,6 +65,21 @@ def commit_tensors(
         current.worktree = True
     index.refresh(context)
     return id_
+
+
+def _check_words(tensors: Mapping[str, Any], path: str, metadata: Mapping[str, str] | None) -> None:
+    if not path.lower().endswith(".safetensors"):
+        raise UsageError(
+            f"{path!r} would not be read as what is written to it",
+            hint="commit_tensors writes safetensors: give a path that ends in .safetensors",
+        )
+    odd = [word for pair in (metadata or {}).items() for word in pair if not isinstance(word, str)]
+    odd += [name for name in tensors if not isinstance(name, str) or name == "__metadata__"]
+    if odd:
+        raise UsageError(
+            f"{odd[0]!r} can't be a tensor's name, nor stand in the metadata",
+            hint="names, and metadata's keys and values, are strings in safetensors",
+        )
 
 
 def _pack(

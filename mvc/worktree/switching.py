@@ -85,7 +85,14 @@ def switch(
 
 
 def reset(context: Context, target: str, mode: str, *, who: Signature | None) -> CommitId:
-    """Move the branch to ``target``; ``mixed`` also the stage, ``hard`` also the work tree."""
+    """Move the branch to ``target``; ``mixed`` also the stage, ``hard`` also the work tree.
+
+    Raises:
+        UsageError: there is no such mode, or a merge is unfinished and ``mode`` is soft.
+        DirtyWorktree: an untracked file is where ``hard`` must write one.
+    """
+    if mode not in ("soft", "mixed", "hard"):
+        raise UsageError(f"unknown mode {mode!r}", hint="soft, mixed or hard")
     commit = revisions.resolve(context, target)
     if mode == "soft" and context.refs.raw(UNFINISHED) is not None:
         raise UsageError(
