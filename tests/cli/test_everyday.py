@@ -123,7 +123,7 @@ def test_log_limits_by_number_path_and_range(terminal: Terminal) -> None:
 def test_log_stat_counts_the_tensors_that_changed(terminal: Terminal) -> None:
     terminal.commit("one", m={"a": [1.0], "b": [1.0], "c": [1.0]})
     terminal.commit("two", m={"a": [1.0], "b": [2.0], "c": [1.0]})
-    assert "m.safetensors  | 1 of 3 tensors changed" in terminal("log", "--stat", "-1")
+    assert " m.safetensors | 1 of 3 tensors changed" in terminal("log", "--stat", "-1")
 
 
 def test_show_prints_the_commit_and_its_numbers(terminal: Terminal) -> None:
