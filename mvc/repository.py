@@ -308,10 +308,10 @@ class Repository:
         return load(self._context, self.snapshot(revision), path, framework)
 
     def read_file(self, path: str, revision: str = "HEAD") -> Iterator[memoryview]:
-        """The bytes of a tracked file as they were, in pieces; valid until the next is asked for."""
+        """The bytes of a tracked file (``""``: on the stage), in pieces; valid until the next is asked for."""
         from mvc.history.files import chunks
 
-        return chunks(self._context, self.snapshot(revision), path)
+        return chunks(self._context, self.snapshot(revision) if revision else self.staged(), path)
 
     def branches(self) -> dict[str, CommitId]:
         """Every branch with its commit."""

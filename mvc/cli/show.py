@@ -11,6 +11,7 @@ from mvc.cli.app import Session
 from mvc.cli.commits import date, decorations, long_form
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
 from mvc.cli.output import quoted
+from mvc.paths import inside
 from mvc.repository import Repository
 
 
@@ -23,11 +24,16 @@ from mvc.repository import Repository
 @click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
 @click.pass_obj
 def command(session: Session, revision: str, stat: bool, record: bool, all_tensors: bool) -> None:
-    """Show a commit (HEAD), or a tag, and what it changed, tensor by tensor; REVISION:PATH shows a file."""
+    """Show a commit (HEAD), or a tag, and what it changed, tensor by tensor.
+
+    REVISION:PATH shows a file, :PATH the staged one.
+    """
     repository, output = session.repository, session.output
     if ":" in revision:
         at, _, path = revision.partition(":")
-        for chunk in repository.read_file(path, at or "HEAD"):
+        if path.startswith(("./", "../")):
+            path = inside(repository.root, path, repository.cwd)
+        for chunk in repository.read_file(path, at):
             sys.stdout.buffer.write(chunk)
         return
     if record:

@@ -89,3 +89,15 @@ def test_never_more_tensors_changed_than_there_are(terminal: Terminal) -> None:
     terminal.commit("two", m={"a": [2.0], "new": [3.0, 4.0]})
     assert "3 of 3 tensors changed" in terminal("show")
     assert "1 file changed, 3 of 3 tensors" in terminal("show", "--stat")
+
+
+def test_show_reads_the_stage_without_a_revision_and_paths_from_the_folder(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.write("sub/a.txt", "committed\n")
+    terminal.commit("one")
+    terminal.write("sub/a.txt", "staged\n")
+    terminal("add", ".")
+    monkeypatch.chdir(terminal.root / "sub")
+    assert terminal("show", ":sub/a.txt") == "staged\n"
+    assert terminal("show", "HEAD:./a.txt") == "committed\n"
