@@ -481,7 +481,9 @@ class Repository:
         return Settings(os.path.join(self.folder, "config"), self._context.disk)
 
     def _inside(self, paths: Sequence[str]) -> list[str]:
-        paths = [paths] if isinstance(paths, str) else paths  # a string is a sequence of its letters
+        paths = (
+            [paths] if isinstance(paths, str) else paths
+        )  # a string is a sequence of its letters
         return [inside(self.root, path, self.cwd) for path in paths]
 
     @property

@@ -15,7 +15,7 @@ from mvc.history.revisions import shorten
 @click.option("--soft", "mode", flag_value="soft", help="Move the branch only.")
 @click.option("--mixed", "mode", flag_value="mixed", help="Also the stage (the default).")
 @click.option(
-    "--hard", "mode", flag_value="hard", help="Also the work tree; 'mvc undo' brings it back."
+    "--hard", "mode", flag_value="hard", help="Also the work tree: changes in no commit are lost."
 )
 @click.pass_obj
 def command(session: Session, arguments: tuple[str, ...], mode: str | None) -> None:

@@ -140,7 +140,9 @@ class OperationLog:
         )
         writer.flush()
         if previous is None:
-            self._disk.sync_folder(self._folder)  # HEAD's name: init may have been killed before that
+            self._disk.sync_folder(
+                self._folder
+            )  # HEAD's name: init may have been killed before that
         self._write_ref(OPERATIONS, id_)
         self._apply(operation)
         self._remember(id_)

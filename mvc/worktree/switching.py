@@ -128,6 +128,12 @@ def undo(context: Context, who: Signature | None) -> Operation:
             old = Snapshot.of_tree(context.git, stage.old)
             switch_files(context, read_stage(context), old)
     with transaction(context, "undo", who) as current:
+        latest = undo_target(context.operations)
+        if latest is None or latest.id != operation.id:
+            raise RefConflict(
+                f"another command ran meanwhile; '{operation.message}' is not the last any more",
+                hint="run the same command again",
+            )
         for change in reversed_changes(operation):
             current.move(change.ref, change.new)
         current.worktree = operation.worktree
