@@ -12,7 +12,14 @@ import sys
 
 def run() -> None:
     """Run ``mvc`` with the process's arguments and end the process."""
-    arguments = sys.argv[1:]
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are imported; later ones end in ``failures``
+        sys.stderr.write("\ninterrupted\n")
+        sys.exit(130)
+
+
+def _run(arguments: list[str]) -> None:
     if arguments == ["--version"]:
         from mvc.version import VERSION
 

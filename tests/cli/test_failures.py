@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli.terminal import Terminal
 
+from mvc.cli.main import run
 from mvc.repository import Repository
 
 
@@ -70,3 +71,16 @@ def test_a_current_folder_that_is_gone_is_said(bare_terminal: Terminal) -> None:
     done = shell("mkdir gone; cd gone; rmdir ../gone; $mvc status")
     assert done.returncode == 1
     assert done.stderr.startswith("error: the current folder does not exist any more\nhint: ")
+
+
+def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mvc.cli.main._run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
