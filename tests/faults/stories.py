@@ -53,11 +53,13 @@ class Story:
     new: str | None
     before: Files = field(default_factory=dict)
     after: Files = field(default_factory=dict)
+    #: The branches that there are in the end, where that is the point.
+    branches: frozenset[str] = frozenset()
 
     def again(self, root: str, disk: Disk | None = None) -> str | None:
         """Go on from wherever a cut left it: the user runs the command again, unless it is done."""
         disk = disk or Disk()
-        if self.name == "init" or _subject(root, disk) != self.new:
+        if self.old == self.new or _subject(root, disk) != self.new:
             self.act(root, disk, lambda label, payload: None)
         return opened(root, disk).head
 
@@ -74,6 +76,7 @@ class Story:
         repository = check_repository(root, self.kept())
         assert _subject(root) == self.new
         assert user_files(root) == self.after
+        assert not self.branches or repository.branches().keys() == self.branches
         assert "add" not in told or set(repository.staged()) == set(HOLDS[self.new or ""])
 
     def _check_files(self, found: Files) -> None:
@@ -209,5 +212,14 @@ MORE = [
     ),
     Story("undo", with_two, _undo, "two", "one", TWO, TWO),
     Story("revert", with_two, _revert, "two", 'Revert "two"', TWO, ONE),
-    Story("rename", with_branches, _rename, "two", "two", {**TWO, **MINE}, {**TWO, **MINE}),
+    Story(
+        "rename",
+        with_branches,
+        _rename,
+        "two",
+        "two",
+        {**TWO, **MINE},
+        {**TWO, **MINE},
+        frozenset({"main", "topic/below"}),
+    ),
 ]
