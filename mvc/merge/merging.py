@@ -119,7 +119,7 @@ def carry_out(
     if not merged.conflicted:
         switch_files(context, before, result, progress=progress)
         with transaction(context, plan.kind, who) as current:
-            _require_head(current, plan.onto)
+            _require_unmoved(current, plan.onto)
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
             id_ = write_commit(current, result, parents, _plan(plan, who))
             current.move(current.head_ref, id_)
@@ -132,7 +132,7 @@ def carry_out(
         return Outcome(plan.kind, id_, plan.onto, merged)
     switch_files(context, before, result, progress=progress)
     with transaction(context, plan.kind, who) as current:
-        _require_head(current, plan.onto)
+        _require_unmoved(current, plan.onto)
         stage_before = context.refs.raw("refs/mvc/stage")
         waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
         write_unfinished(current, waiting)
@@ -296,12 +296,21 @@ def require_clean_stage(context: Context) -> None:
         )
 
 
-def _require_head(current: Transaction, head: CommitId | None) -> None:
-    """Refuse to go on from a HEAD that another process has moved on: its commit would be lost."""
-    if current.head != head:
+def _require_unmoved(current: Transaction, onto: CommitId | None) -> None:
+    """Nothing may have been committed or staged while the tensors were merged: it would be lost.
+
+    Raises:
+        RefConflict: something was; no ref has moved.
+    """
+    moved = None
+    if current.head != onto:
+        moved = "HEAD moved"
+    elif dict(current.stage) != dict(head_snapshot(current.context)):
+        moved = "something was staged"
+    if moved:
         raise RefConflict(
-            f"HEAD moved while the {current.verb} ran; nothing was recorded",
-            hint=f"mvc restore . brings HEAD's files back; then run the {current.verb} again",
+            f"{moved} while the {current.verb} ran; nothing was recorded",
+            hint=f"mvc restore . brings the staged files back; then run the {current.verb} again",
         )
 
 
@@ -317,7 +326,7 @@ def _fast_forward(
     new = log.snapshot(context, theirs)
     switch_files(context, read_stage(context), new, progress=progress)
     with transaction(context, "merge", who) as current:
-        _require_head(current, ours)
+        _require_unmoved(current, ours)
         current.move(current.head_ref, theirs)
         current.put_stage(new)
         current.worktree = True

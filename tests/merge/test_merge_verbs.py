@@ -138,6 +138,26 @@ def test_a_merge_does_not_touch_unsaved_work(repo: Repository, save: Save) -> No
     assert content(repo) == model(a=7, b=7) and repo.head == head
 
 
+def test_what_another_process_stages_during_a_merge_is_not_lost(
+    repo: Repository, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("main", a=1, b=1)
+    save("side", a=1, b=2)
+    head = save("main", a=2, b=1)
+    merge_commits = merging.merge_commits
+
+    def slow(*sides: object, **options: object) -> Merged:
+        merged = merge_commits(*sides, **options)  # type: ignore[arg-type]
+        Path(repo.root, "notes.txt").write_text("meanwhile")
+        mvc.open(repo.root, who=WHO).add(["notes.txt"])
+        return merged
+
+    monkeypatch.setattr(merging, "merge_commits", slow)
+    with pytest.raises(RefConflict, match="something was staged"):
+        repo.merge("side")
+    assert repo.head == head and "notes.txt" in repo.staged()
+
+
 def test_a_merge_onto_a_head_that_moved_records_nothing(
     repo: Repository, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
