@@ -50,7 +50,7 @@ WRITING = [
 
 @pytest.mark.parametrize("story", WRITING, ids=lambda story: story.name)
 def test_no_commit_of_two_interleaved_writers_is_lost(story):
-    interleave_everywhere(story, step=13)
+    interleave_everywhere(story, step=23)
 
 
 @pytest.mark.faults_full

@@ -21,7 +21,7 @@ from mvc.errors import StorageError
 from mvc.store.fs import Disk
 
 #: States per verb in the ordinary run; ``-m faults_full`` checks them all.
-SAMPLE = 50
+SAMPLE = 40
 
 every_verb = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 any_verb = pytest.mark.parametrize("story", STORIES + MORE, ids=lambda story: story.name)
@@ -104,7 +104,7 @@ def test_any_power_cut_while_recovering_loses_nothing_either(story):
 
 @every_verb
 def test_what_a_killed_command_left_is_not_built_upon_before_it_is_durable(story):
-    kill_everywhere(story, step=13, limit=3)
+    kill_everywhere(story, step=17, limit=3)
 
 
 @pytest.mark.faults_full
@@ -130,7 +130,7 @@ def kill_everywhere(story: Story, step: int, limit: int) -> None:
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "for good"])
 @every_verb
 def test_a_full_disk_leaves_nothing_half_done_and_a_retry_succeeds(story, forever):
-    fail_everywhere(story, errno.ENOSPC, forever=forever, step=19)
+    fail_everywhere(story, errno.ENOSPC, forever=forever, step=29)
 
 
 @pytest.mark.faults_full
