@@ -54,7 +54,7 @@ def install(folder: Path) -> Path:
     programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
     pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
     constraints = ["-c", str(root / "constraints.txt")]
-    subprocess.run([*pip, *constraints, str(root)], check=True)
+    subprocess.run([*pip, *constraints, str(root)], check=True, capture_output=True)
     return programs
 
 
