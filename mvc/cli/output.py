@@ -32,10 +32,6 @@ class Output:
         if not self._quiet:
             self.show(lines)
 
-    def warn(self, text: str) -> None:
-        """Something that the user should know, on the error stream."""
-        click.echo(click.style("warning: ", fg="yellow") + text, err=True, color=self._color)
-
     def json(self, value: Any) -> None:
         """A result for programs: one document, stable keys."""
         click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))

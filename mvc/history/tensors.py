@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mvc.dtypes import DTYPES, nbytes
 from mvc.errors import CorruptPack, HashMismatch
 from mvc.history.manifest import Entry, Manifest
-from mvc.ids import ObjectId, object_id
+from mvc.ids import object_id
 from mvc.limits import WINDOW
 from mvc.store.store import Store
 
@@ -69,8 +69,3 @@ def _storage_bytes(store: Store, manifest: Manifest, entry: Entry) -> bytes:
         if storage.key == entry.storage:
             return b"".join(map(bytes, store.chunks(storage.id)))
     raise CorruptPack(f"the storage {entry.storage!r} of tensor {entry.name!r} is in no line")
-
-
-def find_object(manifest: Manifest, name: str) -> ObjectId | None:
-    """The id of the tensor called ``name``; None when there is none."""
-    return next((entry.id for entry in manifest.tensors if entry.name == name), None)

@@ -13,7 +13,7 @@ from mvc.history import log, revisions
 from mvc.history.commits import Plan, commit_stage, write_commit
 from mvc.history.context import Context, writes_objects
 from mvc.history.record import Json, without_trailer
-from mvc.history.refs import BRANCHES, TAGS, UNFINISHED
+from mvc.history.refs import BRANCHES, STAGE, TAGS, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
@@ -133,7 +133,7 @@ def carry_out(
     switch_files(context, before, result, progress=progress)
     with transaction(context, plan.kind, who) as current:
         _require_unmoved(current, plan.onto)
-        stage_before = context.refs.raw("refs/mvc/stage")
+        stage_before = context.refs.raw(STAGE)
         waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
         write_unfinished(current, waiting)
         current.put_stage(result)

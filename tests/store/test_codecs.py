@@ -93,8 +93,7 @@ class TestCodecContract:
         raw = bf16(3000) + b"x"
         out = bytearray(len(raw))
         size = codec(number).encode(memoryview(raw), param, memoryview(out))
-        if size is None:
-            pytest.skip("this shape does not gain on weights")
+        assert size is not None
         for position in {*range(min(64, size)), *range(0, size, 11)}:
             payload = bytearray(out[:size])
             payload[position] ^= 0xFF
