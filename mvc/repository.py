@@ -11,20 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mvc.errors import UsageError
 from mvc.history import branches, commits, log, revisions
 from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.reflog import Move
 from mvc.history.refs import BRANCHES
-from mvc.history.side import SnapshotSide
-from mvc.history.signature import Signature
+from mvc.history.signature import Signature, known
 from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import read_stage, transaction
+from mvc.history.transaction import read_stage
 from mvc.history.unfinished import Unfinished, read_unfinished
 from mvc.ids import CommitId
 from mvc.paths import inside
-from mvc.sides import sides
 
 if TYPE_CHECKING:
     from mvc.arrays import LazyTensors
@@ -32,8 +29,10 @@ if TYPE_CHECKING:
     from mvc.history.config import Settings
     from mvc.history.operations import Operation
     from mvc.history.record import Record
-    from mvc.maintenance.fsck import Finding
     from mvc.merge.merging import Outcome
+    from mvc.naming import Branches, Tags
+    from mvc.stashing import Stash
+    from mvc.upkeep import Upkeep
     from mvc.worktree.staging import Added
     from mvc.worktree.status import Status
     from mvc.worktree.switching import Create
@@ -268,12 +267,13 @@ class Repository:
 
         Which sides are meant is as in Git: see ``mvc.sides``.
         """
-        from mvc.diff.models import compare_sides
+        from mvc.sides import compare
 
-        left, right = sides(self._context, old, new, staged=staged)
-        return compare_sides(
-            left,
-            right,
+        return compare(
+            self._context,
+            old,
+            new,
+            staged=staged,
             paths=self._inside(paths),
             tensors=tensors,
             numeric=numeric,
@@ -284,13 +284,10 @@ class Repository:
         self, revision: str | Commit, *, paths: Sequence[str] = (), numeric: bool = False
     ) -> Difference:
         """What a commit changed against its first parent."""
-        from mvc.diff.models import compare_sides
+        from mvc.sides import compare_commit
 
         commit = revision if isinstance(revision, Commit) else self.read_commit(revision)
-        store = self._context.store
-        old = SnapshotSide(log.parent_snapshot(self._context, commit), store)
-        new = SnapshotSide(Snapshot.of_tree(self._context.git, commit.tree), store)
-        return compare_sides(old, new, paths=self._inside(paths), numeric=numeric)
+        return compare_commit(self._context, commit, paths=self._inside(paths), numeric=numeric)
 
     def load(
         self, revision: str = "HEAD", path: str | None = None, *, framework: str = "np"
@@ -313,48 +310,19 @@ class Repository:
 
         return chunks(self._context, self.snapshot(revision) if revision else self.staged(), path)
 
-    def branches(self) -> dict[str, CommitId]:
-        """Every branch with its commit."""
-        return branches.branch_names(self._context)
+    @property
+    def branches(self) -> Branches:
+        """Every branch with its commit, as a mapping; also makes, renames and deletes them."""
+        from mvc.naming import Branches
 
-    def create_branch(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
-        """A new branch at ``start``."""
-        commit = self.resolve(start)
-        with transaction(self._context, "branch", self._now) as current:
-            branches.create_branch(current, name, commit, force=force)
-        return commit
+        return Branches(self._context, self._now)
 
-    def delete_branch(self, name: str, *, force: bool = False) -> CommitId:
-        """Remove a branch; gives back the commit that it named."""
-        with transaction(self._context, "branch", self._now) as current:
-            return branches.delete_branch(current, name, force=force)
+    @property
+    def tags(self) -> Tags:
+        """Every tag with the object it names, as a mapping; also makes and deletes them."""
+        from mvc.naming import Tags
 
-    def rename_branch(self, old: str, new: str, *, force: bool = False) -> None:
-        """Rename a branch."""
-        with transaction(self._context, "branch", self._now) as current:
-            branches.rename_branch(current, old, new, force=force)
-
-    def tags(self) -> dict[str, str]:
-        """Every tag with the object it names."""
-        return branches.tag_names(self._context)
-
-    def create_tag(
-        self, name: str, target: str = "HEAD", *, message: str | None = None, force: bool = False
-    ) -> None:
-        """A tag; annotated when it has a message."""
-        commit = self.resolve(target)
-        tagger = self._signer() if message is not None else None
-        with transaction(self._context, "tag", self._now) as current:
-            branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
-
-    def tag_message(self, name: str) -> tuple[Signature | None, str] | None:
-        """Tagger and message of an annotated tag; None for anything else."""
-        return branches.tag_message(self._context, name)
-
-    def delete_tag(self, name: str) -> str:
-        """Remove a tag; gives back what it named."""
-        with transaction(self._context, "tag", self._now) as current:
-            return branches.delete_tag(current, name)
+        return Tags(self._context, self._now)
 
     def switch(
         self,
@@ -467,11 +435,19 @@ class Repository:
 
         merging.abort(self._context, kind, who=self._now)
 
-    def fsck(self, *, full: bool = False) -> Iterator[Finding]:
-        """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
-        from mvc.maintenance.fsck import fsck
+    @property
+    def upkeep(self) -> Upkeep:
+        """Checking, repairing and tidying the repository itself."""
+        from mvc.upkeep import Upkeep
 
-        return fsck(self._context, full=full, progress=self.progress)
+        return Upkeep(self._context, who=self._now, progress=self.progress)
+
+    @property
+    def stash(self) -> Stash:
+        """Unfinished work put aside."""
+        from mvc.stashing import Stash
+
+        return Stash(self._context, who=self._now, progress=self.progress)
 
     @property
     def config(self) -> Settings:
@@ -491,10 +467,4 @@ class Repository:
         return Signature.now(*self.who) if isinstance(self.who, tuple) else self.who
 
     def _signer(self) -> Signature:
-        signature = self._now
-        if signature is None:
-            raise UsageError(
-                "author identity unknown",
-                hint='git config --global user.name "You" and user.email "you@example.com"',
-            )
-        return signature
+        return known(self._now)

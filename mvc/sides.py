@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from mvc.history import log, revisions
 from mvc.history.context import Context
+from mvc.history.git import Commit
 from mvc.history.side import Side, SnapshotSide
+from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage
 from mvc.ids import CommitId
+
+if TYPE_CHECKING:
+    from mvc.diff.changes import Difference
+
+
+def compare(
+    context: Context,
+    old: str | None,
+    new: str | None,
+    *,
+    staged: bool,
+    paths: Sequence[str],
+    tensors: Sequence[str],
+    numeric: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> Difference:
+    """What changed between the two sides that ``old``, ``new`` and ``staged`` mean.
+
+    Raises:
+        UsageError: a revision names no commit.
+    """
+    from mvc.diff.models import compare_sides
+
+    left, right = sides(context, old, new, staged=staged)
+    return compare_sides(
+        left, right, paths=paths, tensors=tensors, numeric=numeric, progress=progress
+    )
+
+
+def compare_commit(
+    context: Context, commit: Commit, *, paths: Sequence[str], numeric: bool
+) -> Difference:
+    """What a commit changed against its first parent."""
+    from mvc.diff.models import compare_sides
+
+    store = context.store
+    old = SnapshotSide(log.parent_snapshot(context, commit), store)
+    new = SnapshotSide(Snapshot.of_tree(context.git, commit.tree), store)
+    return compare_sides(old, new, paths=paths, numeric=numeric)
 
 
 def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -> tuple[Side, Side]:

@@ -38,7 +38,7 @@ def command(
         output.show([repository.branch] if repository.branch else [])
     elif delete or force_delete:
         for name in names:
-            commit = repository.delete_branch(name, force=force_delete or force)
+            commit = repository.branches.delete(name, force=force_delete or force)
             output.note([f"Deleted branch {name} (was {shorten(commit)})."])
     elif move:
         if not 1 <= len(names) <= 2:
@@ -46,16 +46,16 @@ def command(
         old = names[0] if len(names) > 1 else repository.branch
         if old is None:
             raise UsageError("cannot rename the current branch while not on any")
-        repository.rename_branch(old, names[-1], force=force)
+        repository.branches.rename(old, names[-1], force=force)
     elif names:
         if len(names) > 2:
             raise UsageError("too many arguments", hint="mvc branch NAME START")
-        repository.create_branch(*names, force=force)
+        repository.branches.create(*names, force=force)
     elif as_json:
         output.json(
             [
                 {"name": name, "commit": id_, "current": name == repository.branch}
-                for name, id_ in repository.branches().items()
+                for name, id_ in repository.branches.items()
             ]
         )
     else:
@@ -67,7 +67,7 @@ def _listing(repository: Repository, verbose: bool) -> list[str]:
     if repository.branch is None and repository.head is not None:
         here = click.style(f"(HEAD detached at {shorten(repository.head)})", fg="green")
         rows.append(["* " + here, repository.head])
-    for name, id_ in repository.branches().items():
+    for name, id_ in repository.branches.items():
         current = name == repository.branch
         label = click.style(name, fg="green") if current else name
         rows.append([("* " if current else "  ") + label, id_])

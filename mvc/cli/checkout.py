@@ -57,7 +57,7 @@ def command(
         repository.switch(
             target,
             create="force" if force_create else "new" if create else "no",
-            detach=detach or (name is None and target not in (*repository.branches(), "-")),
+            detach=detach or (name is None and target not in (*repository.branches, "-")),
             discard=force,
             start=arguments[0] if name and arguments else None,
         )

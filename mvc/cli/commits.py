@@ -27,11 +27,11 @@ def decorations(repository: Repository) -> Names:
         if current:
             label += click.style(" -> ", fg="cyan", bold=True) + _branch(current)
         found[head] = [label]
-    for tag in repository.tags():
+    for tag in repository.tags:
         found.setdefault(repository.resolve(f"refs/tags/{tag}"), []).append(
             click.style(f"tag: {tag}", fg="yellow", bold=True)
         )
-    for name, id_ in repository.branches().items():
+    for name, id_ in repository.branches.items():
         if name != current:
             found.setdefault(id_, []).append(_branch(name))
     return found

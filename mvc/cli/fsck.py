@@ -15,7 +15,7 @@ from mvc.errors import IntegrityError
 @click.pass_obj
 def command(session: Session, full: bool, as_json: bool) -> None:
     """Check that everything is there, and is what it says it is."""
-    findings = list(session.repository.fsck(full=full))
+    findings = list(session.repository.upkeep.fsck(full=full))
     if as_json:
         session.output.json([{"where": f.where, "message": f.message} for f in findings])
     else:

@@ -46,7 +46,7 @@ def command(session: Session, revision: str, stat: bool, record: bool, all_tenso
 
 def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) -> Iterator[str]:
     commit = repository.read_commit(revision)
-    tag = repository.tag_message(revision)
+    tag = repository.tags.message(revision)
     if tag is not None:
         tagger, message = tag
         yield click.style(f"tag {revision}", fg="yellow")

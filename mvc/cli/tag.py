@@ -36,18 +36,18 @@ def command(
     repository, output = session.repository, session.output
     if delete:
         for name in names:
-            output.note([f"Deleted tag '{name}' (was {shorten(repository.delete_tag(name))})"])
+            output.note([f"Deleted tag '{name}' (was {shorten(repository.tags.delete(name))})"])
         return
     if names and not listing:
         if annotate and message is None:
             raise UsageError("no tag message", hint=f"mvc tag -a {names[0]} -m TEXT")
         if len(names) > 2:
             raise UsageError("too many arguments", hint="mvc tag NAME COMMIT")
-        repository.create_tag(*names, message=message, force=force)
+        repository.tags.create(*names, message=message, force=force)
         return
     found = {
         name: id_
-        for name, id_ in repository.tags().items()
+        for name, id_ in repository.tags.items()
         if not names or any(fnmatchcase(name, pattern) for pattern in names)
     }
     if as_json:

@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from mvc.errors import CorruptPack
+from mvc.errors import CorruptPack, UsageError
 
 _FORM = re.compile(r"(?s)(.*?) ?<([^<>\n]*)> (-?\d+) ([+-]\d{4})")
 _DROPPED = str.maketrans("", "", "<>\n\0")
@@ -51,3 +51,17 @@ class Signature:
 
 #: Stands for the person where none is known (an ``add`` needs no author).
 NOBODY = ("mvc", "mvc@localhost")
+
+
+def known(who: Signature | None) -> Signature:
+    """``who``, which a commit needs.
+
+    Raises:
+        UsageError: nobody said who.
+    """
+    if who is None:
+        raise UsageError(
+            "author identity unknown",
+            hint='git config --global user.name "You" and user.email "you@example.com"',
+        )
+    return who

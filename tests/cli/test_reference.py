@@ -15,7 +15,10 @@ import mvc
 from mvc import errors
 from mvc.cli import reference
 from mvc.cli.app import VERBS, program
+from mvc.naming import Branches, Tags
 from mvc.repository import Repository
+from mvc.stashing import Stash
+from mvc.upkeep import Upkeep
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
@@ -59,9 +62,9 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
     """A row of the page is the method's name and parameters, as one writes the call."""
     page = API.read_text("utf-8")
     rows = set(re.findall(r"^\| `repo\.(.+?)` \|", page, re.MULTILINE))
-    assert rows == {_row(name) for name in vars(Repository) if not name.startswith("_")} | {
-        *("root", "folder", "who", "cwd", "progress")
-    }
+    faces = {"branches": Branches, "tags": Tags, "upkeep": Upkeep, "stash": Stash}
+    reached = {f"{face}.{row}" for face, of in faces.items() for row in _rows(of)}
+    assert rows == {*_rows(Repository), *reached, "root", "folder", "who", "cwd", "progress"}
 
 
 def test_the_python_reference_has_every_public_name() -> None:
@@ -70,8 +73,12 @@ def test_the_python_reference_has_every_public_name() -> None:
     assert not [name for name in errors.__all__ if f"`{name}`" not in page]
 
 
-def _row(name: str) -> str:
-    member = vars(Repository)[name]
+def _rows(of: type) -> set[str]:
+    return {_row(of, name) for name in vars(of) if not name.startswith("_")}
+
+
+def _row(of: type, name: str) -> str:
+    member = vars(of)[name]
     if isinstance(member, property):
         return name
     parameters = list(inspect.signature(member).parameters.values())[1:]

@@ -76,7 +76,7 @@ class Story:
         repository = check_repository(root, self.kept())
         assert _subject(root) == self.new
         assert user_files(root) == self.after
-        assert not self.branches or repository.branches().keys() == self.branches
+        assert not self.branches or repository.branches.keys() == self.branches
         assert "add" not in told or set(repository.staged()) == set(HOLDS[self.new or ""])
 
     def _check_files(self, found: Files) -> None:
@@ -168,8 +168,8 @@ def _revert(root: str, disk: Disk, tell: Tell) -> None:
 
 def _rename(root: str, disk: Disk, tell: Tell) -> None:
     repository = opened(root, disk)
-    if "topic" in repository.branches():
-        repository.rename_branch("topic", "topic/below")
+    if "topic" in repository.branches:
+        repository.branches.rename("topic", "topic/below")
     tell("done", repository.head)
 
 

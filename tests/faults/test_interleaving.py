@@ -83,9 +83,7 @@ def interleave(root: str, story: Story, place: int) -> int:
     with contextlib.suppress(MvcError):
         story.act(root, InterruptedDisk(root, place, visit), first.__setitem__)
     repository = check_repository(root, story.kept(), more=True)
-    by_branch = {
-        id_ for tip in repository.branches() for id_ in (c.id for c in repository.log(tip))
-    }
+    by_branch = {id_ for tip in repository.branches for id_ in (c.id for c in repository.log(tip))}
     for id_ in second:
         # An amend takes the place of the commit that HEAD names; the operation log still has it.
         assert id_ in by_branch or story.name == "amend", f"the second writer's is lost at {place}"

@@ -181,9 +181,9 @@ def check_repository(root: str, kept: Collection[str] = (), *, more: bool = Fals
     reached = check_history(repository, more=more)
     branches = [ids for name, ids in reached.items() if name.startswith(BRANCHES)]
     assert set(kept) <= set().union(*branches, reached.get(OPERATIONS, set())), "a commit was lost"
-    for name in repository.branches():
+    for name in repository.branches:
         moves = reflog.read(repository.folder, BRANCHES + name)
-        assert moves and moves[0].new == repository.branches()[name], f"the reflog of {name} lags"
+        assert moves and moves[0].new == repository.branches[name], f"the reflog of {name} lags"
     return repository
 
 

@@ -24,14 +24,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 def history(place: Place) -> Place:
     """base – left – merge on main, and right merged into it; tagged both ways."""
     place.commit("base")
-    place.repository.create_branch("right")
+    place.repository.branches.create("right")
     place.commit("left")
     place.repository.switch("right")
     (place.root / "other.txt").write_text("right")
     place.repository.add(["other.txt"])
     place.repository.commit("right")
     place.repository.switch("main")
-    place.repository.create_tag("light")
+    place.repository.tags.create("light")
     place.repository.merge("right")
-    place.repository.create_tag("heavy", message="a tag with a message")
+    place.repository.tags.create("heavy", message="a tag with a message")
     return place

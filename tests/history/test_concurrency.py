@@ -48,4 +48,4 @@ def test_no_acknowledged_commit_is_lost(tmp_path: Path) -> None:
         (tmp_path / f"{name}.txt").read_text() == "7" for name in ("one", "two", "three", "four")
     )
     assert repository.status().clean
-    assert list(repository.fsck(full=True)) == []
+    assert list(repository.upkeep.fsck(full=True)) == []

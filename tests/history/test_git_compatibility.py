@@ -77,13 +77,13 @@ def test_log_puts_no_parent_before_its_child(history: Place) -> None:
 def test_merge_bases_are_gits_also_when_histories_cross(place: Place) -> None:
     place.commit("base")
     repo = place.repository
-    repo.create_branch("other")
+    repo.branches.create("other")
     for branch, name in (("main", "a"), ("other", "b")):
         repo.switch(branch)
         (place.root / name).write_text(name)
         repo.add([name])
         repo.commit(name)
-    ends = dict(repo.branches())
+    ends = dict(repo.branches)
     repo.merge(ends["main"])
     repo.switch("main")
     repo.merge(ends["other"])
@@ -93,8 +93,8 @@ def test_merge_bases_are_gits_also_when_histories_cross(place: Place) -> None:
 
 
 def test_git_fsck_is_content_with_everything(history: Place) -> None:
-    history.repository.delete_tag("heavy")
-    history.repository.delete_branch("right", force=True)
+    history.repository.tags.delete("heavy")
+    history.repository.branches.delete("right", force=True)
     history.repository.undo()
     assert history.git("fsck", "--strict", "--no-dangling") == ""
 
@@ -112,10 +112,10 @@ def test_git_reads_our_reflogs(history: Place) -> None:
 
 def test_refs_that_git_packed_are_still_read_and_deleted(history: Place) -> None:
     history.git("pack-refs", "--all")
-    assert set(history.repository.branches()) == {"main", "right"}
-    history.repository.delete_branch("right", force=True)
-    history.repository.delete_tag("heavy")
-    assert set(history.repository.branches()) == {"main"}
+    assert set(history.repository.branches) == {"main", "right"}
+    history.repository.branches.delete("right", force=True)
+    history.repository.tags.delete("heavy")
+    assert set(history.repository.branches) == {"main"}
     assert history.git(
         "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags"
     ).split() == [
@@ -195,12 +195,12 @@ def test_a_signature_comes_back_from_its_line(
 
 def test_names_may_not_collide_with_folders_of_names(place: Place) -> None:
     place.commit("one")
-    place.repository.create_branch("a/b")
+    place.repository.branches.create("a/b")
     for taken in ("a", "a/b/c"):
         with pytest.raises(UsageError, match="exists"):
-            place.repository.create_branch(taken)
-    place.repository.delete_branch("a/b")
-    place.repository.create_branch("a")
+            place.repository.branches.create(taken)
+    place.repository.branches.delete("a/b")
+    place.repository.branches.create("a")
 
 
 def test_a_moved_ref_is_a_conflict_and_nothing_is_lost(place: Place) -> None:

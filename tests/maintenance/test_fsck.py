@@ -17,7 +17,7 @@ from mvc.repository import Repository
 
 
 def check(repository: Repository, *, full: bool = False) -> list[Finding]:
-    return list(mvc.open(repository.root).fsck(full=full))
+    return list(mvc.open(repository.root).upkeep.fsck(full=full))
 
 
 def text(findings: list[Finding]) -> str:
@@ -26,8 +26,8 @@ def text(findings: list[Finding]) -> str:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_a_whole_repository_has_no_findings(repository: Repository, full: bool) -> None:
-    repository.create_tag("v1", message="one")
-    repository.delete_tag("v1")
+    repository.tags.create("v1", message="one")
+    repository.tags.delete("v1")
     repository.undo()
     assert check(repository, full=full) == []
 

@@ -29,7 +29,7 @@ def save(repo: Repository) -> Save:
 
     def commit(branch: str, **tensors: float) -> str:
         if repo.branch != branch:
-            repo.switch(branch, create="no" if branch in repo.branches() else "new")
+            repo.switch(branch, create="no" if branch in repo.branches else "new")
         Path(repo.root, M).write_bytes(model(**tensors))
         repo.add(["."])
         return repo.commit(f"{branch}: {tensors}").id
@@ -182,7 +182,7 @@ def test_a_criss_cross_history_merges_from_a_virtual_base(repo: Repository, save
     save("x", a=2, b=1)
     repo.switch("main")
     save("y", a=1, b=2)
-    repo.create_branch("y1", "y")
+    repo.branches.create("y1", "y")
     repo.merge("x")
     repo.switch("x")
     repo.merge("y1")
@@ -256,7 +256,7 @@ def test_settling_a_shard_brings_its_index_along(repo: Repository) -> None:
 
     def save(branch: str, first: dict[str, float], second: dict[str, float]) -> None:
         if repo.branch != branch:
-            repo.switch(branch, create="no" if branch in repo.branches() else "new")
+            repo.switch(branch, create="no" if branch in repo.branches else "new")
         weight_map = dict.fromkeys(first, shards[0]) | dict.fromkeys(second, shards[1])
         for path, data in [
             (shards[0], model(**first)),

@@ -60,7 +60,7 @@ def test_a_reset_of_an_unknown_mode_moves_nothing(repository: Repository) -> Non
 def test_damaged_packed_refs_are_called_so(repository: Repository, content: bytes) -> None:
     Path(repository.folder, "packed-refs").write_bytes(content)
     with pytest.raises(CorruptPack, match="packed-refs") as caught:
-        repository.branches()
+        dict(repository.branches)
     assert caught.value.hint
 
 

@@ -24,7 +24,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
         Path(made.root, "a.txt").write_text(text)
         made.add(["a.txt"])
         made.commit(text)
-    made.create_branch("other")
+    made.branches.create("other")
     made.reset("HEAD~1", mode="hard")
     return made
 
@@ -59,7 +59,7 @@ def test_a_branch_that_moves_meanwhile_stops_the_switch(
     repository: Repository, meanwhile: Meanwhile
 ) -> None:
     def move(other: Repository) -> None:
-        other.create_branch("other", "HEAD", force=True)
+        other.branches.create("other", "HEAD", force=True)
 
     meanwhile(move)
     with pytest.raises(RefConflict, match="moved"):
