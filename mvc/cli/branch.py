@@ -52,12 +52,11 @@ def command(
             raise UsageError("too many arguments", hint="mvc branch NAME START")
         repository.branches.create(*names, force=force)
     elif as_json:
-        output.json(
-            [
-                {"name": name, "commit": id_, "current": name == repository.branch}
-                for name, id_ in repository.branches.items()
-            ]
-        )
+        found = [
+            {"name": name, "commit": id_, "current": name == repository.branch}
+            for name, id_ in repository.branches.items()
+        ]
+        output.document("branch", {"branches": found})
     else:
         output.show(_listing(repository, verbose))
 

@@ -14,15 +14,28 @@ from mvc.errors import UsageError
 @click.option("--get", is_flag=True, help="Print the value (the default with a key alone).")
 @click.option("--unset", is_flag=True, help="Remove the option.")
 @click.option("-l", "--list", "listing", is_flag=True, help="Print all options.")
+@click.option("--json", "as_json", is_flag=True, help="For programs, with --list.")
 @click.pass_obj
 def command(
-    session: Session, key: str | None, value: str | None, get: bool, unset: bool, listing: bool
+    session: Session,
+    key: str | None,
+    value: str | None,
+    get: bool,
+    unset: bool,
+    listing: bool,
+    as_json: bool,
 ) -> int:
     """Get and set options of this repository (.mvc/config, in Git's form).
 
     user.name and user.email are also read from Git's own configuration.
     """
     repository, output = session.repository, session.output
+    if as_json and not listing:
+        raise UsageError("--json is for --list", hint="mvc config --list --json")
+    if listing and as_json:
+        options = [{"name": name, "value": value} for name, value in repository.config.list()]
+        output.document("config", {"options": options})
+        return 0
     if listing:
         output.show(f"{name}={value}" for name, value in repository.config.list())
         return 0

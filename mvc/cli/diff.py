@@ -56,7 +56,7 @@ def command(
     if as_json:
         from mvc.diff.schema import as_json as plain
 
-        output.json(plain(difference))
+        output.document("diff", plain(difference))
     elif name_only:
         output.show(quoted(file.path) for file in difference.files)
     elif stat:

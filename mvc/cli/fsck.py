@@ -17,7 +17,8 @@ def command(session: Session, full: bool, as_json: bool) -> None:
     """Check that everything is there, and is what it says it is."""
     findings = list(session.repository.upkeep.fsck(full=full))
     if as_json:
-        session.output.json([{"where": f.where, "message": f.message} for f in findings])
+        found = [{"where": f.where, "message": f.message} for f in findings]
+        session.output.document("fsck", {"full": full, "findings": found})
     else:
         session.output.show(f"{quoted(f.where)}: {quoted(f.message)}" for f in findings)
     if findings:

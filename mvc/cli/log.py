@@ -7,6 +7,7 @@ from itertools import islice
 
 import click
 
+from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.commits import decorations, headline, long_form
 from mvc.cli.difference import stat_lines
@@ -69,7 +70,7 @@ def command(
     if reverse:
         commits = reversed(list(commits))
     if as_json:
-        session.output.json([_as_json(commit) for commit in commits])
+        session.output.document("log", {"commits": [*map(documents.commit, commits)]})
         return
     session.output.show(_lines(repository, commits, oneline, drawing, stat, paths))
 
@@ -110,22 +111,3 @@ def _lines(
             yield from text
         else:
             yield from drawing.draw(commit, text if oneline else [*text, ""])
-
-
-def _as_json(commit: Commit) -> dict[str, object]:
-    return {
-        "commit": commit.id,
-        "tree": commit.tree,
-        "parents": list(commit.parents),
-        "author": {
-            "name": commit.author.name,
-            "email": commit.author.email,
-            "time": commit.author.time,
-        },
-        "committer": {
-            "name": commit.committer.name,
-            "email": commit.committer.email,
-            "time": commit.committer.time,
-        },
-        "message": commit.message,
-    }

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import click
 
+from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.output import columns, counted, quoted, size
 from mvc.cli.revisions import Separated, split_revisions
@@ -40,7 +41,8 @@ def command(
     wanted = [inside(repository.root, path, repository.cwd) for path in paths] or [""]
     chosen = [path for path in files if matches(path, wanted)]
     if as_json:
-        session.output.json([_as_json(files, path) for path in chosen])
+        found = [documents.tracked_file(files, path) for path in chosen]
+        session.output.document("ls", {"files": found})
     elif tensors or globs:
         session.output.show(_tensor_lines(files, chosen, globs or ("*",)))
     elif long:
@@ -69,16 +71,3 @@ def _tensor_lines(files: Snapshot, paths: list[str], globs: tuple[str, ...]) -> 
             if any(fnmatchcase(e.name, glob) for glob in globs)
         ]
         yield from columns(rows, "<<<<")
-
-
-def _as_json(files: Snapshot, path: str) -> dict[str, object]:
-    manifest = files.manifest(path)
-    mode, blob = files[path]
-    common: dict[str, object] = {"path": path, "mode": f"{mode:o}", "blob": blob}
-    if manifest is None:
-        return {**common, "format": "text", "size": len(files.blob(path)), "tensors": []}
-    tensors = [
-        {"name": e.name, "dtype": e.dtype, "shape": list(e.shape), "id": e.id}
-        for e in manifest.tensors
-    ]
-    return {**common, "format": manifest.format, "size": manifest.size, "tensors": tensors}

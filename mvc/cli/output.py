@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+
+from mvc.cli.documents import document
 
 #: How long something may run before its progress is shown, in seconds.
 _PATIENCE = 1.0
@@ -32,9 +33,12 @@ class Output:
         if not self._quiet:
             self.show(lines)
 
-    def json(self, value: Any) -> None:
-        """A result for programs: one document, stable keys."""
-        click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+    def document(self, verb: str, content: Mapping[str, Any]) -> None:
+        """The result of ``verb`` for programs; ``docs/reference/json.md`` has its shape."""
+        import json
+
+        self.close()
+        click.echo(json.dumps(document(verb, content), indent=2), color=False)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Draw how far something is, on a terminal, once the work has lasted a second."""

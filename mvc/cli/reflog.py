@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.history.revisions import shorten
 
@@ -17,9 +18,8 @@ def command(session: Session, ref: str, limit: int | None, as_json: bool) -> Non
     """Show where REF (HEAD) has been, newest first."""
     moves = session.repository.reflog("HEAD" if ref == "show" else ref)[:limit]
     if as_json:
-        session.output.json(
-            [{"old": m.old, "new": m.new, "time": m.who.time, "message": m.message} for m in moves]
-        )
+        entries = [documents.move(one) for one in moves]
+        session.output.document("reflog", {"ref": ref, "entries": entries})
         return
     session.output.show(
         f"{click.style(shorten(move.new), fg='yellow')} {ref}@{{{number}}}: {move.message}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -98,23 +98,6 @@ def short_status_lines(status: Status) -> Iterator[str]:
         yield click.style(staged, fg="green") + click.style(unstaged, fg="red") + f" {quoted(path)}"
     for path in status.untracked:
         yield click.style("??", fg="red") + f" {quoted(path)}"
-
-
-def status_json(status: Status) -> dict[str, Any]:
-    """The stable form for programs."""
-    return {
-        "branch": status.branch,
-        "head": status.head,
-        "unfinished": status.unfinished,
-        "staged": _deltas_json(status.staged),
-        "unstaged": _deltas_json(status.unstaged),
-        "untracked": list(status.untracked),
-        "conflicts": [{"path": one.path, "kind": one.kind} for one in status.conflicts],
-    }
-
-
-def _deltas_json(deltas: Iterable[Delta]) -> list[dict[str, Any]]:
-    return [{"kind": d.kind, "path": d.path, "old_path": d.old_path} for d in deltas]
 
 
 def _change(delta: Delta, color: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import documents
 from mvc.cli.app import Session
-from mvc.cli.rendering import seen_from, short_status_lines, status_json, status_lines
+from mvc.cli.rendering import seen_from, short_status_lines, status_lines
 from mvc.paths import inside
 
 
@@ -21,7 +22,7 @@ def command(session: Session, short: bool, porcelain: bool, as_json: bool) -> No
     if not (as_json or porcelain):
         status = seen_from(status, inside(repository.root, repository.cwd, repository.cwd))
     if as_json:
-        session.output.json(status_json(status))
+        session.output.document("status", documents.status(status))
     elif short or porcelain:
         lines = short_status_lines(status)
         session.output.show(map(click.unstyle, lines) if porcelain else lines)

@@ -51,11 +51,10 @@ def command(
         if not names or any(fnmatchcase(name, pattern) for pattern in names)
     }
     if as_json:
-        output.json(
-            [
-                {"name": n, "object": i, "commit": repository.resolve(f"refs/tags/{n}")}
-                for n, i in found.items()
-            ]
-        )
+        tags = [
+            {"name": name, "object": id_, "commit": repository.resolve(f"refs/tags/{name}")}
+            for name, id_ in found.items()
+        ]
+        output.document("tag", {"tags": tags})
     else:
         output.show(found)

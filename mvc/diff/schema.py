@@ -1,4 +1,4 @@
-"""A difference as plain data for ``--json``. The schema is stable: ``docs/reference/diff.md`` describes it."""
+"""A difference as plain data for ``--json``. Its keys stay: ``docs/reference/diff.md`` describes them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,10 @@ from mvc.diff.stats import TensorStats
 from mvc.diff.text import TextDiff
 from mvc.history.manifest import Conflict, Entry
 
-#: Raised when a key goes away or changes its meaning; new keys may come without.
-VERSION = 1
-
 
 def as_json(difference: Difference) -> dict[str, Any]:
     """Dictionaries, lists, strings, numbers and None only; no NaN and no infinity."""
     return {
-        "version": VERSION,
         "files": [_file(change) for change in difference.files],
         "models": [_model(change) for change in difference.models],
     }

@@ -54,8 +54,8 @@ class Terminal:
         return self.head()
 
     def head(self) -> str:
-        found: list[dict[str, str]] = json.loads(self("log", "-n", "1", "--json"))
-        return found[0]["commit"]
+        found: str = json.loads(self("log", "-n", "1", "--json"))["commits"][0]["id"]
+        return found
 
 
 def safetensors(tensors: Mapping[str, list[float]], **metadata: str) -> bytes:

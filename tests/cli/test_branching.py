@@ -38,7 +38,7 @@ def model(terminal: Terminal) -> dict[str, tuple[float, ...]]:
 
 
 def parents(terminal: Terminal) -> int:
-    return len(json.loads(terminal("log", "-n", "1", "--json"))[0]["parents"])
+    return len(json.loads(terminal("log", "-n", "1", "--json"))["commits"][0]["parents"])
 
 
 def test_switch_moves_the_files_and_back(parted: Terminal) -> None:
@@ -266,7 +266,7 @@ def test_tags_name_commits_and_may_carry_a_message(terminal: Terminal) -> None:
     assert terminal("tag") == "light\nv1\n"
     assert "first release" in terminal("show", "v1", "--stat")
     for name in ("light", "v1", "v1^{}", "v1~0"):
-        assert json.loads(terminal("log", "-1", "--json", name))[0]["commit"] == head
+        assert json.loads(terminal("log", "-1", "--json", name))["commits"][0]["id"] == head
     assert "tag: v1" in terminal("log", "--oneline")
 
 

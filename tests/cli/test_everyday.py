@@ -101,7 +101,7 @@ def test_amend_replaces_the_last_commit_and_keeps_its_parents(terminal: Terminal
     first = terminal.commit("one", m={"a": [1.0]})
     terminal.commit("two", m={"a": [2.0]})
     terminal("commit", "--amend", "-m", "two, better")
-    log = json.loads(terminal("log", "--json"))
+    log = json.loads(terminal("log", "--json"))["commits"]
     assert [entry["message"].split("\n")[0] for entry in log] == ["two, better", "one"]
     assert log[0]["parents"] == [first]
 
@@ -148,7 +148,7 @@ def test_ls_lists_files_tensors_and_both_as_json(terminal: Terminal) -> None:
     assert terminal("ls") == "m.safetensors\n"
     tensors = [line.split()[:3] for line in terminal("ls", "--tensors").splitlines()[1:]]
     assert tensors == [["a", "F32", "1"], ["b", "F32", "2"]]
-    (entry,) = json.loads(terminal("ls", "--json"))
+    (entry,) = json.loads(terminal("ls", "--json"))["files"]
     assert [tensor["shape"] for tensor in entry["tensors"]] == [[1], [2]]
 
 

@@ -70,7 +70,7 @@ def test_numbers_beyond_float64_are_null(side: Side) -> None:
 
 def test_nothing_is_an_empty_form_and_an_empty_summary(side: Side) -> None:
     nothing = compare_sides(side(), side())
-    assert as_json(nothing) == {"version": 1, "files": [], "models": []}
+    assert as_json(nothing) == {"files": [], "models": []}
     assert summary(nothing) == ()
 
 

@@ -1,0 +1,85 @@
+"""What ``--json`` prints: one object a verb, as ``docs/reference/json.md`` has it.
+
+Owns the shapes and nothing else: values in; dictionaries, lists, strings, numbers and None out. A key stays and
+keeps its meaning, as long as the number after the verb in ``schema`` does; new keys may come without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mvc.history.git import Commit
+    from mvc.history.reflog import Move
+    from mvc.history.signature import Signature
+    from mvc.history.snapshot import Snapshot
+    from mvc.worktree.status import Delta, Status
+
+#: The number of every verb's shape; raised for the one whose keys go away or change their meaning.
+_VERSION = 1
+
+
+def document(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with the name of its schema: ``mvc.log/1``."""
+    return {"schema": f"mvc.{verb}/{_VERSION}", **content}
+
+
+def status(found: Status) -> dict[str, Any]:
+    """What ``status`` saw."""
+    return {
+        "branch": found.branch,
+        "head": found.head,
+        "unfinished": found.unfinished,
+        "staged": _deltas(found.staged),
+        "unstaged": _deltas(found.unstaged),
+        "untracked": list(found.untracked),
+        "conflicts": [{"path": one.path, "kind": one.kind} for one in found.conflicts],
+        "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped],
+    }
+
+
+def _deltas(deltas: Iterable[Delta]) -> list[dict[str, Any]]:
+    return [{"kind": d.kind, "path": d.path, "old_path": d.old_path} for d in deltas]
+
+
+def commit(found: Commit) -> dict[str, Any]:
+    """A commit as its object says it."""
+    return {
+        "id": found.id,
+        "tree": found.tree,
+        "parents": list(found.parents),
+        "author": person(found.author),
+        "committer": person(found.committer),
+        "subject": found.subject,
+        "message": found.message,
+    }
+
+
+def person(who: Signature) -> dict[str, Any]:
+    """Who and when: seconds since 1970, and minutes east of Greenwich."""
+    return {"name": who.name, "email": who.email, "time": who.time, "offset": who.offset}
+
+
+def tracked_file(files: Snapshot, path: str) -> dict[str, Any]:
+    """A file of a commit or of the stage with its tensors."""
+    manifest = files.manifest(path)
+    mode, blob = files[path]
+    common: dict[str, Any] = {"path": path, "mode": f"{mode:o}", "blob": blob}
+    if manifest is None:
+        return {**common, "format": "text", "size": len(files.blob(path)), "tensors": []}
+    tensors = [
+        {"name": e.name, "dtype": e.dtype, "shape": list(e.shape), "id": e.id}
+        for e in manifest.tensors
+    ]
+    return {**common, "format": manifest.format, "size": manifest.size, "tensors": tensors}
+
+
+def move(found: Move) -> dict[str, Any]:
+    """An entry of a reflog."""
+    return {"old": found.old, "new": found.new, "who": person(found.who), "message": found.message}
+
+
+def tag(name: str, tagger: Signature | None, message: str) -> dict[str, Any]:
+    """What an annotated tag says."""
+    return {"name": name, "tagger": tagger and person(tagger), "message": message}
