@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import builtins
 import os
+from contextlib import suppress
 
-from mvc.errors import CorruptPack, NotARepository, UsageError
+from mvc.errors import CorruptPack, MvcError, NotARepository, UsageError
 from mvc.history.context import Context
-from mvc.history.refs import BRANCHES, check_name
+from mvc.history.foundation import FORMAT, NEWER, lay_out
+from mvc.history.refs import REPAIR, check_name
+from mvc.history.signature import Signature
 from mvc.paths import DOT
-from mvc.repository import Repository, Who
+from mvc.repository import Progress, Repository, Who
 from mvc.store.fs import Disk
+from mvc.upkeep import Upkeep
 from mvc.worktree.code_repository import hide
-
-_FORMAT = "mvc repository 1\n"
-
-# Git's own tools must not lose anything that only mvc knows the worth of, and must see a bare repository.
-_CONFIG = """\
-[core]
-\trepositoryformatversion = 1
-\tbare = true
-\tfilemode = true
-\tlogAllRefUpdates = always
-[extensions]
-\tpreciousObjects = true
-[gc]
-\tauto = 0
-\tpruneExpire = never
-\treflogExpire = never
-\treflogExpireUnreachable = never
-[receive]
-\tdenyDeletes = true
-"""
-
-_FOLDERS = (
-    "objects/info",
-    "objects/pack",
-    "refs/heads",
-    "refs/tags",
-    "refs/mvc",
-    "logs/refs/heads",
-    "info",
-    "locks",
-    "tmp",
-)
 
 
 def init(
@@ -68,7 +40,7 @@ def init(
     folder = os.path.join(root, DOT)
     if not os.path.isfile(os.path.join(folder, "HEAD")):
         hide(root, [f"{DOT}/"], disk)
-        _lay_out(folder, initial_branch, disk)
+        lay_out(folder, initial_branch, disk)
     else:
         disk.sync_folder(folder)  # a killed init may have got no further than the name of HEAD
     return open(root, who=who, disk=disk)
@@ -91,14 +63,40 @@ def open(
     start = os.path.abspath(path)
     root = find(start)
     if root is None:
-        raise NotARepository(
-            f"not an mvc repository (or any of the parent directories): {start}",
-            hint="mvc init makes one here",
-        )
+        raise _no_repository(start)
     folder = os.path.join(root, DOT)
     _check_format(folder)
     _check_owner(folder)
     return Repository(Context(root, folder, disk or Disk()), who=who, cwd=cwd)
+
+
+def open_damaged(
+    path: str = ".",
+    *,
+    who: Signature | None = None,
+    disk: Disk | None = None,
+    progress: Progress | None = None,
+) -> Upkeep:
+    """The upkeep of the repository that holds ``path``, with whatever is wrong with it.
+
+    What a crash left half done is finished where that can be; nothing else need be readable.
+
+    Raises:
+        NotARepository: there is not even the ruin of one.
+        UsageError: it is of a newer format, or of another user.
+    """
+    start = os.path.abspath(path)
+    root = find(start) or _ruin(start)
+    if root is None:
+        raise _no_repository(start)
+    folder = os.path.join(root, DOT)
+    with suppress(CorruptPack):
+        _check_format(folder)
+    _check_owner(folder)
+    context = Context(root, folder, disk or Disk())
+    with suppress(MvcError):
+        context.operations.recover()
+    return Upkeep(context, who=who, progress=progress)
 
 
 def find(start: str) -> str | None:
@@ -112,30 +110,33 @@ def find(start: str) -> str | None:
     return current
 
 
-def _lay_out(folder: str, branch: str, disk: Disk) -> None:
-    from mvc.store.store import Store
+def _ruin(start: str) -> str | None:
+    """The nearest folder, from ``start`` upwards, that holds what is left of a repository."""
+    current = start
+    while not os.path.isdir(os.path.join(current, DOT, "store")):
+        parent = os.path.dirname(current)
+        if parent == current:
+            return None
+        current = parent
+    return current
 
-    for name in _FOLDERS:
-        disk.make_folder(os.path.join(folder, *name.split("/")))
-    Store.create(os.path.join(folder, "store"), disk)
-    files = {
-        "config": _CONFIG,
-        "description": "Git for model weights; the tensors are in store/.\n",
-        "format": _FORMAT,
-        # `git clean -fdx` spares a folder that looks like a repository of its own.
-        ".git": "gitdir: .\n",
-        "HEAD": f"ref: {BRANCHES}{branch}\n",
-    }
-    for name, text in files.items():
-        disk.write_whole(os.path.join(folder, name), text.encode())
+
+def _no_repository(start: str) -> MvcError:
+    root = _ruin(start)
+    if root is not None:
+        return CorruptPack(f"the repository in {root} has lost its HEAD", hint=REPAIR)
+    return NotARepository(
+        f"not an mvc repository (or any of the parent directories): {start}",
+        hint="mvc init makes one here",
+    )
 
 
 def _check_format(folder: str) -> None:
     found = _read(os.path.join(folder, "format"))
-    if found == _FORMAT:
+    if found == FORMAT:
         return
-    if not found.startswith("mvc repository "):
-        raise CorruptPack(f"{folder}/format is damaged", hint=f"it should read {_FORMAT.strip()!r}")
+    if not NEWER.fullmatch(found):
+        raise CorruptPack(f"{folder}/format is damaged", hint=REPAIR)
     raise UsageError(
         f"{folder} has format {found.split()[-1]}, newer than this mvc understands",
         hint="pip install --upgrade mvc-weights",

@@ -22,6 +22,12 @@ OPERATIONS = "refs/mvc/ops"
 KEPT = "refs/mvc/kept/"
 #: The unfinished merge or revert: a commit whose message says what it is.
 UNFINISHED = "refs/mvc/unfinished"
+#: The list of stashes: a commit whose parents they are (``stashes.py``).
+STASHES = "refs/mvc/stash"
+#: The newest stash, where Git's own tools look for it; its reflog mirrors the list.
+STASH = "refs/stash"
+#: The hint of errors that repair may have a cure for.
+REPAIR = "mvc fsck says what is wrong, mvc repair puts right what it can"
 _SYMBOLIC = "ref: "
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -45,7 +51,8 @@ class Refs:
             ):
                 return self._packed().get(name)
             raise _damaged(name) from error
-        if not value.startswith(_SYMBOLIC) and not _is_id(value):
+        symbolic = value.startswith(_SYMBOLIC)
+        if not (_may_be_target(value.removeprefix(_SYMBOLIC)) if symbolic else is_id(value)):
             raise _damaged(name)
         return value
 
@@ -99,7 +106,7 @@ class Refs:
         except UnicodeDecodeError as error:
             raise _damaged("packed-refs") from error
         pairs = [line.split(" ", 1) for line in lines if line[:1] not in ("#", "^", "")]
-        if not all(len(pair) == 2 and _is_id(pair[0]) for pair in pairs):
+        if not all(len(pair) == 2 and is_id(pair[0]) for pair in pairs):
             raise _damaged("packed-refs")
         return {name: id_ for id_, name in pairs}
 
@@ -125,16 +132,21 @@ def check_name(name: str, kind: str) -> str:
     return name
 
 
-def _is_id(value: str) -> bool:
+def is_id(value: str) -> bool:
+    """Whether ``value`` is the full id of a Git object."""
     return len(value) == 40 and _HEXADECIMAL.issuperset(value)
 
 
+def _may_be_target(name: str) -> bool:
+    if not name.startswith("refs/"):
+        return False
+    try:
+        check_name(name, "ref")
+    except UsageError:
+        return False
+    return True
+
+
 def _damaged(name: str) -> CorruptPack:
-    if name == "HEAD":
-        hint = "write 'ref: refs/heads/main' into .mvc/HEAD, or the branch that you were on"
-    elif name == "packed-refs":
-        hint = "take .mvc/packed-refs from a copy, or delete it if all your refs are files of their own"
-    else:
-        hint = f"write the commit's id, which .mvc/logs/{name} has last, into .mvc/{name}"
     what = name if name == "packed-refs" else f"the ref {name}"
-    return CorruptPack(f"{what} is damaged", hint=hint)
+    return CorruptPack(f"{what} is damaged", hint=REPAIR)
