@@ -85,7 +85,7 @@ def stow(
         return content.data
     ids = pack.add(_incoming(opened, content), advance)
     skeleton = pack.put(content.skeleton.encode()) if isinstance(content, Model) else None
-    return _manifest(opened, content, ids, skeleton).encode()
+    return manifest_of(opened, content, ids, skeleton).encode()
 
 
 def describe(
@@ -113,7 +113,7 @@ def describe_open(
         return context.writer().blob(content.data), None
     ids = list(hash_spans(item.source for item in _incoming(opened, content)))
     skeleton = object_id(content.skeleton.encode()) if isinstance(content, Model) else None
-    manifest = _manifest(opened, content, ids, skeleton)
+    manifest = manifest_of(opened, content, ids, skeleton)
     return context.writer().blob(manifest.encode()), manifest
 
 
@@ -170,10 +170,14 @@ def _dtypes(layout: Layout) -> dict[str, str | None]:
     return found
 
 
-def _manifest(
+def manifest_of(
     opened: OpenFile, content: Content, ids: Sequence[ObjectId], skeleton: ObjectId | None
 ) -> Manifest:
-    """The manifest of a file whose spans, in the order of ``_incoming``, have these ids."""
+    """The manifest of an open file: ``ids`` are those of its storages in order, or of all its bytes.
+
+    Raises:
+        MalformedFile, UnsupportedDtype, LimitExceeded: a tensor that looks into a storage can't be hashed.
+    """
     if not isinstance(content, Model):
         return Manifest(BYTES, opened.size, content=ids[0])
     layout = content.layout
