@@ -43,6 +43,14 @@ def linked_parent(root: str, path: str) -> str | None:
     return None
 
 
+def folder_above(root: str, path: str) -> str:
+    """The nearest folder above ``path`` that exists: the one to sync when its name came or went."""
+    folder = os.path.dirname(locate(root, path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
 def check_way(root: str, path: str) -> None:
     """Refuse a path whose way leads through a symbolic link.
 

@@ -5,13 +5,14 @@ Files are read and packed before the lock is taken; under it only the stage move
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mvc import paths as tracked
-from mvc.errors import DirtyWorktree, UsageError
+from mvc.errors import DirtyWorktree, StorageError, UsageError
 from mvc.history.context import Context, writes_objects
 from mvc.history.log import matches
 from mvc.history.signature import Signature
@@ -23,7 +24,7 @@ from mvc.worktree import index
 from mvc.worktree.candidates import is_weights
 from mvc.worktree.code_repository import hide
 from mvc.worktree.ingest import Progress, Taken, take_in
-from mvc.worktree.place import check_way, look
+from mvc.worktree.place import check_way, folder_above, look
 from mvc.worktree.scan import scan
 from mvc.worktree.status import changed_paths
 
@@ -112,14 +113,13 @@ def remove(
     doomed = list(dict.fromkeys(doomed))
     if not force:
         _refuse_unsaved(context, stage, doomed, cached)
+    if not cached:  # before the stage, as in Git: what a fault leaves can be removed again
+        _delete(context, doomed)
     with transaction(context, "rm", who) as current:
         gone = dict.fromkeys(doomed)
         current.put_stage(current.stage.with_files(gone))
         settle(current, gone)
         current.message = f"rm: {', '.join(paths)}"
-    if not cached:
-        for path in doomed:
-            _delete(context, path)
     index.refresh(context)
     return doomed
 
@@ -133,16 +133,41 @@ def move(
         UsageError: a source is not tracked, or the target is taken and ``force`` is off.
     """
     pairs = _pairs(context, read_stage(context), sources, target, force)
-    with transaction(context, "mv", who) as current:
+    with _renamed(context, pairs), transaction(context, "mv", who) as current:
         moved = {end: current.stage.get(source) for source, end in pairs}
         current.put_stage(current.stage.with_files({**{s: None for s, _ in pairs}, **moved}))
         current.message = f"mv: {', '.join(sources)} {target}"
-    for source, end in pairs:
-        context.disk.make_folder(os.path.dirname(_absolute(context, end)))
-        context.disk.replace(_absolute(context, source), _absolute(context, end))
-        _tidy(context, source)
     index.refresh(context)
     return pairs
+
+
+@contextlib.contextmanager
+def _renamed(context: Context, pairs: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Files under their new names, durably; under the old ones again when the block fails."""
+    done: list[tuple[str, str]] = []
+    try:
+        for pair in pairs:
+            _rename(context, *pair)
+            done.append(pair)
+        _settle(context, [*(end for _, end in pairs), *(source for source, _ in pairs)])
+        yield
+    except BaseException:
+        for source, end in reversed(done):
+            with contextlib.suppress(StorageError):
+                _rename(context, end, source)
+        raise
+
+
+def _rename(context: Context, source: str, end: str) -> None:
+    context.disk.make_folder(os.path.dirname(_absolute(context, end)))
+    context.disk.replace(_absolute(context, source), _absolute(context, end))
+    _tidy(context, source)
+
+
+def _settle(context: Context, paths: Sequence[str]) -> None:
+    """Make it durable that files came to ``paths``, or went from there."""
+    for folder in dict.fromkeys(folder_above(context.root, path) for path in paths):
+        context.disk.sync_folder(folder)
 
 
 def _pairs(
@@ -225,9 +250,11 @@ def _is_there(context: Context, path: str) -> bool:
     return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
-def _delete(context: Context, path: str) -> None:
-    context.disk.remove(_absolute(context, path))
-    _tidy(context, path)
+def _delete(context: Context, paths: Sequence[str]) -> None:
+    for path in paths:
+        context.disk.remove(_absolute(context, path))
+        _tidy(context, path)
+    _settle(context, paths)
 
 
 def _tidy(context: Context, path: str) -> None:

@@ -20,10 +20,14 @@ from faults.volume import Data, Fate, Names, Pending, Volume
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How far one prefix is enumerated: exhaustively up to ``exhaustive``, else with ``random`` more."""
+    """How far one prefix is enumerated: exhaustively up to ``exhaustive``, else with ``random`` more.
+
+    ``parted``: the two halves of a rename across folders may part ways.
+    """
 
     exhaustive: int = 96
     random: int = 6
+    parted: bool = True
 
 
 DEFAULT = Budget()
@@ -89,7 +93,8 @@ def cuts(
                 acknowledged = (*acknowledged, step)
         frozen = volume.copy()
         for fates in _combinations(frozen.pending, budget, chance):
-            yield Cut(frozen, acknowledged, number, doing, fates)
+            if budget.parted or _halves_together(frozen.pending, fates):
+                yield Cut(frozen, acknowledged, number, doing, fates)
 
 
 def distinct(cuts: Iterable[Cut]) -> Iterator[CrashState]:
@@ -138,6 +143,14 @@ def _combinations(
             yield (*base[:number], fate, *base[number + 1 :])
     for _ in range(budget.random):
         yield tuple(chance.choice(effect.fates) for effect in effects)
+
+
+def _halves_together(effects: Sequence[Pending], fates: Sequence[Fate]) -> bool:
+    """Whether each rename across folders has happened wholly or not at all, where both halves pend."""
+    for number, effect in enumerate(effects[:-1]):
+        if effect.label.endswith("(the new name)") and fates[number] != fates[number + 1]:
+            return False
+    return True
 
 
 def _where(

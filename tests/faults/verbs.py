@@ -1,0 +1,235 @@
+"""Every verb that writes, as deeds (see ``deeds.py``)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from faults.deeds import Act, Deed
+from faults.worlds import (
+    ONE,
+    TOPIC,
+    begun,
+    commit,
+    model,
+    opened,
+    save,
+    with_branches,
+    with_one,
+    with_two,
+    work,
+)
+
+from mvc.errors import MergeConflict
+from mvc.repository import Repository
+from mvc.store.fs import Disk
+
+EDITED = {"config.json": b'{"layers": 99, "saved": false}\n'}
+NEW = {"new/model.safetensors": model(n=5, o=6), "notes.md": b"some words\n"}
+CLASH = {"model.safetensors": model(a=7, b=2, c=3), "config.json": b'{"layers": 7}\n'}
+
+
+def edited(root: str, disk: Disk) -> None:
+    """Two commits, and in the work tree an edit, two new files and a deletion, none staged."""
+    with_two(root, disk)
+    save(root, {**EDITED, **NEW})
+    os.remove(os.path.join(work(root), "sub/extra.bin"))
+
+
+def staged(root: str, disk: Disk) -> None:
+    edited(root, disk)
+    opened(root, disk).add(everything=True)
+
+
+def clashing(root: str, disk: Disk) -> None:
+    """``main`` and ``clash`` change the same tensor and the same text of their common parent."""
+    with_one(root, disk)
+    opened(root, disk).switch("clash", create="new")
+    save(root, CLASH)
+    repository = opened(root, disk)
+    repository.commit("clash", all=True)
+    repository.switch("main")
+    save(root, {"model.safetensors": model(a=8, b=2, c=3), "config.json": b'{"layers": 8}\n'})
+    opened(root, disk).commit("ours", all=True)
+    save(root, {"mine.txt": b"not tracked"})
+
+
+def _merge_clash(repository: Repository) -> None:
+    with contextlib.suppress(MergeConflict):
+        repository.merge("clash")
+
+
+def conflicted(root: str, disk: Disk) -> None:
+    clashing(root, disk)
+    _merge_clash(opened(root, disk))
+
+
+def resolved(root: str, disk: Disk) -> None:
+    conflicted(root, disk)
+    opened(root, disk).resolve_conflicts(["."], "theirs")
+
+
+def behind(root: str, disk: Disk) -> None:
+    """``main`` is an ancestor of ``topic``."""
+    with_one(root, disk)
+    repository = opened(root, disk)
+    repository.switch("topic", create="new")
+    save(root, TOPIC)
+    commit(root, disk, "topic")
+    opened(root, disk).switch("main")
+
+
+def reverting(root: str, disk: Disk) -> None:
+    """HEAD's parent changed what HEAD changed again: reverting it conflicts."""
+    with_two(root, disk)
+    save(root, {"model.safetensors": model(a=1, b=30, c=3)})
+    opened(root, disk).commit("three", all=True)
+
+
+def _revert_clash(repository: Repository) -> None:
+    with contextlib.suppress(MergeConflict):
+        repository.revert("HEAD~1")
+
+
+def _reverting_begun(root: str, disk: Disk) -> None:
+    reverting(root, disk)
+    _revert_clash(opened(root, disk))
+
+
+def tagged(root: str, disk: Disk) -> None:
+    with_branches(root, disk)
+    opened(root, disk).tags.create("v1", "topic", message="the first")
+
+
+def executable(root: str, disk: Disk) -> None:
+    with_two(root, disk)
+    os.chmod(os.path.join(work(root), "config.json"), 0o755)
+
+
+def removed(root: str, disk: Disk) -> None:
+    with_two(root, disk)
+    opened(root, disk).remove(["sub/extra.bin"])
+
+
+def undone(root: str, disk: Disk) -> None:
+    with_branches(root, disk)
+    opened(root, disk).switch("topic")
+
+
+def _add(*paths: str) -> Act:
+    return lambda repository: repository.add(paths or (".",))
+
+
+def _everything(repository: Repository) -> None:
+    repository.add(everything=True)
+
+
+def _put_back(there: str, here: str) -> None:
+    if not os.path.isdir(there):
+        os.replace(there, here)
+        return
+    for name in os.listdir(there):
+        os.makedirs(here, exist_ok=True)
+        os.replace(os.path.join(there, name), os.path.join(here, name))
+    os.rmdir(there)
+
+
+def _moving(
+    name: str, prepare: Callable[[str, Disk], None], sources: list[str], target: str
+) -> Deed:
+    """A ``mv``. Cut off between the files and the stage, it is done again once the files are put back."""
+
+    def again(repository: Repository) -> None:
+        for source in sources:
+            here, there = (os.path.join(repository.root, path) for path in (source, target))
+            if os.path.lexists(there):
+                _put_back(there, here)
+        repository.move(sources, target)
+
+    return Deed(name, prepare, (lambda r: r.move(sources, target),), again=again, parted=False)
+
+
+#: Each is one command line; together all that change a repository or the work tree.
+DEEDS = [
+    Deed("add", edited, (_add("new", "notes.md"),)),
+    Deed("add -A", edited, (_everything,)),
+    Deed("add -u", edited, (lambda r: r.add(update=True),)),
+    Deed("add, the mode", executable, (_add("config.json"),)),
+    Deed("add, the first", lambda root, disk: (begun(root, disk), save(root, ONE))[1], (_add(),)),
+    Deed("rm", with_two, (lambda r: r.remove(["sub/extra.bin", "config.json"]),)),
+    Deed("rm -r --cached", with_two, (lambda r: r.remove(["sub"], cached=True, recursive=True),)),
+    Deed(
+        "rm -f",
+        staged,
+        (lambda r: r.remove(["config.json", "new/model.safetensors"], force=True),),
+        doomed=frozenset({"config.json", "new/model.safetensors"}),
+    ),
+    _moving("mv", edited, ["config.json"], "settings.json"),
+    _moving("mv, to a folder", edited, ["config.json"], "deep/er/settings.json"),
+    _moving("mv, a folder", with_two, ["sub"], "other"),
+    Deed(
+        "commit -a",
+        edited,
+        (lambda r: r.add(update=True), lambda r: r.commit("all")),
+        act=lambda r: r.commit("all", all=True),
+    ),
+    Deed("commit", staged, (lambda r: r.commit("staged"),)),
+    Deed("commit --amend", staged, (lambda r: r.commit("amended", amend=True),)),
+    Deed("commit --allow-empty", with_one, (lambda r: r.commit("empty", allow_empty=True),)),
+    Deed(
+        "commit_tensors",
+        with_one,
+        (lambda r: r.commit_tensors(_arrays(), "from memory", path="made/new.safetensors"),),
+    ),
+    Deed("merge --ff", behind, (lambda r: r.merge("topic"),)),
+    Deed("merge --no-ff", behind, (lambda r: r.merge("topic", fast_forward="never"),)),
+    Deed("merge, clean", with_branches, (lambda r: r.merge("topic"),)),
+    Deed("merge, average", clashing, (lambda r: r.merge("clash", strategy="ours"),)),
+    Deed("merge, conflict", clashing, (_merge_clash,)),
+    Deed("merge, resolve", conflicted, (lambda r: r.resolve_conflicts(["."], "theirs"),)),
+    Deed("merge --continue", resolved, (lambda r: r.commit(),)),
+    Deed("merge --abort", conflicted, (lambda r: r.abort(),)),
+    Deed("revert", with_two, (lambda r: r.revert("HEAD"),)),
+    Deed("revert, conflict", reverting, (_revert_clash,)),
+    Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
+    Deed("reset --soft", staged, (lambda r: r.reset("HEAD~1", mode="soft"),)),
+    Deed("reset --mixed", staged, (lambda r: r.reset("HEAD~1"),)),
+    Deed("reset --hard", staged, (lambda r: r.reset("HEAD~1", mode="hard"),)),
+    Deed("restore", edited, (lambda r: r.restore(["config.json", "sub"]),)),
+    Deed("restore --staged", staged, (lambda r: r.restore(["."], staged=True, worktree=False),)),
+    Deed(
+        "restore --source",
+        with_two,
+        (lambda r: r.restore(["."], source="HEAD~1", staged=True),),
+    ),
+    Deed(
+        "restore, a tensor",
+        with_two,
+        (lambda r: r.restore(["model.safetensors"], source="HEAD~1", tensors=["b"]),),
+    ),
+    Deed("switch", with_branches, (lambda r: r.switch("topic"),)),
+    Deed("switch -c", staged, (lambda r: r.switch("side", create="new"),)),
+    Deed(
+        "switch -C", with_branches, (lambda r: r.switch("topic", create="force", start="HEAD~1"),)
+    ),
+    Deed("switch --detach", with_two, (lambda r: r.switch("HEAD~1", detach=True),)),
+    Deed("switch, unborn", begun, (lambda r: r.switch("other", create="new"),)),
+    Deed("branch", with_two, (lambda r: r.branches.create("side/one", "HEAD~1"),)),
+    Deed("branch -d", behind, (lambda r: r.branches.delete("topic", force=True),)),
+    Deed("branch -m", with_branches, (lambda r: r.branches.rename("topic", "topic/below"),)),
+    Deed("branch -m, current", with_two, (lambda r: r.branches.rename("main", "trunk"),)),
+    Deed("tag", with_two, (lambda r: r.tags.create("light", "HEAD~1"),)),
+    Deed("tag -a", with_two, (lambda r: r.tags.create("v2", message="the second"),)),
+    Deed("tag -d", tagged, (lambda r: r.tags.delete("v1"),)),
+    Deed("undo, a commit", with_two, (lambda r: r.undo(),)),
+    Deed("undo, a switch", undone, (lambda r: r.undo(),)),
+    Deed("undo, a rm", removed, (lambda r: r.undo(),)),
+    Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
+]
+
+
+def _arrays() -> dict[str, object]:
+    import numpy as np
+
+    return {"x": np.arange(24, dtype=np.float32).reshape(4, 6), "y": np.ones(3, dtype=np.int8)}
