@@ -12,20 +12,20 @@ from dataclasses import dataclass
 
 from mvc import paths as tracked_paths
 from mvc.errors import FormatError
-from mvc.formats.layout import Layout, Storage
+from mvc.formats.layout import Layout
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
-from mvc.history.manifest import BYTES, Entry, Manifest, StorageEntry
-from mvc.ids import BlobId, ObjectId, object_id
+from mvc.history.manifest import Manifest
+from mvc.ids import BlobId, object_id
 from mvc.store.source import Incoming
 from mvc.store.writing import PackReport, PackWriter
 from mvc.worktree import index
+from mvc.worktree.described import manifest_of
 from mvc.worktree.hashing import hash_spans
 from mvc.worktree.index import Known
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.place import look
 from mvc.worktree.reading import Content, Model, OpenFile, Text, classify, open_file
-from mvc.worktree.views import is_whole, strides_of, view_ids
 
 #: Called with (what, bytes done, bytes in all).
 Progress = Callable[[str, int, int], None]
@@ -168,37 +168,3 @@ def _dtypes(layout: Layout) -> dict[str, str | None]:
         if earlier != tensor.dtype:
             found[tensor.storage] = None
     return found
-
-
-def manifest_of(
-    opened: OpenFile, content: Content, ids: Sequence[ObjectId], skeleton: ObjectId | None
-) -> Manifest:
-    """The manifest of an open file: ``ids`` are those of its storages in order, or of all its bytes.
-
-    Raises:
-        MalformedFile, UnsupportedDtype, LimitExceeded: a tensor that looks into a storage can't be hashed.
-    """
-    if not isinstance(content, Model):
-        return Manifest(BYTES, opened.size, content=ids[0])
-    layout = content.layout
-    by_key = {storage.key: id_ for storage, id_ in zip(layout.storages, ids, strict=True)}
-    whole = {tensor.name for tensor in layout.tensors if is_whole(tensor)}
-    views = view_ids(opened, layout, (t for t in layout.tensors if t.name not in whole))
-    tensors = [
-        Entry(t.name, t.dtype, t.shape, by_key[t.storage])
-        if t.name in whole
-        else Entry(t.name, t.dtype, t.shape, views[t.name], t.storage, t.offset, strides_of(t))
-        for t in layout.tensors
-    ]
-    shared = [storage for storage in layout.storages if storage.key not in whole]
-    return Manifest(
-        format=layout.format,
-        size=layout.size,
-        skeleton=skeleton,
-        tensors=tuple(sorted(tensors, key=lambda entry: entry.name)),
-        storages=tuple(_storage_entry(s, by_key) for s in sorted(shared, key=lambda s: s.key)),
-    )
-
-
-def _storage_entry(storage: Storage, by_key: dict[str, ObjectId]) -> StorageEntry:
-    return StorageEntry(storage.key, storage.length, by_key[storage.key])

@@ -18,7 +18,6 @@ from mvc.errors import LimitExceeded, MalformedFile, UnsupportedDtype
 from mvc.formats.layout import Layout, Storage, Tensor
 from mvc.ids import ObjectId
 from mvc.store.source import FileSpan
-from mvc.worktree.hashing import hash_span
 from mvc.worktree.reading import OpenFile
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ class _View:
     def id(self) -> ObjectId:
         """BLAKE3-256 of the row-major bytes."""
         if self._span.length == self.nbytes and self._is_row_major():
+            from mvc.worktree.hashing import hash_span  # 10 ms for its threads
+
             return hash_span(self._span)
         hasher = blake3()
         for piece in self.pieces():

@@ -17,7 +17,7 @@ from mvc.formats.layout import Layout, Storage, Tensor
 from mvc.history.manifest import Manifest
 from mvc.history.tensors import tensor_bytes
 from mvc.ids import object_id
-from mvc.worktree import views
+from mvc.worktree import hashing
 from mvc.worktree.ingest import describe
 
 HEAD = b"VIEWS\0\0\0"
@@ -136,8 +136,8 @@ def test_the_same_view_under_many_names_is_hashed_once(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[int] = []
-    real = views.hash_span
-    monkeypatch.setattr(views, "hash_span", lambda span: hashed.append(span.length) or real(span))
+    real = hashing.hash_span
+    monkeypatch.setattr(hashing, "hash_span", lambda span: hashed.append(span.length) or real(span))
     tensors = [Tensor(f"v{n:03}", "F32", (4,), "data/0") for n in range(100)]
     manifest = manifest_of(work, bytes(16), *tensors)
     assert len(manifest.tensors) == 100
