@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from mvc.history.config import Settings
     from mvc.history.operations import Operation
     from mvc.history.record import Record
+    from mvc.inspecting import Inspection
     from mvc.merge.merging import Outcome
     from mvc.naming import Branches, Tags
+    from mvc.searching import Found
     from mvc.stashing import Stash
     from mvc.upkeep import Upkeep
     from mvc.worktree.staging import Added
@@ -237,7 +239,7 @@ class Repository:
             UsageError: there is nothing to undo.
             DirtyWorktree: unsaved work is in the way.
         """
-        from mvc.worktree.switching import undo
+        from mvc.worktree.returning import undo
 
         return undo(self._context, self._now)
 
@@ -288,6 +290,29 @@ class Repository:
 
         commit = revision if isinstance(revision, Commit) else self.read_commit(revision)
         return compare_commit(self._context, commit, paths=self._inside(paths), numeric=numeric)
+
+    def inspect(self, path: str, revision: str | None = None) -> Inspection:
+        """A look into a file or sharded model: of the work tree, the stage (``""``) or a commit."""
+        from mvc.inspecting import Inspection
+
+        return Inspection(self._context, self._inside([path])[0], revision, self.progress)
+
+    def search(
+        self,
+        pattern: str,
+        revision: str | None = None,
+        *,
+        paths: Sequence[str] = (),
+        ignore_case: bool = False,
+        invert: bool = False,
+    ) -> Iterator[Found]:
+        """Tensors whose name a regular expression matches: of the work tree, the stage or a commit."""
+        from mvc.searching import search
+
+        inside_ = self._inside(paths)
+        return search(
+            self._context, pattern, revision, paths=inside_, ignore_case=ignore_case, invert=invert
+        )
 
     def load(
         self, revision: str = "HEAD", path: str | None = None, *, framework: str = "np"

@@ -77,6 +77,26 @@ def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -
     return left_side, WorktreeSide(context, stage)
 
 
+def one_side(context: Context, path: str, revision: str | None) -> Side:
+    """The commit ``revision``, the stage where it is ``""``, or for None the work tree.
+
+    Of the work tree only ``path`` is looked at, where that is a tracked file: others may have changed, and to
+    describe those they would have to be hashed.
+
+    Raises:
+        UsageError: ``revision`` names no commit.
+    """
+    if revision:
+        return _named(context, revision)
+    stage = read_stage(context)
+    if revision is not None:
+        return SnapshotSide(stage, context.store)
+    from mvc.worktree.side import WorktreeSide
+
+    alone = Snapshot(context.git, {path: stage[path]}) if path in stage else stage
+    return WorktreeSide(context, alone)
+
+
 def _named(context: Context, revision: str) -> Side:
     return _commit(context, revisions.resolve(context, revision))
 

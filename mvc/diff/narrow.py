@@ -17,7 +17,7 @@ from mvc.diff.stats import Sums
 from mvc.dtypes import DTYPES
 
 #: Elements of a block.
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 
 
 def code_values(dtype: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -31,9 +31,9 @@ def compare_narrow(
 ) -> Sums:
     """The sums over two tensors of one dtype of at most 8 bits."""
     counts = np.zeros(1 << 16, np.int64)
-    pair = scratch.array("a", _BLOCK, np.uint16)
-    index = scratch.array("b", _BLOCK, np.intp)
-    for raw_a, raw_b in pairs((dtype, dtype), old, new, _BLOCK, scratch):
+    pair = scratch.array("a", BLOCK, np.uint16)
+    index = scratch.array("b", BLOCK, np.intp)
+    for raw_a, raw_b in pairs((dtype, dtype), old, new, BLOCK, scratch):
         a, b = _codes(dtype, raw_a), _codes(dtype, raw_b)
         part = pair[: len(a)]
         np.copyto(part, b)

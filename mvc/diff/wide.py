@@ -19,7 +19,7 @@ from mvc.diff.stats import Sums
 from mvc.dtypes import DTYPES
 
 #: Elements of a block.
-_BLOCK = 1 << 17
+BLOCK = 1 << 17
 #: OpenBLAS hands dot products of more than 10,000 numbers to threads of its own, which fight ours.
 _ROW = 1 << 13
 #: A sum of squares in between has neither overflowed nor lost digits to underflow.
@@ -35,7 +35,7 @@ def compare_wide(
     """The sums over two tensors; with two dtypes, over their values as float64."""
     kernel = _Kernel(*dtypes, scratch)
     with np.errstate(all="ignore"):
-        for a, b in pairs(dtypes, old, new, _BLOCK, scratch):
+        for a, b in pairs(dtypes, old, new, BLOCK, scratch):
             kernel.add(a, b)
     return kernel.sums
 
@@ -46,12 +46,12 @@ class _Kernel:
     def __init__(self, old_dtype: str, new_dtype: str, scratch: Scratch) -> None:
         self.sums = Sums()
         self._parts = 2 if old_dtype == "C64" else 1
-        numbers = _BLOCK * self._parts
+        numbers = BLOCK * self._parts
         self._a, self._b, self._d = (
             scratch.array(role, numbers, np.float64) for role in ("a", "b", "d")
         )
         self._differs = scratch.array("differs", numbers, np.bool_)
-        self._read_old, self._read_new = _reader(old_dtype, scratch), _reader(new_dtype, scratch)
+        self._read_old, self._read_new = reader(old_dtype, scratch), reader(new_dtype, scratch)
         self._same = old_dtype == new_dtype
         self._steps = _Steps(old_dtype, numbers, scratch) if self._same else None
         self._element = np.dtype(f"<u{max(1, DTYPES[old_dtype].bits // 8)}")
@@ -78,7 +78,7 @@ class _Kernel:
         return _count(np.not_equal(a, b, out=self._differs[: len(a)]))
 
     def _add_equal(self, a: Numbers) -> None:
-        square = _dot(a, a)
+        square = dot(a, a)
         if not self._sound(square):
             self._add_carefully(a, a, np.zeros(len(a)), np.zeros(len(a), np.uint8))
             return
@@ -94,13 +94,13 @@ class _Kernel:
             )  # float64 copies of 64-bit integers are rounded, their difference not
         else:
             np.subtract(b, a, out=d)
-        old, new, difference = _dot(a, a), _dot(b, b), _dot(d, d)
+        old, new, difference = dot(a, a), dot(b, b), dot(d, d)
         if not (self._sound(old) and self._sound(new) and self._sound(difference)):
             self._add_carefully(a, b, d, steps)
             return
         self.sums.old_square.add(old)
         self.sums.new_square.add(new)
-        self.sums.product.add(_dot(a, b))
+        self.sums.product.add(dot(a, b))
         self.sums.difference_square.add(difference)
         largest = max(float(d.max()), -float(d.min()))
         self.sums.largest(largest, None if steps is None else int(steps.max()))
@@ -122,10 +122,10 @@ class _Kernel:
             d = b / 2 - a / 2
         (a, a_exponent), (b, b_exponent), (d, d_exponent) = map(_normal, (a, b, d))
         d_exponent += halved
-        self.sums.old_square.add(_dot(a, a), 2 * a_exponent)
-        self.sums.new_square.add(_dot(b, b), 2 * b_exponent)
-        self.sums.product.add(_dot(a, b), a_exponent + b_exponent)
-        self.sums.difference_square.add(_dot(d, d), 2 * d_exponent)
+        self.sums.old_square.add(dot(a, a), 2 * a_exponent)
+        self.sums.new_square.add(dot(b, b), 2 * b_exponent)
+        self.sums.product.add(dot(a, b), a_exponent + b_exponent)
+        self.sums.difference_square.add(dot(d, d), 2 * d_exponent)
         largest = float(np.ldexp(np.abs(d).max(), d_exponent))
         self.sums.largest(largest, None if steps is None else int(steps[finite].max()))
 
@@ -163,7 +163,7 @@ class _Steps:
         return np.subtract(out, sign, out=out)
 
 
-def _reader(dtype: str, scratch: Scratch) -> Callable[[Bytes, Numbers], Numbers]:
+def reader(dtype: str, scratch: Scratch) -> Callable[[Bytes, Numbers], Numbers]:
     """A function that fills float64 scratch with the numbers of a block and gives back what it filled."""
     if DTYPES[dtype].bits <= 8:
         values = code_values(dtype)
@@ -174,7 +174,7 @@ def _reader(dtype: str, scratch: Scratch) -> Callable[[Bytes, Numbers], Numbers]
 
         return look_up
     if dtype == "BF16":
-        single = scratch.array("single", _BLOCK, np.uint32)
+        single = scratch.array("single", BLOCK, np.uint32)
 
         def widen(raw: Bytes, out: Numbers) -> Numbers:
             # The upper half of an F32. ml_dtypes' own cast holds the interpreter's lock.
@@ -199,7 +199,8 @@ def _count(mask: Numbers) -> int:
     return int(np.count_nonzero(mask))
 
 
-def _dot(a: Numbers, b: Numbers) -> float:
+def dot(a: Numbers, b: Numbers) -> float:
+    """The dot product, in rows that OpenBLAS does not spread over threads."""
     whole = len(a) - len(a) % _ROW
     rows = np.vecdot(a[:whole].reshape(-1, _ROW), b[:whole].reshape(-1, _ROW))
     return float(rows.sum()) + float(np.dot(a[whole:], b[whole:]))

@@ -104,6 +104,9 @@ class Safetensors:
 
 SAFETENSORS = Safetensors()
 
+#: The skeleton of a file with no tensors and no metadata: what a new file is composed from.
+EMPTY = Skeleton(10, (), b"\x02\0\0\0\0\0\0\0{}").encode()
+
 
 def _read_header(file: BinaryIO, size: int) -> bytes:
     file.seek(0)

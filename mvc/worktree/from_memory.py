@@ -10,8 +10,7 @@ from mvc import paths as tracked
 from mvc.arrays import to_bytes
 from mvc.errors import DirtyWorktree, UsageError
 from mvc.formats.layout import ComposedTensor
-from mvc.formats.safetensors import SAFETENSORS
-from mvc.formats.skeleton import Skeleton
+from mvc.formats.safetensors import EMPTY, SAFETENSORS
 from mvc.history.commits import Plan, commit_stage
 from mvc.history.context import Context, writes_objects
 from mvc.history.gitobjects import FILE_MODE
@@ -24,9 +23,6 @@ from mvc.store.source import BytesSource, Incoming
 from mvc.worktree import index
 from mvc.worktree.checkout import switch_files
 from mvc.worktree.status import changed_paths
-
-#: The skeleton of a file with no tensors and no metadata: what a new file is composed from.
-_EMPTY = Skeleton(10, (), b"\x02\0\0\0\0\0\0\0{}").encode()
 
 
 @writes_objects
@@ -93,7 +89,7 @@ def _pack(
             (id_,) = writer.add([Incoming(BytesSource(data), dtype)])
             described.append(ComposedTensor(name, dtype, shape, len(data)))
             entries.append(Entry(name, dtype, shape, id_))
-        skeleton, layout = SAFETENSORS.compose(_EMPTY, tuple(described), metadata or {})
+        skeleton, layout = SAFETENSORS.compose(EMPTY, tuple(described), metadata or {})
         skeleton_id = writer.put(skeleton)
         writer.publish()
     return Manifest("safetensors", layout.size, skeleton_id, tuple(entries))

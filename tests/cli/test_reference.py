@@ -15,6 +15,7 @@ import mvc
 from mvc import errors
 from mvc.cli import reference
 from mvc.cli.app import VERBS, program
+from mvc.inspecting import Inspection
 from mvc.naming import Branches, Tags
 from mvc.repository import Repository
 from mvc.stashing import Stash
@@ -64,6 +65,8 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
     rows = set(re.findall(r"^\| `repo\.(.+?)` \|", page, re.MULTILINE))
     faces = {"branches": Branches, "tags": Tags, "upkeep": Upkeep, "stash": Stash}
     reached = {f"{face}.{row}" for face, of in faces.items() for row in _rows(of)}
+    looks = set(re.findall(r"^\| `look\.(.+?)` \|", page, re.MULTILINE))
+    assert looks == _rows(Inspection)
     assert rows == {*_rows(Repository), *reached, "root", "folder", "who", "cwd", "progress"}
 
 

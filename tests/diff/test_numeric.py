@@ -142,7 +142,7 @@ def test_numbers_over_many_blocks_equal_those_of_whole_arrays(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kernel in (narrow, wide):
-        monkeypatch.setattr(kernel, "_BLOCK", 1 << 14)
+        monkeypatch.setattr(kernel, "BLOCK", 1 << 14)
     generator = np.random.default_rng(5)
     elements = 3 * (1 << 14) + 24
     size = elements * DTYPES[dtype].bits // 8
