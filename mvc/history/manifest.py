@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quote
+from typing import NamedTuple
 
 from mvc.errors import CorruptPack
+from mvc.formats.uncollected import uncollected
 from mvc.ids import ObjectId
 
 VERSION = 1
@@ -24,8 +26,7 @@ _FIRST_LINE = f"mvc-manifest {VERSION}"
 BYTES = "bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # a third of a dataclass's time to make: a file may have 100,000
     """A tensor: ``id`` is BLAKE3 of its row-major bytes.
 
     ``storage`` is None when a storage object of the same id holds exactly these bytes; else it is the
@@ -106,7 +107,8 @@ class Manifest:
             CorruptPack: the text breaks the grammar; the message names the line.
         """
         try:
-            return _decode(data)
+            with uncollected():  # 100,000 tensors: 0.3 s instead of 0.4 s
+                return _decode(data)
         except (ValueError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptPack(
                 f"damaged manifest: {error}", hint="mvc fsck --full names what is whole"
@@ -171,50 +173,80 @@ _TENSOR = re.compile(
 _TERM = rf"-|[A-Z][A-Z0-9_]*:{_NUMBERS}:{_ID}"
 _CONFLICT = re.compile(rf"({_STRING}) conflict ({_TERM}) ({_TERM}) ({_TERM})")
 _STORAGE = re.compile(rf"storage ({_STRING}) ({_NUMBER}) ({_ID})")
+#: A whole tensor whose name needs no escape: such a line is canonical.
+_PLAIN = re.compile(rf'(?m)^"([ !#-\[\]-~]*)" ([A-Z][A-Z0-9_]*) ({_NUMBERS}) ({_ID})$')
 _FIELD = re.compile(rf"(?:format ([a-z][a-z0-9-]*)|size ({_NUMBER})|(content|skeleton) ({_ID}))")
 
 
 def _decode(data: bytes) -> Manifest:
     text = data.decode("ascii")
-    lines = text.split("\n")
-    if lines[0] != _FIRST_LINE:
-        found = lines[0][:40]
-        raise ValueError(f"line 1 is {found!r}, not {_FIRST_LINE!r}: written by a newer mvc?")
-    if lines[-1] != "":
+    # Tensors come last, and nothing else begins with a quotation mark.
+    cut = text.find('\n"') + 1 or len(text)
+    head, tail = text[:cut], text[cut:]
+    first, *lines = head.split("\n")
+    if first != _FIRST_LINE:
+        raise ValueError(f"line 1 is {first[:40]!r}, not {_FIRST_LINE!r}: written by a newer mvc?")
+    if text[-1:] != "\n":
         raise ValueError("the last line is cut off")
+    fields, storages = _head_lines(lines[:-1])
+    plain = _plain_lines(tail)
+    if plain is not None:
+        if _assemble(fields, storages).encode() != data[:cut]:
+            raise ValueError("the text is not in its canonical form")
+        return _assemble(fields, storages, plain)
+    manifest = _assemble(fields, storages, *_tensor_lines(tail, len(lines) + 1))
+    if manifest.encode() != data:
+        raise ValueError("the text is not in its canonical form")
+    return manifest
+
+
+def _plain_lines(text: str) -> tuple[Entry, ...] | None:
+    """The tensors when all are whole ones of plain names in their canonical form; else None.
+
+    One expression over all lines: a third of the time of going line by line.
+    """
+    found = _PLAIN.findall(text)
+    if len(found) != text.count("\n"):
+        return None
+    names = [name for name, _, _, _ in found]
+    if not all(map(str.__lt__, names, names[1:])):
+        return None
+    return tuple(Entry(name, dtype, _numbers(s), ObjectId(id_)) for name, dtype, s, id_ in found)
+
+
+def _head_lines(lines: list[str]) -> tuple[dict[str, str], list[StorageEntry]]:
     fields: dict[str, str] = {}
     storages: list[StorageEntry] = []
-    tensors: list[Entry] = []
-    conflicts: list[Conflict] = []
-    last = None
-    for number, line in enumerate(lines[1:-1], start=2):
-        if line[:1] == '"':
-            name = _tensor_line(line, tensors, conflicts)
-            if name is None or (last is not None and name <= last):
-                raise ValueError(
-                    f"line {number} is not a tensor in its sorted place: {line[:80]!r}"
-                )
-            last = name
-        elif match := _STORAGE.fullmatch(line):
+    for number, line in enumerate(lines, start=2):
+        if match := _STORAGE.fullmatch(line):
             storages.append(_storage(match))
-        elif match := _FIELD.fullmatch(line):
+        elif _FIELD.fullmatch(line):
             key, _, value = line.partition(" ")
             if key in fields:
                 raise ValueError(f"line {number} repeats {key!r}")
             fields[key] = value
         else:
             raise ValueError(f"line {number} is not understood: {line[:80]!r}")
-    manifest = _assemble(fields, tensors, storages, conflicts)
-    if manifest.encode() != data:
-        raise ValueError("the text is not in its canonical form")
-    return manifest
+    return fields, storages
+
+
+def _tensor_lines(text: str, start: int) -> tuple[list[Entry], list[Conflict]]:
+    tensors: list[Entry] = []
+    conflicts: list[Conflict] = []
+    last = None
+    for number, line in enumerate(text.split("\n")[:-1], start=start):
+        name = _tensor_line(line, tensors, conflicts)
+        if name is None or (last is not None and name <= last):
+            raise ValueError(f"line {number} is not a tensor in its sorted place: {line[:80]!r}")
+        last = name
+    return tensors, conflicts
 
 
 def _assemble(
     fields: dict[str, str],
-    tensors: list[Entry],
-    storages: list[StorageEntry],
-    conflicts: list[Conflict],
+    storages: Sequence[StorageEntry],
+    tensors: Sequence[Entry] = (),
+    conflicts: Sequence[Conflict] = (),
 ) -> Manifest:
     skeleton, content = fields.get("skeleton"), fields.get("content")
     if "format" not in fields or "size" not in fields or (skeleton is None) == (content is None):

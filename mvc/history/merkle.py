@@ -7,8 +7,8 @@ keyed by the root survive an edited README, an amended message and a rebase.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii as _quote
 
 from mvc.history.manifest import Manifest
 from mvc.ids import ObjectId, object_id
@@ -20,16 +20,16 @@ def file_root(manifest: Manifest) -> ObjectId:
         lines = [f'"" BYTES [{manifest.size}] {manifest.content}']
     else:
         lines = [
-            f"{json.dumps(e.name)} {e.dtype} [{','.join(map(str, e.shape))}] {e.id}"
+            f"{_quote(e.name)} {e.dtype} [{','.join(map(str, e.shape))}] {e.id}"
             for e in manifest.tensors
         ]
-        lines += [f"{json.dumps(s.key)} STORAGE [{s.length}] {s.id}" for s in manifest.storages]
+        lines += [f"{_quote(s.key)} STORAGE [{s.length}] {s.id}" for s in manifest.storages]
     return _hash(lines)
 
 
 def commit_root(files: Iterable[tuple[str, ObjectId]]) -> ObjectId:
     """The root of a commit, from ``(path, file_root)`` of each file that lives in the store."""
-    return _hash(f"{json.dumps(path)} {root}" for path, root in files)
+    return _hash(f"{_quote(path)} {root}" for path, root in files)
 
 
 def _hash(lines: Iterable[str]) -> ObjectId:

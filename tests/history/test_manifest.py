@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from mvc.history.manifest import Conflict, Entry, Manifest, StorageEntry, is_man
 from mvc.history.merkle import commit_root, file_root
 from mvc.ids import ObjectId
 
+ID = ObjectId("ab" * 32)
 ids = st.integers(0, 2**256 - 1).map(lambda number: ObjectId(f"{number:064x}"))
 names = st.text(max_size=12) | st.sampled_from(
     ["", "../x", "a\nb", "\x7f", '"', "\\", "é", "𝔸", "layer.0"]
@@ -59,6 +62,16 @@ def test_a_manifest_comes_back_from_its_text(manifest: Manifest) -> None:
     assert Manifest.decode(manifest.encode()) == manifest
 
 
+@given(manifests(), st.integers(0, 20))
+def test_plain_lines_and_others_are_read_alike(manifest: Manifest, count: int) -> None:
+    known = {entry.name for entry in (*manifest.tensors, *manifest.conflicts)}
+    plain = [Entry(f"p{n}", "BF16", (n, 2), ID) for n in range(count) if f"p{n}" not in known]
+    tensors = tuple(sorted([*manifest.tensors, *plain], key=lambda entry: entry.name))
+    if manifest.content is None:
+        grown = replace(manifest, tensors=tensors)
+        assert Manifest.decode(grown.encode()) == grown
+
+
 @given(manifests())
 def test_the_text_is_recognised_and_is_ascii_lines(manifest: Manifest) -> None:
     text = manifest.encode()
@@ -80,7 +93,6 @@ def test_a_flipped_byte_is_refused_or_gives_another_valid_manifest(
     assert changed.encode() == bytes(text) and changed != manifest
 
 
-ID = "ab" * 32
 GOOD = f'mvc-manifest 1\nformat safetensors\nsize 9\nskeleton {ID}\n"a" F32 [1] {ID}\n"b" F32 [] {ID}\n'
 
 
@@ -97,6 +109,7 @@ GOOD = f'mvc-manifest 1\nformat safetensors\nsize 9\nskeleton {ID}\n"a" F32 [1] 
         ('"b" F32', '"a" F32'),
         ('"a" F32', '"c" F32'),
         ('"a" F32', '"\\u0061" F32'),
+        ('"a" F32', '"\x7f" F32'),
         ('"a" F32 [1]', '"a"  F32 [1]'),
         ("[1]", "[01]"),
         ("[1]", "[1,]"),
