@@ -12,11 +12,11 @@ from mvc.history.context import Context
 from mvc.history.signature import Signature
 
 if TYPE_CHECKING:
-    from mvc.maintenance.fsck import Finding
+    from mvc.maintenance.finding import Finding
 
 
 class Upkeep:
-    """``who`` signs the operations that a repair records."""
+    """``who`` signs the operations that a repair records; ``root`` and ``folder`` are the repository's."""
 
     def __init__(
         self,
@@ -26,11 +26,12 @@ class Upkeep:
         progress: Callable[[str, int, int], None] | None,
     ) -> None:
         self._context = context
-        self._who = who
-        self._progress = progress
+        self.root, self.folder = context.root, context.folder
+        self.who = who
+        self.progress = progress
 
     def fsck(self, *, full: bool = False) -> Iterator[Finding]:
         """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
         from mvc.maintenance.fsck import fsck
 
-        return fsck(self._context, full=full, progress=self._progress)
+        return fsck(self._context, full=full, progress=self.progress)

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -33,6 +34,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "log": ("Show commits", "look"),
     "show": ("Show a commit and what it changed", "look"),
     "diff": ("Show which tensors changed, and by how much", "look"),
+    "cat": ("Show what is in a model: the numbers or the values of its tensors", "look"),
+    "grep": ("Find tensors by name", "look"),
     "ls": ("List the files, or the tensors, of a commit", "look"),
     "commit": ("Record the stage as a commit", "grow"),
     "branch": ("List, create, rename or delete branches", "grow"),
@@ -84,6 +87,21 @@ class Session:
         repository.who = committer(repository)
         repository.progress = self.output.progress
         return repository
+
+    @cached_property
+    def upkeep(self) -> Any:
+        """The upkeep of the repository that holds the current folder, however damaged it is.
+
+        Raises:
+            NotARepository: there is not even the ruin of one.
+        """
+        from mvc.cli.identity import committer
+        from mvc.opening import open_damaged
+
+        upkeep = open_damaged(self.cwd, progress=self.output.progress)
+        with suppress(MvcError):  # the configuration that would say who may be what is damaged
+            upkeep.who = committer(upkeep)
+        return upkeep
 
 
 class _Verbs(click.Group):

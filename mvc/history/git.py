@@ -97,6 +97,23 @@ class Git:
             else:
                 found[path] = (int(entry.filemode), BlobId(str(entry.id)))
 
+    def folder(self, tree: str) -> Files:
+        """``name -> (mode, id)`` of one tree, its subtrees (by their mode) included."""
+        node = self._object(tree, ObjectType.TREE)
+        assert isinstance(node, pygit2.Tree)
+        return {e.name or "": (int(e.filemode), BlobId(str(e.id))) for e in node}
+
+    def ids(self) -> Iterator[str]:
+        """Every object that is there, loose or packed, in no order that means anything.
+
+        Raises:
+            CorruptPack: a pack of Git's can't be listed.
+        """
+        try:
+            yield from (str(id_) for id_ in self._repository)
+        except pygit2.GitError as error:
+            raise CorruptPack(f"a Git pack is damaged: {error}") from error
+
     def entry(self, tree: str, path: str) -> tuple[int, str] | None:
         """Mode and id of what ``path`` names in ``tree``, a folder included."""
         mode, id_ = TREE_MODE, tree

@@ -6,9 +6,11 @@ when one holds more than its header declares (#7177). So a damaged or hostile re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import zlib
+from collections.abc import Iterator
 
 from mvc.errors import CorruptPack, LimitExceeded
 from mvc.limits import WHOLE_OBJECT
@@ -17,6 +19,8 @@ from mvc.store.fs import explained
 _HEADER = re.compile(rb"(commit|tree|blob|tag) (0|[1-9][0-9]{0,11})\0")
 #: What the longest header takes.
 _HEADER_SIZE = 32
+_FOLDER = re.compile(r"[0-9a-f]{2}")
+_REST = re.compile(r"[0-9a-f]{38}")
 _PARENT = re.compile(rb"parent ([0-9a-f]{40})\n")
 
 
@@ -63,17 +67,43 @@ class LooseObjects:
             if name.startswith(rest) and len(name) == 38:
                 self.judge(folder + name)
 
-    def _read(self, id_: str) -> tuple[str, ...]:
+    def ids(self) -> Iterator[str]:
+        """Every loose object, by what its file's name says."""
+        for folder in sorted(os.listdir(self._folder)):
+            if _FOLDER.fullmatch(folder) and os.path.isdir(os.path.join(self._folder, folder)):
+                names = sorted(os.listdir(os.path.join(self._folder, folder)))
+                yield from (folder + name for name in names if _REST.fullmatch(name))
+
+    def has(self, id_: str) -> bool:
+        """Whether ``id_`` is a loose object, by its file's name."""
+        return os.path.isfile(os.path.join(self._folder, id_[:2], id_[2:]))
+
+    def verify(self, id_: str) -> None:
+        """Let ``id_`` pass if it is loose and hashes to its name.
+
+        Raises:
+            CorruptPack, LimitExceeded
+        """
+        found = self._open(id_)
+        if found is not None:
+            whole = b"%s %d\0%s" % (found[0], len(found[1]), found[1])
+            if hashlib.sha1(whole, usedforsecurity=False).hexdigest() != id_:
+                raise _damaged(id_, "it does not hash to its name")
+
+    def _open(self, id_: str) -> tuple[bytes, bytes] | None:
         path = os.path.join(self._folder, id_[:2], id_[2:])
         try:
             with open(path, "rb") as file:
                 data = file.read()
         except FileNotFoundError:
-            return ()
+            return None
         except OSError:
             with explained("read", path):
                 raise
-        kind, body = _inflate(data, id_)
+        return _inflate(data, id_)
+
+    def _read(self, id_: str) -> tuple[str, ...]:
+        kind, body = self._open(id_) or (b"", b"")
         if kind != b"commit":
             return ()
         head = body.partition(b"\n\n")[0] + b"\n"

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 
 from mvc.errors import CorruptPack
+from mvc.history.refs import is_id
 from mvc.history.signature import Signature
 from mvc.store.fs import Disk
 
@@ -31,6 +32,17 @@ class Move:
         message = " ".join(self.message.split())
         return f"{self.old} {self.new} {self.who.encode()}\t{message}\n".encode()
 
+    @staticmethod
+    def decode(line: bytes) -> Move | None:
+        """The step that a line without its newline spells; None for one that a crash or damage left."""
+        head, _, message = line.decode("utf-8", "replace").partition("\t")
+        old, _, rest = head.partition(" ")
+        new, _, who = rest.partition(" ")
+        if is_id(old) and is_id(new) and who and b"\0" not in line:
+            with contextlib.suppress(CorruptPack):
+                return Move(old, new, Signature.decode(who), message)
+        return None
+
 
 def path(folder: str, ref: str) -> str:
     """Where the log of ``ref`` lies."""
@@ -44,14 +56,7 @@ def read(folder: str, ref: str) -> list[Move]:
             lines = file.read().split(b"\n")[:-1]
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return []
-    moves = []
-    for line in lines:
-        head, _, message = line.decode("utf-8", "replace").partition("\t")
-        old, _, rest = head.partition(" ")
-        new, _, who = rest.partition(" ")
-        if len(old) == len(new) == 40 and who and b"\0" not in line:
-            with contextlib.suppress(CorruptPack):
-                moves.append(Move(old, new, Signature.decode(who), message))
+    moves = [move for line in lines if (move := Move.decode(line)) is not None]
     return moves[::-1]
 
 

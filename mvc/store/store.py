@@ -133,6 +133,12 @@ class Store:
         self._catalog.refresh()
         return checking.check(self._catalog, full)
 
+    def left_behind(self) -> Iterator[tuple[str, str]]:
+        """Files that no verb needs, and packs without an index; path and explanation of each."""
+        from mvc.store.leftovers import leftovers
+
+        return leftovers(self._root, self._catalog)
+
     def refresh(self) -> None:
         """See what other processes wrote; a miss does so by itself."""
         self._catalog.refresh()

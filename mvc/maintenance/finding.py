@@ -1,0 +1,19 @@
+"""What ``fsck`` finds: a value, one line long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong: ``where`` (a ref, commit, path, pack), and what.
+
+    ``harmless``: a note; every verb works, and nothing is lost. ``missing``: the id of the object (Git's or
+    the store's) that can't be read any more.
+    """
+
+    where: str
+    message: str
+    harmless: bool = False
+    missing: str | None = None

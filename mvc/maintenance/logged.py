@@ -1,0 +1,93 @@
+"""What the logs say about refs: the operation log, and the reflogs, read past any damage.
+
+The operation log names every ref that mvc ever moved, with the value that it should have now; a reflog also
+has what Git's own tools did. ``fsck`` compares refs with both, ``repair`` takes lost ones from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mvc.errors import MvcError
+from mvc.history import reflog
+from mvc.history.context import Context
+from mvc.history.operations import Operation
+from mvc.history.reflog import Move
+from mvc.history.refs import OPERATIONS
+from mvc.ids import CommitId
+
+
+@dataclass(slots=True)
+class Chain:
+    """The operation log from ``start`` back to where it can be read.
+
+    ``values``: for each ref all that the log says it was, newest first; None for "did not exist".
+    ``length``: operations read. ``broken``: why reading ended before the first operation, and where.
+    """
+
+    values: dict[str, list[str | None]] = field(default_factory=dict)
+    length: int = 0
+    broken: tuple[str, str] | None = None
+
+    def expected(self, ref: str) -> str | None:
+        """What ``ref`` should be, if no other tool moved it."""
+        return next(iter(self.values.get(ref, ())), None)
+
+
+def read_chain(context: Context, start: str | None) -> Chain:
+    """The operations from ``start`` backwards."""
+    chain = Chain()
+    for found in operations(context, start):
+        if not isinstance(found, Operation):
+            chain.broken = found
+            continue
+        chain.length += 1
+        for change in found.changes:
+            known = chain.values.setdefault(change.ref, [change.new])
+            if known[-1] != change.old:
+                known.append(change.old)
+    return chain
+
+
+def operations(context: Context, start: str | None) -> Iterator[Operation | tuple[str, str]]:
+    """Operations, newest first; last the id and the reason where one can't be read."""
+    id_ = start
+    while id_ is not None:
+        try:
+            operation = context.operations.read(CommitId(id_))
+        except MvcError as error:
+            yield id_, error.message
+            return
+        yield operation
+        id_ = operation.parent
+
+
+def current_chain(context: Context) -> Chain:
+    """The operations from ``refs/mvc/ops`` backwards; an empty chain when that ref is unreadable."""
+    try:
+        return read_chain(context, context.refs.raw(OPERATIONS))
+    except MvcError:
+        return Chain()
+
+
+def reflogs(folder: str) -> Iterator[str]:
+    """The refs that have a reflog, HEAD among them."""
+    top = os.path.join(folder, "logs")
+    for place, _, names in sorted(os.walk(top)):
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(place, name), top).replace(os.sep, "/")
+
+
+def lines(folder: str, ref: str) -> list[tuple[bytes, Move | None]]:
+    """Each line of a reflog, its newline included, with the step that it spells; oldest first."""
+    try:
+        with open(reflog.path(folder, ref), "rb") as file:
+            data = file.read()
+    except OSError:
+        return []
+    whole = data.split(b"\n")
+    torn = whole.pop()
+    found = [(line + b"\n", Move.decode(line)) for line in whole]
+    return [*found, (torn, None)] if torn else found
