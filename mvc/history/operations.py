@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from mvc.errors import CorruptPack, RefConflict
+from mvc.errors import CorruptPack, RefConflict, StorageError
 from mvc.history import reflog
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
 from mvc.history.reflog import NONE, Move
@@ -144,7 +144,11 @@ class OperationLog:
                 self._folder
             )  # HEAD's name: init may have been killed before that
         self._write_ref(OPERATIONS, id_)
-        self._apply(operation)
+        try:
+            self._apply(operation)
+        except StorageError as error:
+            error.hint = "it is recorded: once the disk is well, the next command finishes it"
+            raise
         self._remember(id_)
         return id_
 
@@ -268,7 +272,8 @@ class OperationLog:
 
     def _remember(self, id_: str) -> None:
         path = os.path.join(self._folder, _APPLIED)
-        self._disk.write_whole(path, f"{id_}\n".encode("ascii"), durable=False)
+        with suppress(StorageError):  # a cache, when all that matters has happened
+            self._disk.write_whole(path, f"{id_}\n".encode("ascii"), durable=False)
 
 
 def undo_target(log: OperationLog) -> Operation | None:

@@ -66,7 +66,7 @@ class Transaction:
         return tree
 
     def finish(self) -> None:
-        """Record and apply; nothing at all happens when nothing moved."""
+        """Record and apply, once; nothing at all happens when nothing moved."""
         if not self._moves:
             return
         operation = Operation(
@@ -78,6 +78,7 @@ class Transaction:
             undoes=self.undoes,
             commits=tuple(self.commits),
         )
+        self._moves = {}
         self.context.operations.append(self.objects, operation)
 
 

@@ -15,6 +15,7 @@ from mvc import paths as tracked
 from mvc.errors import DirtyWorktree, StorageError, UsageError
 from mvc.history.context import Context, writes_objects
 from mvc.history.log import matches
+from mvc.history.refs import OPERATIONS
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
@@ -133,17 +134,20 @@ def move(
         UsageError: a source is not tracked, or the target is taken and ``force`` is off.
     """
     pairs = _pairs(context, read_stage(context), sources, target, force)
-    with _renamed(context, pairs), transaction(context, "mv", who) as current:
+    with transaction(context, "mv", who) as current:
         moved = {end: current.stage.get(source) for source, end in pairs}
         current.put_stage(current.stage.with_files({**{s: None for s, _ in pairs}, **moved}))
         current.message = f"mv: {', '.join(sources)} {target}"
+        with _renamed(context, pairs):
+            current.finish()
     index.refresh(context)
     return pairs
 
 
 @contextlib.contextmanager
 def _renamed(context: Context, pairs: Sequence[tuple[str, str]]) -> Iterator[None]:
-    """Files under their new names, durably; under the old ones again when the block fails."""
+    """Files under their new names, durably; under the old ones again when the block records nothing."""
+    recorded = context.refs.raw(OPERATIONS)
     done: list[tuple[str, str]] = []
     try:
         for pair in pairs:
@@ -152,6 +156,8 @@ def _renamed(context: Context, pairs: Sequence[tuple[str, str]]) -> Iterator[Non
         _settle(context, [*(end for _, end in pairs), *(source for source, _ in pairs)])
         yield
     except BaseException:
+        if context.refs.raw(OPERATIONS) != recorded:
+            raise
         for source, end in reversed(done):
             with contextlib.suppress(StorageError):
                 _rename(context, end, source)
