@@ -150,6 +150,12 @@ def _moving(
     return Deed(name, prepare, (lambda r: r.move(sources, target),), again=again, parted=False)
 
 
+def _arrays() -> dict[str, object]:
+    import numpy as np
+
+    return {"x": np.arange(24, dtype=np.float32).reshape(4, 6), "y": np.ones(3, dtype=np.int8)}
+
+
 #: Each is one command line; together all that change a repository or the work tree.
 DEEDS = [
     Deed("add", edited, (_add("new", "notes.md"),)),
@@ -228,8 +234,4 @@ DEEDS = [
     Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
 ]
 
-
-def _arrays() -> dict[str, object]:
-    import numpy as np
-
-    return {"x": np.arange(24, dtype=np.float32).reshape(4, 6), "y": np.ones(3, dtype=np.int8)}
+BY_NAME = {deed.name: deed for deed in DEEDS}
