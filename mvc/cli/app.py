@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "undo": ("Take back the last operation, whatever it was", "care"),
     "fsck": ("Check that everything is there and is what it says it is", "care"),
     "config": ("Get and set the repository's options", "care"),
+    "version": ("Show the version, and what this installation has", "care"),
 }
 GROUPS = {
     "start": "start a repository",

@@ -15,6 +15,7 @@ from xxhash import xxh3_64_intdigest
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch
 from mvc.store import pack
 from mvc.store.codecs import RAW, Plan, codec
+from mvc.store.kernel import kernel
 from mvc.store.pack import FrameHeader
 from mvc.store.workers import Buffers
 
@@ -23,7 +24,7 @@ _second = Buffers()
 
 #: Below this no codec is tried: its own headers, and the time, outweigh what it could save.
 _SMALLEST = 96
-#: Up to here bytes objects are compared, above it NumPy: a call costs more than it saves.
+#: Up to here bytes objects are compared, above it the kernel: a call costs more than it saves.
 _SMALL = 4096
 
 
@@ -106,19 +107,17 @@ def copy(source: memoryview, target: memoryview) -> None:
     """Copy between buffers of one length; large ones without the interpreter lock."""
     if len(source) <= _SMALL:
         target[:] = source
-        return
-    import numpy as np
-
-    np.copyto(np.frombuffer(target, np.uint8), np.frombuffer(source, np.uint8))
+    else:
+        kernel().copy(source, target)
 
 
 def equal(left: memoryview, right: memoryview) -> bool:
     """Whether two buffers hold the same bytes."""
+    if len(left) != len(right):
+        return False
     if len(left) <= _SMALL:
         return bytes(left) == bytes(right)
-    from mvc.store.codecs.planes import equal as equal_arrays
-
-    return equal_arrays(left, right)
+    return kernel().equal(left, right)
 
 
 def check_payload(frame: FrameHeader, payload: memoryview, where: str, offset: int) -> None:

@@ -1,0 +1,143 @@
+"""The kernel in NumPy: what every installation has, and what the compiled one is tested against.
+
+Scratch is kept for each thread and reused: the first touch of fresh memory costs 1-3 s a GB.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mvc.limits import FRAME
+from mvc.store.kernel import SAMPLE, STRAYS, WINDOW, Paired
+
+Bytes = npt.NDArray[np.uint8]
+
+_STRAY = np.uint8(WINDOW)
+_WORDS: dict[int, np.dtype[Any]] = {width: np.dtype(f"<u{width}") for width in (1, 2, 4, 8)}
+_SIGNED: dict[int, np.dtype[Any]] = {width: np.dtype(f"<i{width}") for width in _WORDS}
+
+
+class _Scratch(threading.local):
+    def __init__(self) -> None:
+        self.spare = np.empty(FRAME, np.uint8)
+        self.nibbles = np.empty(FRAME + 2, np.uint8)
+        self.flags = bytearray(FRAME + 8)
+        self.some = bytearray(FRAME // 8 + 1)
+
+
+_local = _Scratch()
+
+
+class NumpyKernel:
+    """See ``Kernel``; buffers of up to a frame."""
+
+    name = "numpy"
+
+    def plane(
+        self, raw: memoryview, width: int, number: int, rotated: bool, out: memoryview
+    ) -> None:
+        """See ``Kernel``."""
+        plane = np.frombuffer(out, np.uint8)
+        words = np.frombuffer(raw, _WORDS[width], len(plane))
+        shift = 8 * (width - 1 - number) - rotated
+        if shift > 0:
+            spare = _local.spare[: words.nbytes].view(words.dtype)
+            np.right_shift(words, shift, out=spare)
+            np.copyto(plane, spare, casting="unsafe")
+            return
+        np.copyto(plane, words, casting="unsafe")
+        if rotated:
+            sign = np.frombuffer(_local.flags, np.bool_, len(words))
+            np.less(words.view(_SIGNED[width]), 0, out=sign)
+            np.add(plane, plane, out=plane)
+            np.bitwise_or(plane, sign.view(np.uint8), out=plane)
+
+    def join(
+        self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
+    ) -> None:
+        """See ``Kernel``."""
+        count = len(planes[0])
+        dtype = _WORDS[width]
+        words = np.frombuffer(out, dtype, count)
+        spare = _local.spare[: count * width].view(dtype)
+        np.copyto(words, np.frombuffer(planes[0], np.uint8))
+        for plane in planes[1:]:
+            np.left_shift(words, 8, out=words)
+            np.copyto(spare, np.frombuffer(plane, np.uint8))
+            np.bitwise_or(words, spare, out=words)
+        if rotated:
+            np.right_shift(words, 1, out=spare)
+            np.left_shift(words, 8 * width - 1, out=words)
+            np.bitwise_or(words, spare, out=words)
+
+    def pair(self, plane: memoryview, out: memoryview) -> Paired | None:
+        """See ``Kernel``."""
+        values = np.frombuffer(plane, np.uint8)
+        count = len(values)
+        low = max(0, int(values[:: count // SAMPLE | 1].max()) - WINDOW + 1)
+        nibbles = _local.nibbles[: count + count % 2]
+        nibbles[-1] = 0
+        np.subtract(values, np.uint8(low), out=nibbles[:count])
+        strays = _positions(nibbles[:count], np.greater_equal)
+        if len(strays) > count // STRAYS:
+            return None
+        nibbles[strays] = _STRAY
+        words = nibbles.view("<u2")
+        spare = _local.spare[: len(nibbles)].view("<u2")
+        np.right_shift(words, 4, out=spare)
+        np.bitwise_or(words, spare, out=spare)
+        np.copyto(np.frombuffer(out, np.uint8), spare, casting="unsafe")
+        return Paired(low, values[strays].tobytes())
+
+    def unpair(self, pairs: memoryview, low: int, strays: memoryview, out: memoryview) -> int:
+        """See ``Kernel``."""
+        words = _local.nibbles[: 2 * len(pairs)].view("<u2")
+        spare = _local.spare[: 2 * len(pairs)].view("<u2")
+        np.copyto(words, np.frombuffer(pairs, np.uint8))
+        np.left_shift(words, 4, out=spare)
+        np.bitwise_or(words, spare, out=words)
+        np.bitwise_and(words, 0x0F0F, out=words)
+        nibbles = _local.nibbles[: len(out)]
+        positions = _positions(nibbles, np.equal)
+        plane = np.frombuffer(out, np.uint8)
+        np.add(nibbles, np.uint8(low), out=plane)
+        given = positions[: len(strays)]
+        plane[given] = np.frombuffer(strays, np.uint8)[: len(given)]
+        return len(positions)
+
+    def equal(self, left: memoryview, right: memoryview) -> bool:
+        """See ``Kernel``; 20 GB/s where ``memoryview.__eq__`` makes 0.2."""
+        whole = len(left) // 8
+        flags = _local.spare[:whole].view(np.bool_)
+        np.not_equal(
+            np.frombuffer(left, np.uint64, whole), np.frombuffer(right, np.uint64, whole), out=flags
+        )
+        return not flags.any() and bytes(left[whole * 8 :]) == bytes(right[whole * 8 :])
+
+    def copy(self, source: memoryview, out: memoryview) -> None:
+        """See ``Kernel``; without the interpreter lock, which a memoryview holds while it copies."""
+        np.copyto(np.frombuffer(out, np.uint8), np.frombuffer(source, np.uint8))
+
+
+def _positions(nibbles: Bytes, compare: np.ufunc) -> npt.NDArray[np.intp]:
+    """Where ``compare(nibble, _STRAY)`` holds, which is rare.
+
+    Looking for eights with one first takes a third of ``flatnonzero``'s time.
+    """
+    count = len(nibbles)
+    rows = -(-count // 8)
+    flags = np.frombuffer(_local.flags, np.bool_, 8 * rows)
+    flags[count:] = False
+    compare(nibbles, _STRAY, out=flags[:count])
+    some = np.frombuffer(_local.some, np.bool_, rows)
+    np.not_equal(flags.view(np.uint64), 0, out=some)
+    found = np.flatnonzero(some)
+    if len(found) > rows // 8:
+        return np.flatnonzero(flags)
+    row, column = np.nonzero(flags.reshape(rows, 8)[found])
+    return found[row] * 8 + column

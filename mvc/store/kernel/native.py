@@ -1,0 +1,130 @@
+"""The compiled kernel: ``kernel.c`` as a shared library, where the installation could build one.
+
+Loaded through ctypes, so that it needs no Python headers and one build serves every version of Python.
+Calls let go of the interpreter lock, which is what lets frames be coded on all cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uint8, c_void_p
+
+from mvc.store.kernel import STRAYS, Paired
+
+#: What ``kernel.c`` and this module agree on; a library left from another version is not used.
+_VERSION = 1
+
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
+
+
+def load() -> NativeKernel | None:
+    """The compiled kernel; None where there is none for this machine and version."""
+    if not os.path.exists(PATH):
+        return None
+    try:
+        library = ctypes.CDLL(PATH)
+        if library.mvc_kernel_version() != _VERSION:
+            return None
+        return NativeKernel(library)
+    except (OSError, AttributeError):  # made on another machine, or cut off
+        return None
+
+
+class _View(ctypes.Structure):
+    """``Py_buffer``, whose layout is stable since Python 3.11."""
+
+    _fields_ = (
+        ("buf", c_void_p),
+        ("obj", c_void_p),
+        ("len", c_ssize_t),
+        ("itemsize", c_ssize_t),
+        ("readonly", c_int),
+        ("ndim", c_int),
+        ("format", c_char_p),
+        ("shape", POINTER(c_ssize_t)),
+        ("strides", POINTER(c_ssize_t)),
+        ("suboffsets", POINTER(c_ssize_t)),
+        ("internal", c_void_p),
+    )
+
+
+_get = ctypes.pythonapi.PyObject_GetBuffer
+_get.argtypes = (ctypes.py_object, POINTER(_View), c_int)
+_release = ctypes.pythonapi.PyBuffer_Release
+_release.argtypes = (POINTER(_View),)
+_SIMPLE = 0
+
+
+def _address(buffer: memoryview) -> int:
+    """Where a contiguous buffer lies; good while the caller holds it."""
+    view = _View()
+    _get(buffer, view, _SIMPLE)
+    address = view.buf or 0
+    _release(view)
+    return address
+
+
+class NativeKernel:
+    """See ``Kernel``."""
+
+    name = "native"
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.mvc_kernel_source.restype = c_char_p
+        #: SHA-256 of the ``kernel.c`` that this was built from, in hexadecimal.
+        self.source: str = library.mvc_kernel_source().decode()
+        self._plane = library.mvc_plane
+        self._plane.argtypes = (c_void_p, c_size_t, c_int, c_int, c_int, c_void_p)
+        self._join = library.mvc_join
+        self._join.argtypes = (POINTER(c_void_p), c_size_t, c_int, c_int, c_void_p)
+        self._pair = library.mvc_pair
+        self._pair.argtypes = (c_void_p, c_size_t, POINTER(c_uint8), c_void_p, c_void_p)
+        self._pair.restype = c_int64
+        self._unpair = library.mvc_unpair
+        self._unpair.argtypes = (c_void_p, c_size_t, c_uint8, c_void_p, c_size_t, c_void_p)
+        self._unpair.restype = c_int64
+        self._equal = library.mvc_equal
+        self._equal.argtypes = (c_void_p, c_void_p, c_size_t)
+        self._copy = library.mvc_copy
+        self._copy.argtypes = (c_void_p, c_void_p, c_size_t)
+        for function in (self._plane, self._join, self._copy):
+            function.restype = None
+
+    def plane(
+        self, raw: memoryview, width: int, number: int, rotated: bool, out: memoryview
+    ) -> None:
+        """See ``Kernel``."""
+        self._plane(_address(raw), len(out), width, number, rotated, _address(out))
+
+    def join(
+        self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
+    ) -> None:
+        """See ``Kernel``."""
+        addresses = (c_void_p * width)(*map(_address, planes))
+        self._join(addresses, len(planes[0]), width, rotated, _address(out))
+
+    def pair(self, plane: memoryview, out: memoryview) -> Paired | None:
+        """See ``Kernel``."""
+        strays = bytearray(len(plane) // STRAYS + 1)
+        low = c_uint8()
+        at = _address(plane), len(plane), low, _address(out), _address(memoryview(strays))
+        found = self._pair(*at)
+        return None if found < 0 else Paired(low.value, bytes(strays[:found]))
+
+    def unpair(self, pairs: memoryview, low: int, strays: memoryview, out: memoryview) -> int:
+        """See ``Kernel``."""
+        values = _address(strays), len(strays)
+        found: int = self._unpair(_address(pairs), len(out), low, *values, _address(out))
+        return found
+
+    def equal(self, left: memoryview, right: memoryview) -> bool:
+        """See ``Kernel``."""
+        return bool(self._equal(_address(left), _address(right), len(left)))
+
+    def copy(self, source: memoryview, out: memoryview) -> None:
+        """See ``Kernel``."""
+        self._copy(_address(out), _address(source), len(source))
