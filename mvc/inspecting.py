@@ -59,7 +59,9 @@ class Inspection:
 
         for version in chosen(self._side, self._path, globs):
             entry = version.entry
-            data = bytearray().join(self._side.chunks(version.path, entry))
+            data = bytearray()
+            for piece in self._side.chunks(version.path, entry):
+                data += piece  # a piece is valid until the next
             yield entry.name, to_numpy(entry.dtype, entry.shape, data)
 
     def export(self, target: str, globs: Sequence[str] = (), *, force: bool = False) -> None:

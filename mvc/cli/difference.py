@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from mvc.cli.output import columns, counted, quoted, size
+from mvc.cli.rendering import shape
 from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import header
@@ -136,7 +137,7 @@ def _row(tensor: TensorChange) -> list[str]:
         return [
             click.style(f"- {name}", fg="red"),
             old.dtype,
-            _shape(old.shape),
+            shape(old.shape),
             "removed",
             *nothing,
         ]
@@ -144,18 +145,18 @@ def _row(tensor: TensorChange) -> list[str]:
         return [
             click.style(f"+ {name}", fg="green"),
             new.dtype,
-            _shape(new.shape),
+            shape(new.shape),
             "added",
             *nothing,
         ]
     if tensor.status in ("renamed", "moved"):
         moved = f"{quoted(old.name)} -> {name}" if tensor.status == "renamed" else name
-        return [moved, new.dtype, _shape(new.shape), tensor.status, *nothing]
+        return [moved, new.dtype, shape(new.shape), tensor.status, *nothing]
     dtype = f"{old.dtype}->{new.dtype}" if tensor.dtype_changed else new.dtype
-    shape = (
-        f"{_shape(old.shape)}->{_shape(new.shape)}" if tensor.shape_changed else _shape(new.shape)
+    extents = (
+        f"{shape(old.shape)}->{shape(new.shape)}" if tensor.shape_changed else shape(new.shape)
     )
-    return [name, dtype, shape, *_numbers(tensor.stats)]
+    return [name, dtype, extents, *_numbers(tensor.stats)]
 
 
 def _numbers(stats: TensorStats | None) -> list[str]:
@@ -173,10 +174,6 @@ def _numbers(stats: TensorStats | None) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape)) or "scalar"
 
 
 def _file(change: FileChange) -> Iterator[str]:

@@ -7,13 +7,16 @@ keeps its meaning, as long as the number after the verb in ``schema`` does; new 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mvc.diff.describing import Described
     from mvc.history.git import Commit
     from mvc.history.reflog import Move
     from mvc.history.signature import Signature
     from mvc.history.snapshot import Snapshot
+    from mvc.searching import Found
     from mvc.worktree.status import Delta, Status
 
 #: The number of every verb's shape; raised for the one whose keys go away or change their meaning.
@@ -83,3 +86,27 @@ def move(found: Move) -> dict[str, Any]:
 def tag(name: str, tagger: Signature | None, message: str) -> dict[str, Any]:
     """What an annotated tag says."""
     return {"name": name, "tagger": tagger and person(tagger), "message": message}
+
+
+def described(found: Described) -> dict[str, Any]:
+    """A tensor with its numbers."""
+    summary = found.summary
+    return {
+        "path": found.path,
+        "name": found.name,
+        "dtype": found.dtype,
+        "shape": list(found.shape),
+        "id": found.id,
+        "stats": None if summary is None else asdict(summary),
+    }
+
+
+def named(found: Found, revision: str | None) -> dict[str, Any]:
+    """A tensor that a search came upon."""
+    return {
+        "revision": revision,
+        "path": found.path,
+        "name": found.name,
+        "dtype": found.dtype,
+        "shape": list(found.shape),
+    }

@@ -10,6 +10,7 @@ import click
 from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.output import columns, counted, quoted, size
+from mvc.cli.rendering import shape
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.log import matches
@@ -66,7 +67,7 @@ def _tensor_lines(files: Snapshot, paths: list[str], globs: tuple[str, ...]) -> 
             continue
         yield click.style(quoted(path), bold=True)
         rows = [
-            ["  " + quoted(e.name), e.dtype, "×".join(map(str, e.shape)) or "scalar", e.id[:12]]
+            ["  " + quoted(e.name), e.dtype, shape(e.shape), e.id[:12]]
             for e in manifest.tensors
             if any(fnmatchcase(e.name, glob) for glob in globs)
         ]

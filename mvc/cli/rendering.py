@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -129,3 +129,8 @@ def _verdict(status: Status) -> Iterator[str]:
         yield '\nnothing to commit (create/copy files and use "mvc add" to track)'
     elif not status.unfinished:
         yield "nothing to commit, working tree clean"
+
+
+def shape(extents: Sequence[int]) -> str:
+    """``768×3072``."""
+    return "×".join(map(str, extents)) or "scalar"
