@@ -121,13 +121,9 @@ class Repository:
         """``rm``: take files off the stage and, unless ``cached``, out of the work tree."""
         from mvc.worktree import staging
 
+        names = self._inside(paths)
         return staging.remove(
-            self._context,
-            self._inside(paths),
-            cached=cached,
-            force=force,
-            recursive=recursive,
-            who=self._now,
+            self._context, names, cached=cached, force=force, recursive=recursive, who=self._now
         )
 
     def move(
@@ -136,13 +132,8 @@ class Repository:
         """``mv``: rename tracked files in the work tree and on the stage."""
         from mvc.worktree import staging
 
-        return staging.move(
-            self._context,
-            self._inside(sources),
-            self._inside([target])[0],
-            force=force,
-            who=self._now,
-        )
+        source, end = self._inside(sources), self._inside([target])[0]
+        return staging.move(self._context, source, end, force=force, who=self._now)
 
     def status(self) -> Status:
         """What differs between HEAD, the stage and the work tree."""
@@ -242,6 +233,17 @@ class Repository:
         from mvc.worktree.returning import undo
 
         return undo(self._context, self._now)
+
+    def restore_operation(self, id_: str) -> Operation:
+        """Bring refs, stage and work tree to what they were after an operation; ``@{n}`` counts back.
+
+        Raises:
+            UsageError: there is no such operation.
+            DirtyWorktree: unsaved work is in the way.
+        """
+        from mvc.worktree.returning import restore_operation
+
+        return restore_operation(self._context, id_, self._now)
 
     def snapshot(self, revision: str = "HEAD") -> Snapshot:
         """The tracked files of a commit."""
@@ -482,9 +484,8 @@ class Repository:
         return Settings(os.path.join(self.folder, "config"), self._context.disk)
 
     def _inside(self, paths: Sequence[str]) -> list[str]:
-        paths = (
-            [paths] if isinstance(paths, str) else paths
-        )  # a string is a sequence of its letters
+        # A string is a sequence of its letters.
+        paths = [paths] if isinstance(paths, str) else paths
         return [inside(self.root, path, self.cwd) for path in paths]
 
     @property

@@ -113,7 +113,7 @@ def create_tag(
     if transaction.context.refs.raw(ref) is not None and not force:
         raise UsageError(f"tag '{name}' already exists", hint="-f replaces it")
     _check_folder(transaction.context, ref)
-    _keep(transaction, transaction.context.refs.raw(ref))
+    keep_tag(transaction, transaction.context.refs.raw(ref))
     transaction.commits.append(target)
     value: str = target
     if message is not None and tagger is not None:
@@ -131,7 +131,7 @@ def delete_tag(transaction: Transaction, name: str) -> str:
     id_ = transaction.context.refs.raw(TAGS + name)
     if id_ is None:
         raise UsageError(f"tag '{name}' not found", hint="mvc tag lists them")
-    _keep(transaction, id_)
+    keep_tag(transaction, id_)
     transaction.move(TAGS + name, None)
     transaction.message = f"tag: deleted {name}"
     return id_
@@ -158,8 +158,8 @@ def moves_of(context: Context, name: str) -> list[reflog.Move]:
     return moves
 
 
-def _keep(transaction: Transaction, id_: str | None) -> None:
-    """Hold on to what a tag named, so that ``undo`` can bring the tag back."""
+def keep_tag(transaction: Transaction, id_: str | None) -> None:
+    """Hold on to what a tag named, so that ``undo`` and ``op restore`` can bring the tag back."""
     if id_ is None:
         return
     git = transaction.context.git

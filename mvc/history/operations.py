@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from mvc.errors import CorruptPack, RefConflict, StorageError
-from mvc.history import reflog
+from mvc.history import reflog, stashes
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
 from mvc.history.reflog import NONE, Move
-from mvc.history.refs import KEPT, OPERATIONS, STAGE, TAGS, Refs
+from mvc.history.refs import KEPT, OPERATIONS, STAGE, STASH, STASHES, TAGS, Refs
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, TreeId
 from mvc.store.fs import Disk
@@ -47,9 +47,10 @@ class Change:
 class Operation:
     """One entry of the operation log.
 
-    ``worktree`` says that the operation also moved files of the work tree to its stage; ``undoes`` names
-    the operation that this one takes back. ``commits`` are ids that must stay reachable besides those
-    that the changes name.
+    ``worktree`` says that the operation also moved files of the work tree: from the stage before to the
+    stage after it, or, where those don't tell, from the files of one commit to those of another, ``files``.
+    ``undoes`` names the operation that this one takes back. ``commits`` are ids that must stay reachable
+    besides those that the changes name.
     """
 
     verb: str
@@ -59,6 +60,7 @@ class Operation:
     worktree: bool = False
     undoes: str | None = None
     commits: tuple[CommitId, ...] = ()
+    files: tuple[CommitId, CommitId] | None = None
     id: CommitId | None = None
     parent: CommitId | None = field(default=None)
 
@@ -72,6 +74,8 @@ class Operation:
             "worktree": self.worktree,
             "undoes": self.undoes,
         }
+        if self.files is not None:
+            body["files"] = self.files
         subject = " ".join(self.message.split()) or self.verb
         return f"{subject[:200]}\n\n{json.dumps(body, sort_keys=True, separators=(',', ':'))}\n"
 
@@ -123,7 +127,7 @@ class OperationLog:
         previous = self._refs.raw(OPERATIONS)
         stage = next((c.new for c in operation.changes if c.ref == STAGE), self._refs.raw(STAGE))
         parents = dict.fromkeys([CommitId(previous)] if previous else [])
-        parents |= dict.fromkeys(operation.commits)
+        parents |= dict.fromkeys((*operation.commits, *(operation.files or ())))
         for change in operation.changes:
             # The stage is this commit's tree. A tag may name a tag object, which is no commit's parent.
             if change.ref != STAGE and not change.ref.startswith((TAGS, KEPT)):
@@ -168,6 +172,7 @@ class OperationLog:
                 who=commit.committer,
                 worktree=body["worktree"],
                 undoes=body["undoes"],
+                files=_pair(body.get("files")),
                 id=id_,
                 parent=commit.parents[0] if _has_previous(self._git, commit.parents) else None,
             )
@@ -208,6 +213,8 @@ class OperationLog:
             if current not in (change.old, change.new):
                 continue  # moved by another tool since: its word is the later one
             self._log(operation, change, head_follows)
+            if change.ref == STASHES:
+                self._mirror_stashes(change.new)
             if current != change.new:
                 self._write_ref(change.ref, change.new)
             else:
@@ -224,6 +231,16 @@ class OperationLog:
                 reflog.append(self._folder, self._disk, "HEAD", move)
         elif change.ref != "HEAD":
             self._remove(reflog.path(self._folder, change.ref))
+
+    def _mirror_stashes(self, list_: str | None) -> None:
+        """The reflog of ``refs/stash``: what Git takes for the list of stashes."""
+        target = reflog.path(self._folder, STASH)
+        if list_ is None:
+            self._remove(target)
+            return
+        moves = stashes.as_moves(stashes.decode(self._git.commit(list_).message))
+        self._disk.make_folder(os.path.dirname(target))
+        self._disk.write_whole(target, b"".join(move.encode() for move in moves), via=self._folder)
 
     def _target(self, value: str | None) -> str | None:
         if value is not None and value.startswith("ref: "):
@@ -276,18 +293,11 @@ class OperationLog:
             self._disk.write_whole(path, f"{id_}\n".encode("ascii"), durable=False)
 
 
-def undo_target(log: OperationLog) -> Operation | None:
-    """The operation that ``undo`` takes back next: the newest that no undo has taken back yet."""
-    operation = log.latest()
-    while operation is not None and operation.undoes is not None:
-        undone = log.read(CommitId(operation.undoes))
-        operation = log.read(undone.parent) if undone.parent else None
-    return operation
-
-
-def reversed_changes(operation: Operation) -> tuple[Change, ...]:
-    """The changes that take ``operation`` back."""
-    return tuple(Change(c.ref, c.new, c.old) for c in reversed(operation.changes))
+def _pair(value: list[str] | None) -> tuple[CommitId, CommitId] | None:
+    if value is None:
+        return None
+    before, after = value
+    return CommitId(before), CommitId(after)
 
 
 def _has_previous(git: Git, parents: Sequence[CommitId]) -> bool:

@@ -28,6 +28,7 @@ class Transaction:
         self.message = verb
         self.worktree = False
         self.undoes: str | None = None
+        self._files: tuple[CommitId, CommitId] | None = None
         #: Commits to keep reachable besides those that the moves name.
         self.commits: list[CommitId] = []
         self.objects: ObjectWriter = context.writer()
@@ -65,9 +66,18 @@ class Transaction:
         self.move(STAGE, tree)
         return tree
 
+    def move_files(self, before: Snapshot, after: Snapshot) -> None:
+        """Files of the work tree move from ``before`` to ``after``, which the stage does not tell."""
+        self.worktree = True
+        self._files = self._keep(before), self._keep(after)
+
+    def _keep(self, files: Snapshot) -> CommitId:
+        tree = self.objects.files(dict(files))
+        return self.objects.commit(tree, [], self.who, self.who, "files of the work tree\n")
+
     def finish(self) -> None:
         """Record and apply, once; nothing at all happens when nothing moved."""
-        if not self._moves:
+        if not self._moves and self._files is None:
             return
         operation = Operation(
             verb=self.verb,
@@ -77,6 +87,7 @@ class Transaction:
             worktree=self.worktree,
             undoes=self.undoes,
             commits=tuple(self.commits),
+            files=self._files,
         )
         self._moves = {}
         self.context.operations.append(self.objects, operation)

@@ -1,6 +1,7 @@
 """The verbs ``merge`` and the conclusion of a merge or revert: Git's decisions around the tensor merge.
 
-Files are merged and the work tree is moved before any ref; refs then move in one operation.
+Tensors are merged and files written before the lock of the refs is taken; under it the files are put into place
+and the refs move in one operation, or nothing does.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from mvc.merge.conflicts import announce
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.worktree import index
-from mvc.worktree.checkout import switch_files
+from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
 
 
@@ -116,30 +117,29 @@ def carry_out(
     objects.flush()
     result = Snapshot(context.git, merged.files)
     before = read_stage(context)
-    if not merged.conflicted:
-        switch_files(context, before, result, progress=progress)
-        with transaction(context, plan.kind, who) as current:
-            _require_unmoved(current, plan.onto)
+    with (
+        prepared(context, before, result, progress=progress) as files,
+        transaction(context, plan.kind, who) as current,
+    ):
+        _require_unmoved(current, plan.onto)
+        if merged.conflicted:
+            stage_before = context.refs.raw(STAGE)
+            waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
+            write_unfinished(current, waiting)
+            current.message = f"{plan.kind} {label}: stopped at a conflict"
+        else:
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
             id_ = write_commit(current, result, parents, _plan(plan, who))
             current.move(current.head_ref, id_)
-            current.put_stage(result)
-            current.worktree = True
             current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
             if plan.kind == "revert":
                 current.message = f"revert: {plan.message.splitlines()[0]}"
-        index.refresh(context)
-        return Outcome(plan.kind, id_, plan.onto, merged)
-    switch_files(context, before, result, progress=progress)
-    with transaction(context, plan.kind, who) as current:
-        _require_unmoved(current, plan.onto)
-        stage_before = context.refs.raw(STAGE)
-        waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
-        write_unfinished(current, waiting)
         current.put_stage(result)
         current.worktree = True
-        current.message = f"{plan.kind} {label}: stopped at a conflict"
+        files.put_in_place()
     index.refresh(context)
+    if not merged.conflicted:
+        return Outcome(plan.kind, id_, plan.onto, merged)
     failed = f"Automatic {plan.kind} failed; fix conflicts and then commit the result."
     raise MergeConflict(
         "\n".join([*announce(merged, ("HEAD", label)), failed]),
@@ -217,13 +217,18 @@ def abort(context: Context, kind: str, *, who: Signature | None) -> None:
     waiting = read_unfinished(context)
     if waiting is None or waiting.kind != kind:
         raise UsageError(f"there is no {kind} to abort", hint="mvc status shows what is going on")
-    head = head_snapshot(context)
-    switch_files(context, read_stage(context), head, force=True)
-    with transaction(context, kind, who) as current:
+    stage, head = context.refs.raw(STAGE), head_snapshot(context)
+    with (
+        prepared(context, read_stage(context), head, force=True) as files,
+        transaction(context, kind, who) as current,
+    ):
+        if context.refs.raw(STAGE) != stage or read_unfinished(context) != waiting:
+            raise _forestalled("something was staged", kind)
         current.put_stage(head)
         current.move(UNFINISHED, None)
         current.worktree = True
         current.message = f"{kind}: aborted"
+        files.put_in_place()
     index.refresh(context)
 
 
@@ -245,12 +250,17 @@ def resolve(
     changes = resolved(context, objects, stage, waiting, conflicted, strategy)
     objects.flush()
     target = stage.with_files(changes)
-    switch_files(context, stage, target, force=True, paths=sorted(changes))
-    with transaction(context, "checkout", who) as current:
+    with (
+        prepared(context, stage, target, force=True, paths=sorted(changes)) as files,
+        transaction(context, "checkout", who) as current,
+    ):
+        if dict(current.stage) != dict(stage):
+            raise _forestalled("something was staged", "command")
         current.put_stage(target)
         settle(current, conflicted)
         current.worktree = True
         current.message = f"checkout --{strategy}: {', '.join(paths)}"
+        files.put_in_place()
     index.refresh(context)
     return conflicted
 
@@ -308,10 +318,13 @@ def _require_unmoved(current: Transaction, onto: CommitId | None) -> None:
     elif dict(current.stage) != dict(head_snapshot(current.context)):
         moved = "something was staged"
     if moved:
-        raise RefConflict(
-            f"{moved} while the {current.verb} ran; nothing was recorded",
-            hint=f"mvc restore . brings the staged files back; then run the {current.verb} again",
-        )
+        raise _forestalled(moved, current.verb)
+
+
+def _forestalled(what: str, verb: str) -> RefConflict:
+    return RefConflict(
+        f"{what} while the {verb} ran; nothing has changed", hint="run the same command again"
+    )
 
 
 def _fast_forward(
@@ -324,13 +337,16 @@ def _fast_forward(
 ) -> Outcome:
     require_clean_stage(context)
     new = log.snapshot(context, theirs)
-    switch_files(context, read_stage(context), new, progress=progress)
-    with transaction(context, "merge", who) as current:
+    with (
+        prepared(context, read_stage(context), new, progress=progress) as files,
+        transaction(context, "merge", who) as current,
+    ):
         _require_unmoved(current, ours)
         current.move(current.head_ref, theirs)
         current.put_stage(new)
         current.worktree = True
         current.message = f"merge {other}: Fast-forward"
+        files.put_in_place()
     index.refresh(context)
     return Outcome("fast-forward", theirs, ours)
 

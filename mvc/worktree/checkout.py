@@ -3,7 +3,8 @@
 Owns the order of a checkout. First everything is judged (``plan.py``), then every new file is written, verified
 and synced under a temporary name; only then, and only if nothing changed meanwhile, do renames put them into
 place. So a crash leaves each file either as it was or as it shall be, and an error before the first rename
-leaves all as they were. It moves no ref.
+leaves all as they were. It moves no ref; who does calls the last step under the lock of the refs, so that one
+that another command has moved stops both.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from mvc.errors import DirtyWorktree, Locked, StorageError
 from mvc.history.context import Context
@@ -22,7 +23,7 @@ from mvc.worktree import index
 from mvc.worktree.index import Known
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.ingest import Progress
-from mvc.worktree.place import check_way, locate, look
+from mvc.worktree.place import check_way, folder_above, locate, look
 from mvc.worktree.plan import Plan, met, plan
 from mvc.worktree.rebuild import TEMPORARY, Rebuilt, rebuild, size
 
@@ -36,55 +37,84 @@ def switch_files(
     paths: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Bring the work tree from ``old``, which it follows, to ``new``; only at ``paths`` where given.
+    """Bring the work tree from ``old``, which it follows, to ``new``: ``prepared`` and put in place.
 
-    Files that are equal in both keep their local changes. With ``force`` changes of tracked files are given
-    up (see ``plan``). Doing it again after a crash is fine: what is already done is left alone.
+    Doing it again after a crash is fine: what is already done is left alone.
+
+    Raises:
+        As ``prepared`` and ``Prepared.put_in_place``.
+    """
+    with prepared(context, old, new, force=force, paths=paths, progress=progress) as ready:
+        ready.put_in_place()
+
+
+@contextlib.contextmanager
+def prepared(
+    context: Context,
+    old: Snapshot,
+    new: Snapshot,
+    *,
+    force: bool = False,
+    paths: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Prepared]:
+    """All that takes long of the way from ``old``, which the work tree follows, to ``new``.
+
+    Nothing that the user sees has changed until ``put_in_place`` is called in the block, which is quick
+    enough to be called under a lock. Only ``paths`` are touched where given. Files that are equal in both
+    keep their local changes; with ``force`` changes of tracked files are given up (see ``plan``).
 
     Raises:
         DirtyWorktree: unsaved work is in the way; nothing has changed.
         UsageError: a folder on the way is a symbolic link; nothing has changed.
         IntegrityError: a stored file is damaged; nothing has changed.
-        StorageError: the disk refused; each file is as it was or as it shall be.
+        StorageError: no room for the new files; nothing has changed.
     """
     todo = plan(context, old, new, paths, force=force)
     if todo.write:
         _clear_left_over(context)
+    ready: list[Rebuilt] = []
     # Whoever is writing holds the lock shared, so nobody takes these files for left-overs.
     with context.disk.lock(_lock(context), shared=True):
-        ready = _written(context, todo, new, progress)
-    index.learn(context, _facts(context, new, ready))
+        try:
+            advance = _counter(new, todo.write, progress)
+            for path in todo.write:
+                ready.append(rebuild(context, new, path, advance))
+            yield Prepared(context, todo, new, ready)
+        finally:
+            for one in ready:
+                if os.path.lexists(one.temporary):  # it was not put in place
+                    with contextlib.suppress(StorageError):
+                        context.disk.remove(one.temporary)
 
 
-def _written(
-    context: Context, todo: Plan, new: Snapshot, progress: Progress | None
-) -> list[Rebuilt]:
-    ready: list[Rebuilt] = []
-    try:
-        advance = _counter(new, todo.write, progress)
-        for path in todo.write:
-            ready.append(rebuild(context, new, path, advance))
+class Prepared:
+    """New files, complete and durable, that only have to be renamed."""
+
+    def __init__(
+        self, context: Context, todo: Plan, new: Snapshot, ready: Sequence[Rebuilt]
+    ) -> None:
+        self._context = context
+        self._todo = todo
+        self._new = new
+        self._ready = ready
+
+    def put_in_place(self) -> None:
+        """Rename, remove and change modes, durably.
+
+        Raises:
+            DirtyWorktree: something was saved meanwhile; nothing has changed.
+            StorageError: the disk refused; each file is as it was or as it shall be.
+        """
+        context, todo = self._context, self._todo
         _check_unmoved(context, todo)
-        touched = _put_in_place(context, todo, new, ready)
-    except BaseException:
-        for one in ready:
-            with contextlib.suppress(StorageError):
-                context.disk.remove(one.temporary)
-        raise
-    # Paths that needed nothing too: a killed checkout may have renamed them and got no further.
-    touched |= {_folder_above(context, path) for path in todo.met}
-    for folder in sorted(touched):
-        if os.path.isdir(folder):
-            context.disk.sync_folder(folder)
-    return ready
-
-
-def _folder_above(context: Context, path: str) -> str:
-    """The nearest folder above ``path`` that exists."""
-    folder = os.path.dirname(locate(context.root, path))
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
+        touched = _put_in_place(context, todo, self._new, self._ready)
+        # Paths that needed nothing too: a killed checkout may have renamed them and got no further.
+        touched |= {folder_above(context.root, path) for path in todo.met}
+        for folder in sorted(touched):
+            if os.path.isdir(folder):
+                context.disk.sync_folder(folder)
+        index.learn(context, _facts(context, self._new, self._ready))
 
 
 def _lock(context: Context) -> str:

@@ -1,7 +1,8 @@
-"""``switch``, ``reset`` and ``undo``: HEAD, the stage and the work tree moving together.
+"""``switch`` and ``reset``: HEAD, the stage and the work tree moving together.
 
-The work tree moves before the refs do: files are replaced only where they hold nothing unsaved, so a crash in
-between leaves files that the next command sees as changes, never a lost one.
+New files are written before the lock of the refs is taken, and put into place under it, right before the refs
+move: a command that another one forestalled has touched nothing, and a crash in between leaves files that the
+next command sees as changes, never a lost one.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from typing import Literal
 from mvc.errors import DirtyWorktree, RefConflict, UsageError
 from mvc.history import branches, log, revisions
 from mvc.history.context import Context
-from mvc.history.operations import Operation, reversed_changes, undo_target
 from mvc.history.refs import BRANCHES, STAGE, UNFINISHED, check_name
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.ids import BlobId, CommitId
 from mvc.worktree import index
-from mvc.worktree.checkout import switch_files
+from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
 
 #: Whether ``switch`` makes the branch it goes to.
@@ -44,13 +44,14 @@ def switch(
     Raises:
         UsageError: no such branch, or a merge is unfinished.
         DirtyWorktree: unsaved work is in the way and ``discard`` is off.
+        RefConflict: HEAD or the branch moved meanwhile; nothing has changed.
     """
     if context.refs.raw(UNFINISHED) is not None and not discard:
         raise UsageError(
             "cannot switch branch while a merge or revert is unfinished",
             hint="mvc merge --continue or mvc merge --abort",
         )
-    creating = create != "no"
+    creating, at = create != "no", _head(context)
     if not creating and target in ("-", "@{-1}"):
         target = revisions.previous_branch(context) or target
     ref = BRANCHES + target
@@ -63,14 +64,15 @@ def switch(
     new = log.snapshot(context, commit)
     before = read_stage(context)
     after = _carried(head_snapshot(context), before, new) if not discard else new
-    switch_files(context, before, after, force=discard, progress=progress)
-    with transaction(context, "switch", who) as current:
-        origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
+    with (
+        prepared(context, before, after, force=discard, progress=progress) as files,
+        transaction(context, "switch", who) as current,
+    ):
+        if _head(context) != at:
+            raise _forestalled("HEAD")
         if not (creating or detach) and context.refs.raw(ref) != commit:
-            raise RefConflict(
-                f"branch '{target}' moved while its files were checked out",
-                hint="run the same command again",
-            )
+            raise _forestalled(f"branch '{target}'")
+        origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
         if not discard:  # the files took their time: what others staged meanwhile comes along too
             after = _carried(head_snapshot(context), current.stage, new)
         if creating:
@@ -81,6 +83,7 @@ def switch(
             current.move(UNFINISHED, None)
         current.worktree = True
         current.message = f"checkout: moving from {origin} to {target}"
+        files.put_in_place()
     index.refresh(context)
 
 
@@ -90,57 +93,33 @@ def reset(context: Context, target: str, mode: str, *, who: Signature | None) ->
     Raises:
         UsageError: there is no such mode, or a merge is unfinished and ``mode`` is soft.
         DirtyWorktree: an untracked file is where ``hard`` must write one.
+        RefConflict: HEAD or the stage moved meanwhile; nothing has changed.
     """
     if mode not in ("soft", "mixed", "hard"):
         raise UsageError(f"unknown mode {mode!r}", hint="soft, mixed or hard")
+    at, stage = _head(context), context.refs.raw(STAGE)
     commit = revisions.resolve(context, target)
     if mode == "soft" and context.refs.raw(UNFINISHED) is not None:
         raise UsageError(
             "cannot do a soft reset in the middle of a merge", hint="mvc merge --abort"
         )
     new = log.snapshot(context, commit)
-    if mode == "hard":
-        switch_files(context, read_stage(context), new, force=True)
-    with transaction(context, "reset", who) as current:
+    touched = None if mode == "hard" else ()
+    with (
+        prepared(context, read_stage(context), new, force=True, paths=touched) as files,
+        transaction(context, "reset", who) as current,
+    ):
+        if (_head(context), context.refs.raw(STAGE)) != (at, stage):
+            raise _forestalled("HEAD or the stage")
         current.move(current.head_ref, commit)
         if mode != "soft":
             current.put_stage(new)
             current.move(UNFINISHED, None)
         current.worktree = mode == "hard"
         current.message = f"reset: moving to {target}"
+        files.put_in_place()
     index.refresh(context)
     return commit
-
-
-def undo(context: Context, who: Signature | None) -> Operation:
-    """Take back the newest operation that no undo has taken back yet.
-
-    Raises:
-        UsageError: there is none.
-        DirtyWorktree: the files it moved hold unsaved work.
-    """
-    operation = undo_target(context.operations)
-    if operation is None:
-        raise UsageError("nothing to undo", hint="mvc reflog shows where HEAD has been")
-    if operation.worktree:
-        stage = next((c for c in operation.changes if c.ref == STAGE), None)
-        if stage is not None:
-            old = Snapshot.of_tree(context.git, stage.old)
-            switch_files(context, read_stage(context), old)
-    with transaction(context, "undo", who) as current:
-        latest = undo_target(context.operations)
-        if latest is None or latest.id != operation.id:
-            raise RefConflict(
-                f"another command ran meanwhile; '{operation.message}' is not the last any more",
-                hint="run the same command again",
-            )
-        for change in reversed_changes(operation):
-            current.move(change.ref, change.new)
-        current.worktree = operation.worktree
-        current.undoes = operation.id
-        current.message = f"undo: {operation.message}"
-    index.refresh(context)
-    return operation
 
 
 def _carried(head: Snapshot, stage: Snapshot, new: Snapshot) -> Snapshot:
@@ -172,6 +151,18 @@ def _move_unborn(context: Context, name: str, who: Signature | None) -> None:
     with transaction(context, "switch", who) as current:
         current.move("HEAD", f"ref: {ref}")
         current.message = f"checkout: moving to unborn {name}"
+
+
+def _head(context: Context) -> tuple[str | None, ...]:
+    """What HEAD is, the commit that it names, and what is unfinished on it."""
+    return context.refs.raw("HEAD"), context.refs.head(), context.refs.raw(UNFINISHED)
+
+
+def _forestalled(what: str) -> RefConflict:
+    return RefConflict(
+        f"{what} moved while the files were prepared; nothing has changed",
+        hint="run the same command again",
+    )
 
 
 def _no_branch(context: Context, target: str) -> UsageError:
