@@ -22,7 +22,7 @@ from mvc.errors import DurabilityError, Locked, OutOfSpace, ReadOnly, StorageErr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 if sys.platform == "win32":
     import msvcrt
@@ -237,6 +237,24 @@ class Disk:
             raise
         if durable:
             self.sync_folder(os.path.dirname(path))
+
+    def write_by(self, folder: str, work: Callable[[str], None]) -> None:
+        """Let a library write files of its own into the empty ``folder``; they are durable afterwards."""
+        with explained("write in", folder):
+            work(folder)
+        for name in sorted(os.listdir(folder)):
+            self._sync_file(os.path.join(folder, name))
+        self.sync_folder(folder)
+
+    def _sync_file(self, path: str) -> None:
+        # Windows syncs nothing that is not open for writing, and a library may leave its files read-only.
+        writing = sys.platform == "win32"
+        if writing:
+            self.set_mode(path, 0o644)
+        with explained("open", path):
+            descriptor = os.open(path, os.O_RDWR if writing else os.O_RDONLY)
+        with File(path, descriptor) as file:
+            file.sync()
 
     @contextlib.contextmanager
     def lock(

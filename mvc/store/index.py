@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from blake3 import blake3
@@ -145,14 +145,15 @@ class Index:
         return self._data[start : start + 32]
 
 
-def merged(indexes: Sequence[Index]) -> bytes:
-    """One index file with the content of all; a pack that two of them cover is taken once."""
+def merged(indexes: Sequence[Index], without: Collection[str] = ()) -> bytes:
+    """One index file with the content of all; a pack that two of them cover is taken once, those in
+    ``without`` not at all."""
     packs: dict[str, int] = {}
     records: list[bytes] = []
     for index in indexes:
         numbers: list[int | None] = []
         for name in index.packs:
-            known = name in packs
+            known = name in packs or name in without
             numbers.append(None if known else packs.setdefault(name, len(packs)))
         records.extend(index.records(numbers))
     records.sort()

@@ -1,0 +1,115 @@
+"""Which packs hold what is alive: one look at every index, and nothing remembered between two looks.
+
+An object may lie in several packs. Its home is the newest of them, by the time of its file; a pack that is
+nobody's home is left over, and an heir of it is a home of something that it holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mvc.errors import MissingObject
+from mvc.store import pack
+from mvc.store.catalog import Catalog
+from mvc.store.pack import NO_BASE, RECORD_SIZE, WHOLE, Record
+
+#: Bytes of a pack beside its objects and their records.
+FRAME = pack.HEADER_SIZE + pack.FOOTER_SIZE
+
+
+@dataclass(slots=True)
+class Holding:
+    """A pack: its file's size and time, how many objects live in it, their bytes, and its youngest heir."""
+
+    name: str
+    size: int
+    time: float
+    alive: int = 0
+    stored: int = 0
+    heir: int = -1
+
+    @property
+    def needed(self) -> int:
+        """Bytes that its living objects would take in a pack of their own, but for header and footer."""
+        return self.stored + self.alive * RECORD_SIZE
+
+    @property
+    def garbage(self) -> int:
+        """Bytes that nothing alive needs, in a pack that has something alive in it."""
+        return self.size - self.needed - FRAME
+
+
+class Census:
+    """``packs`` from the oldest to the youngest; ``home`` gives a living object's pack by its number."""
+
+    def __init__(self, catalog: Catalog, alive: set[bytes]) -> None:
+        """``alive`` are ids; the bases of deltas among them are added.
+
+        Raises:
+            MissingObject: something alive is in no pack.
+            CorruptPack: an index or a pack can't be read, so that nothing is certain.
+        """
+        catalog.refresh()
+        for error in catalog.damaged():
+            raise error
+        self.packs = sorted(
+            (_holding(catalog, name) for name in catalog.packs()),
+            key=lambda one: (one.time, one.name),
+        )
+        self._numbers = {one.name: number for number, one in enumerate(self.packs)}
+        while bases := self._settle(catalog, alive):
+            alive |= bases
+        self._count(catalog)
+
+    def _settle(self, catalog: Catalog, alive: set[bytes]) -> set[bytes]:
+        """Give everything alive its home; the ids of bases that are not alive yet."""
+        self.home = dict.fromkeys(alive, -1)
+        deltas: list[tuple[str, int]] = []
+        for name, record in records(catalog):
+            number = self._numbers[name]
+            if number > self.home.get(record.digest, number):
+                self.home[record.digest] = number
+                if record.kind != WHOLE:
+                    deltas.append((name, record.offset))
+        for digest, number in self.home.items():
+            if number < 0:
+                raise MissingObject(
+                    f"object {digest.hex()} is in no pack; nothing was removed",
+                    hint="run: mvc fsck --full",
+                )
+        bases = {catalog.pack(name).object_header(offset).base for name, offset in deltas}
+        return bases - self.home.keys() - {NO_BASE}
+
+    def _count(self, catalog: Catalog) -> None:
+        for name, record in records(catalog):
+            home = self.home.get(record.digest)
+            if home is None:
+                continue
+            holding = self.packs[self._numbers[name]]
+            if self.packs[home] is holding:
+                holding.alive += 1
+                holding.stored += record.stored
+            else:
+                holding.heir = max(holding.heir, home)
+
+
+def records(catalog: Catalog) -> Iterator[tuple[str, Record]]:
+    """Every record with the name of its pack, each pack once, as of the catalog's last look."""
+    seen: set[str] = set()
+    there = catalog.packs()
+    for one in catalog.indexes():
+        numbers = [
+            number if name in there and name not in seen else None
+            for number, name in enumerate(one.packs)
+        ]
+        seen.update(one.packs)
+        for data in one.records(numbers):
+            record = pack.decode_record(data)
+            yield one.packs[record.pack], record
+
+
+def _holding(catalog: Catalog, name: str) -> Holding:
+    status = os.stat(os.path.join(catalog.packs_folder, name + pack.SUFFIX))
+    return Holding(name, status.st_size, status.st_mtime)
