@@ -141,6 +141,11 @@ class Catalog:
             f"the files in {self.index_folder} keep changing", hint="run the same command again"
         )
 
+    def forget(self, name: str) -> None:
+        """Open the pack anew at its next use: another file has taken its place."""
+        with self._lock:
+            self._open.pop(name, None)
+
     def packs(self) -> frozenset[str]:
         """Names (64 hex digits) of all packs, at the last look."""
         return self._view().packs

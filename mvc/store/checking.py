@@ -4,7 +4,7 @@ name."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mvc.errors import CorruptPack, IntegrityError, StorageError
@@ -86,6 +86,19 @@ def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iter
     for one in catalog.indexes():
         if name in one.packs:
             yield from _check_records(one, name, file, table)
+    yield from check_objects(name, file, records, full)
+
+
+def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Iterator[Problem]:
+    numbers = [0 if covered == name else None for covered in one.packs]
+    if b"".join(one.records(numbers)) != table:
+        yield Problem(file.path, None, f"the index {one.name} contradicts the table of {file.path}")
+
+
+def check_objects(
+    name: str, file: PackFile, records: Iterable[Record], full: bool
+) -> Iterator[Problem]:
+    """Problems of the objects that lie where ``records`` say in ``file``, the pack ``name``."""
     places = {
         Location(name, record.offset, record.stored, record.length): record for record in records
     }
@@ -95,12 +108,6 @@ def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iter
 
     for problems in workers.run(work, reading.neighbours(places)):
         yield from problems
-
-
-def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Iterator[Problem]:
-    numbers = [0 if covered == name else None for covered in one.packs]
-    if b"".join(one.records(numbers)) != table:
-        yield Problem(file.path, None, f"the index {one.name} contradicts the table of {file.path}")
 
 
 def _check_objects(

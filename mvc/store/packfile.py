@@ -24,8 +24,8 @@ class PackFile:
     """One pack, open for reading until the last reference goes: no reader loses it to another's
     close."""
 
-    def __init__(self, path: str) -> None:
-        """Open and check the header.
+    def __init__(self, path: str, *, wreck: bool = False) -> None:
+        """Open and check the header, unless it is known to be a ``wreck``.
 
         Raises:
             FileNotFoundError: it was removed; the caller looks the object up again.
@@ -42,7 +42,8 @@ class PackFile:
             with explained("read", path):
                 raise
         self.size = os.fstat(self._descriptor).st_size
-        pack.check_header(self.read(0, min(pack.HEADER_SIZE, self.size)), path)
+        if not wreck:
+            pack.check_header(self.read(0, min(pack.HEADER_SIZE, self.size)), path)
 
     def __del__(self) -> None:
         if self._descriptor >= 0:

@@ -18,10 +18,14 @@ from mvc.store.catalog import Catalog, Location
 from mvc.store.checking import Problem
 from mvc.store.extraction import WriteAt
 from mvc.store.packfile import PackFile
-from mvc.store.writing import PackWriter
+from mvc.store.writing import LOCK, PackWriter
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from mvc.store.compaction import Compaction
     from mvc.store.fs import Disk
+    from mvc.store.salvage import Aside, Salvaged
 
 _FOLDERS = ("packs", "index", "incoming")
 
@@ -118,6 +122,16 @@ class Store:
         up."""
         return PackWriter(self._root, self._disk, self._catalog)
 
+    def writers_held_off(self) -> AbstractContextManager[None]:
+        """While it lasts nobody writes a pack, so that packs may be removed and ``incoming`` cleared."""
+        return self._disk.lock(os.path.join(self._root, LOCK))
+
+    def compaction(self, alive: set[bytes], *, before: float, now: float, grace: float) -> Compaction:
+        """What to do about packs of which only ``alive`` is needed; see ``mvc.store.compaction``."""
+        from mvc.store.compaction import Compaction
+
+        return Compaction(self._catalog, alive, before=before, now=now, grace=grace)
+
     def object_ids(self) -> Iterator[ObjectId]:
         """Every object, once, in no order that means anything."""
         self._catalog.refresh()
@@ -132,6 +146,13 @@ class Store:
         """What is wrong with the packs and indexes; see ``mvc.store.checking``."""
         self._catalog.refresh()
         return checking.check(self._catalog, full)
+
+    def salvage(self, aside: Aside, *, dry_run: bool = False) -> Iterator[Salvaged]:
+        """Put packs and indexes right as far as their bytes allow; see ``mvc.store.salvage``."""
+        from mvc.store.salvage import salvage
+
+        with self._disk.lock(os.path.join(self._root, LOCK)):
+            yield from salvage(self._root, self._disk, self._catalog, aside, dry_run)
 
     def left_behind(self) -> Iterator[tuple[str, str]]:
         """Files that no verb needs, and packs without an index; path and explanation of each."""
