@@ -81,11 +81,10 @@ class Tasks:
     def add(self, owner: NewObject, dtype: str | None, raw: memoryview, *, first: bool) -> None:
         """The frames of ``raw``, which begins on a frame; the ``first`` has the object's header in
         front."""
-        alone = owner.digest if len(raw) == owner.length <= limits.FRAME else None
         tries = plan(dtype)
         for start in range(0, len(raw) or 1, limits.FRAME):
             header = owner.header() if first and start == 0 else b""
-            part = Part(header, raw[start : start + limits.FRAME], tries, alone)
+            part = Part(header, raw[start : start + limits.FRAME], tries)
             if self._raw + len(part.raw) > limits.FRAME or len(self._parts) == _MOST_IN_TASK:
                 self._close()
             self._parts.append(part)

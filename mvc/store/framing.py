@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from blake3 import blake3
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch
 from mvc.store import pack
@@ -31,14 +30,12 @@ _SMALL = 4096
 class Part(NamedTuple):
     """A frame to store. ``header`` goes in front (an object's, before its first frame).
 
-    ``digest`` is the BLAKE3 of ``raw`` where it is known already; an empty object has a part with
-    neither raw bytes nor frame.
+    An empty object has a part with neither raw bytes nor frame.
     """
 
     header: bytes
     raw: memoryview
     plan: Plan
-    digest: bytes | None
 
     def room(self) -> int:
         """Bytes that the stored part takes at most."""
@@ -72,8 +69,8 @@ def _store(part: Part, out: memoryview) -> int:
         copy(raw, payload)
     else:
         _prove(raw, number, param, payload)
-    digest = part.digest or blake3(raw).digest()
-    header = FrameHeader(number, param, len(raw), size, xxh3_64_intdigest(payload), digest)
+    check, digest = xxh3_64_intdigest(payload), xxh3_128_digest(raw)
+    header = FrameHeader(number, param, len(raw), size, check, digest)
     out[: pack.FRAME_SIZE] = pack.encode_frame(header)
     return pack.FRAME_SIZE + size
 
@@ -149,7 +146,7 @@ def check_raw(frame: FrameHeader, raw: memoryview, where: str, offset: int) -> N
     Raises:
         HashMismatch
     """
-    if blake3(raw).digest() != frame.digest:
+    if xxh3_128_digest(raw) != frame.digest:
         raise HashMismatch(
             f"{where}: the frame at offset {offset} does not hold the bytes that were stored",
             hint="run: mvc fsck --full",

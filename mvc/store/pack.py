@@ -22,7 +22,7 @@ SUFFIX = ".pack"
 
 _HEADER = struct.Struct("<8sII")
 _OBJECT = struct.Struct("<4sBBHIIQ32s32s")
-_FRAME = struct.Struct("<4sBBHIIQ32s")
+_FRAME = struct.Struct("<4sBBHIIQ16s")
 _RECORD = struct.Struct("<32sIHBBQQQ")
 _FOOTER = struct.Struct("<QQ32s")
 _CHECK = struct.Struct("<Q")
@@ -32,7 +32,7 @@ _END = b"MVCPEND1"
 
 HEADER_SIZE = _HEADER.size  # 16
 OBJECT_SIZE = _OBJECT.size + _CHECK.size  # 96
-FRAME_SIZE = _FRAME.size + _CHECK.size  # 64
+FRAME_SIZE = _FRAME.size + _CHECK.size  # 48
 RECORD_SIZE = _RECORD.size  # 64
 FOOTER_SIZE = _FOOTER.size + _CHECK.size + len(_END)  # 64
 
@@ -55,8 +55,8 @@ class ObjectHeader(NamedTuple):
 
 
 class FrameHeader(NamedTuple):
-    """In front of a frame's payload. ``check`` is the payload's XXH3, ``digest`` the raw frame's
-    BLAKE3."""
+    """In front of a frame's payload. ``check`` is the payload's XXH3, ``digest`` the raw
+    frame's XXH3-128."""
 
     codec: int
     param: int

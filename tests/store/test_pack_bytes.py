@@ -22,7 +22,7 @@ def object_header(length: int = 5000, frame_size: int = 4096) -> ObjectHeader:
 
 
 def frame_header(length: int = 4096, stored: int = 3000) -> FrameHeader:
-    return FrameHeader(1, 0x12, length, stored, 0xDEADBEEF, DIGEST)
+    return FrameHeader(1, 0x12, length, stored, 0xDEADBEEF, DIGEST[:16])
 
 
 @given(length=st.integers(0, 1 << 50), frame_size=st.integers(1, limits.FRAME))
@@ -35,9 +35,9 @@ def test_an_object_header_comes_back(length: int, frame_size: int) -> None:
 
 @given(length=st.integers(0, limits.FRAME), share=st.floats(0, 1), check=st.integers(0, 2**64 - 1))
 def test_a_frame_header_comes_back(length: int, share: float, check: int) -> None:
-    value = FrameHeader(2, 0, length, int(length * share), check, DIGEST)
+    value = FrameHeader(2, 0, length, int(length * share), check, DIGEST[:16])
     data = pack.encode_frame(value)
-    assert len(data) == pack.FRAME_SIZE == 64
+    assert len(data) == pack.FRAME_SIZE == 48
     assert pack.decode_frame(data, length, "p", 0) == value
 
 

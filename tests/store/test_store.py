@@ -60,7 +60,7 @@ def test_objects_come_back_by_every_way_out(
         for identity, data in zip(ids, CONTENTS, strict=True):
             assert identity in seen
             assert seen.length(identity) == len(data)
-            assert seen.stored_length(identity) <= len(data) + 96 + 64 * (len(data) // 4096 + 1)
+            assert seen.stored_length(identity) <= len(data) + 96 + 48 * (len(data) // 4096 + 1)
             assert seen.read(identity) == data
             assert b"".join(map(bytes, seen.chunks(identity))) == data
             for start in range(0, len(data), 1 + len(data) // 7):
