@@ -6,8 +6,9 @@ Everything heavy is opened on first use, so that a command pays only for what it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: When garbage was last collected, for those who have had the repository open since before that.
+_COLLECTED = "last-gc"
 
 
 def writes_objects(
@@ -46,6 +50,7 @@ class Context:
         self.folder = folder
         self.disk = disk
         self.refs = Refs(folder)
+        self._collected = self._last_collection()
 
     @cached_property
     def git(self) -> Git:
@@ -66,9 +71,51 @@ class Context:
         """The one way to change refs."""
         return OperationLog(self.folder, self.disk, self.refs)
 
-    def gc_held_off(self) -> AbstractContextManager[None]:
-        """While it lasts no garbage is collected: a new object is garbage until a ref names it."""
-        return self.disk.lock(os.path.join(self.folder, "locks", "gc"), shared=True)
+    @contextmanager
+    def gc_held_off(self) -> Iterator[None]:
+        """While it lasts no garbage is collected: a new object is garbage until a ref names it.
+
+        What was learned before the last collection is forgotten: it may not be there any more.
+        """
+        with self.disk.lock(os.path.join(self.folder, "locks", "gc"), shared=True):
+            if self._collected != self._last_collection():
+                self.look_again()
+            yield
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Collect garbage: nobody writes objects, moves refs or writes packs meanwhile.
+
+        Raises:
+            Locked: somebody does.
+        """
+        with (
+            self.disk.lock(os.path.join(self.folder, "locks", "gc")),
+            self.operations.locked(),
+            self.store.writers_held_off(),
+        ):
+            self.look_again()
+            yield
+
+    def note_collection(self) -> None:
+        """Have all who hold the repository open look again before they write."""
+        text = f"{time.time():.6f}\n".encode("ascii")
+        self.disk.write_whole(os.path.join(self.folder, _COLLECTED), text, durable=False)
+
+    def look_again(self) -> None:
+        """Forget what was read; the store forgets nothing but looks at its folders anew."""
+        self._collected = self._last_collection()
+        self.__dict__.pop("git", None)
+        self.__dict__.pop("operations", None)
+        if "store" in self.__dict__:
+            self.store.refresh()
+
+    def _last_collection(self) -> str:
+        try:
+            with open(os.path.join(self.folder, _COLLECTED), encoding="ascii") as file:
+                return file.read()
+        except (FileNotFoundError, UnicodeDecodeError):
+            return ""
 
     def writer(self) -> ObjectWriter:
         """A new batch of Git objects."""

@@ -4,6 +4,9 @@ An operation is a Git commit on ``refs/mvc/ops``: its message holds the changes 
 stage after it, its first parent the operation before, its other parents every commit that a change names,
 so that no Git tool can prune what ``undo`` may need.
 
+What gc has forgotten lies behind the horizon (``horizon.py``): the log ends before the operation that stands
+there, as what it replaced may be gone.
+
 Moving ``refs/mvc/ops`` is the sole commit point. Before it nothing is visible; after it the refs follow,
 and whoever opens the repository next rolls a half-done operation forward. ``applied`` (a cache) remembers
 the last operation whose refs all moved; losing it costs a repeated, harmless roll-forward.
@@ -17,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from mvc.errors import CorruptPack, RefConflict, StorageError
-from mvc.history import reflog, stashes
+from mvc.errors import CorruptPack, IntegrityError, RefConflict, StorageError
+from mvc.history import horizon, reflog, stashes
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
 from mvc.history.reflog import NONE, Move
 from mvc.history.refs import KEPT, OPERATIONS, STAGE, STASH, STASHES, TAGS, Refs
@@ -156,6 +159,12 @@ class OperationLog:
         self._remember(id_)
         return id_
 
+    def restore(self, name: str, value: str) -> None:
+        """Write a ref whose file was lost or damaged; no operation says so, and none is waited for."""
+        if name == OPERATIONS:  # what it did is done or has been moved on from: never again
+            self._remember(value)
+        self._write_ref(name, value)
+
     def read(self, id_: CommitId) -> Operation:
         """The operation that the commit ``id_`` records.
 
@@ -174,15 +183,17 @@ class OperationLog:
                 undoes=body["undoes"],
                 files=_pair(body.get("files")),
                 id=id_,
-                parent=commit.parents[0] if _has_previous(self._git, commit.parents) else None,
+                parent=self._previous(commit.parents),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(f"the operation {id_} is damaged: {error}") from error
 
     def latest(self) -> Operation | None:
-        """The newest operation."""
+        """The newest operation; None when there is none, or all are forgotten."""
         id_ = self._refs.raw(OPERATIONS)
-        return None if id_ is None else self.read(CommitId(id_))
+        if id_ is None or id_ in horizon.read(self._folder):
+            return None
+        return self.read(CommitId(id_))
 
     def walk(self) -> Iterator[Operation]:
         """All operations, newest first."""
@@ -190,6 +201,15 @@ class OperationLog:
         while operation is not None:
             yield operation
             operation = self.read(operation.parent) if operation.parent else None
+
+    def _previous(self, parents: Sequence[CommitId]) -> CommitId | None:
+        if not parents or parents[0] in horizon.read(self._folder):
+            return None
+        try:
+            previous = self._git.commit(parents[0]).message
+        except IntegrityError:
+            return parents[0]  # this operation is whole; whoever wants the one before hears of it
+        return parents[0] if is_operation(previous) else None
 
     def _roll_forward(self) -> None:
         id_ = self._refs.raw(OPERATIONS)
@@ -300,8 +320,9 @@ def _pair(value: list[str] | None) -> tuple[CommitId, CommitId] | None:
     return CommitId(before), CommitId(after)
 
 
-def _has_previous(git: Git, parents: Sequence[CommitId]) -> bool:
-    return bool(parents) and '"mvc-operation"' in git.commit(parents[0]).message
+def is_operation(message: str) -> bool:
+    """Whether the message of a commit says that it records an operation."""
+    return '"mvc-operation"' in message
 
 
 def _short(value: str | None) -> str:
