@@ -17,10 +17,10 @@ from mvc.limits import PATH, PATH_PART
 DOT = ".mvc"
 
 _RESERVED = frozenset({".mvc", ".git", "mvc~1", "git~1"})
+#: Microsoft, "Naming Files, Paths, and Namespaces": the superscript digits count too.
 _WINDOWS_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul"}
-    | {f"com{n}" for n in range(1, 10)}
-    | {f"lpt{n}" for n in range(1, 10)}
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789\u00b9\u00b2\u00b3"}
 )
 #: Characters that HFS+ ignores when it compares names (Git's CVE-2014-9390).
 _IGNORED_BY_HFS = {

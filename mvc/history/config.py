@@ -75,7 +75,9 @@ def put(file: str, key: str, value: str | None, disk: Disk) -> None:
         UsageError: not a key, or nothing to remove.
     """
     section, subsection, name = _split(key)
-    with open(file, encoding="utf-8") as stream:
+    _check_text(value or "")
+    # What the file holds already may be in any encoding; it stays as it is.
+    with open(file, encoding="utf-8", errors="surrogateescape") as stream:
         lines = stream.read().splitlines(keepends=True)
     start, end, at = _locate(lines, section, subsection, name)
     if value is None:
@@ -89,8 +91,12 @@ def put(file: str, key: str, value: str | None, disk: Disk) -> None:
     else:
         title = f'{section} "{subsection}"' if subsection else section
         lines += [f"[{title}]\n", f"\t{name} = {_quoted(value)}\n"]
+    disk.write_whole(file, "".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def _check_text(value: str) -> None:
     try:
-        disk.write_whole(file, "".join(lines).encode())
+        value.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"not valid UTF-8: {value!r}", hint="write the value in UTF-8") from error
 

@@ -233,7 +233,7 @@ def name_of(path: Path) -> str:
     while step is not None and step[0] is not None:
         parts.append(_key_text(step[1]))
         length += len(parts[-1]) + 1
-        if length > NAME:
+        if length > NAME + 1:  # a dot fewer than parts
             raise LimitExceeded(f"a tensor's name is longer than {NAME} bytes", hint=OPAQUE)
         step = step[0]
     text = ".".join(reversed(parts)) if parts else ROOT_NAME
