@@ -12,32 +12,24 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from mvc import limits
 from mvc.dtypes import DTYPES, nbytes
 from mvc.errors import LimitExceeded, MalformedFile, UnsupportedDtype
 from mvc.formats.layout import ComposedTensor, Layout, Storage, Tensor
+from mvc.formats.plain_header import METADATA, Entry, read_plain
 from mvc.formats.skeleton import Skeleton
 from mvc.formats.strict_json import NESTING, Repeated, depth, parse
 from mvc.formats.uncollected import uncollected
 
 _LENGTH = struct.Struct("<Q")
-_METADATA = "__metadata__"
 _FIELDS = {"dtype", "shape", "data_offsets"}
 _INTEGERS = {int}
 _USIZE_END = 2**64
 _HINT = "mvc add --opaque FILE keeps it as plain bytes"
 #: The library lays tensors out by descending place in this list, then by name.
 _RANK = {dtype: rank for rank, dtype in enumerate(DTYPES)}
-
-
-class _Entry(NamedTuple):
-    start: int  # bytes from the end of the header, as is ``end``
-    end: int
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
 
 
 class Safetensors:
@@ -54,7 +46,7 @@ class Safetensors:
             LimitExceeded: the header is longer than the library's 100 MB.
         """
         header = _read_header(file, size)
-        with uncollected():  # 100,000 tensors: 1.1 s instead of 2.2 s
+        with uncollected():  # 100,000 tensors: a third less time
             entries, metadata = _parse_header(header)
             data = _LENGTH.size + len(header)
             end = entries[-1].end if entries else 0
@@ -86,11 +78,11 @@ class Safetensors:
         wanted = _checked(tensors)
         if kept == old_metadata and wanted == {e.name: (e.dtype, e.shape) for e in old}:
             return template, _layout(old, old_metadata, _LENGTH.size + len(header))
-        entries: list[_Entry] = []
+        entries: list[Entry] = []
         position = 0
         for tensor in sorted(tensors, key=lambda t: (-_RANK[t.dtype], t.name)):
             end = position + tensor.nbytes
-            entries.append(_Entry(position, end, tensor.name, tensor.dtype, tensor.shape))
+            entries.append(Entry(position, end, tensor.name, tensor.dtype, tensor.shape))
             position = end
         header = _render_header(entries, kept)
         layout = _layout(sorted(entries), kept, _LENGTH.size + len(header))
@@ -129,8 +121,14 @@ def _read_header(file: BinaryIO, size: int) -> bytes:
     return header
 
 
-def _parse_header(header: bytes) -> tuple[list[_Entry], dict[str, str]]:
+def _parse_header(header: bytes) -> tuple[list[Entry], dict[str, str]]:
     """The entries, sorted by place and checked to lie back to back from 0, and the metadata."""
+    if (plain := read_plain(header)) is not None:
+        return plain[0], _parse_metadata(header, plain[1])
+    return _parse_strictly(header)
+
+
+def _parse_strictly(header: bytes) -> tuple[list[Entry], dict[str, str]]:
     try:
         top = parse(header, _LENGTH.size)
     except MalformedFile as error:
@@ -141,7 +139,7 @@ def _parse_header(header: bytes) -> tuple[list[_Entry], dict[str, str]]:
     if isinstance(top, Repeated):
         counts = Counter(name for name, _ in top.pairs)
         _refuse(header, counts.most_common(1)[0][0], "is given twice")
-    metadata = _parse_metadata(header, top.pop(_METADATA, None))
+    metadata = _parse_metadata(header, top.pop(METADATA, None))
     entries = [_parse_entry(header, name, value) for name, value in top.items()]
     entries.sort()
     position = 0
@@ -161,14 +159,14 @@ def _parse_metadata(header: bytes, value: Any) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        _refuse(header, _METADATA, "is not an object of strings")
+        _refuse(header, METADATA, "is not an object of strings")
     texts = [text for _, text in value.pairs] if isinstance(value, Repeated) else value.values()
     if not all(isinstance(text, str) for text in texts):
-        _refuse(header, _METADATA, "is not an object of strings")
+        _refuse(header, METADATA, "is not an object of strings")
     return dict(value)  # of a repeated key the last one counts, as in the library
 
 
-def _parse_entry(header: bytes, name: str, value: Any) -> _Entry:
+def _parse_entry(header: bytes, name: str, value: Any) -> Entry:
     if type(value) is dict and value.keys() == _FIELDS:
         dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     else:
@@ -182,7 +180,7 @@ def _parse_entry(header: bytes, name: str, value: Any) -> _Entry:
         _refuse(header, name, "has a shape that is not a list of unsigned 64-bit integers")
     if type(offsets) is not list or len(offsets) != 2 or not _naturals(offsets):
         _refuse(header, name, "has data_offsets that are not two unsigned 64-bit integers")
-    return _Entry(offsets[0], offsets[1], name, dtype, tuple(shape))
+    return Entry(offsets[0], offsets[1], name, dtype, tuple(shape))
 
 
 def _naturals(numbers: list[Any]) -> bool:
@@ -234,16 +232,17 @@ def _refuse(header: bytes, name: str, reason: str) -> NoReturn:
     )
 
 
-def _layout(entries: list[_Entry], metadata: Mapping[str, str], data: int) -> Layout:
+def _layout(entries: list[Entry], metadata: Mapping[str, str], data: int) -> Layout:
     """``entries`` sorted; ``data``: where the header ends."""
     return Layout(
         format=Safetensors.name,
         size=data + (entries[-1].end if entries else 0),
-        storages=tuple(Storage(e.name, data + e.start, e.end - e.start) for e in entries),
+        storages=tuple(
+            Storage(name, data + start, end - start) for start, end, name, _, _ in entries
+        ),
+        # No two have one name, so that sorting looks no further.
         tensors=tuple(
-            sorted(
-                (Tensor(e.name, e.dtype, e.shape, e.name) for e in entries), key=lambda t: t.name
-            )
+            sorted(Tensor(name, dtype, shape, name) for _, _, name, dtype, shape in entries)
         ),
         metadata=metadata,
     )
@@ -256,7 +255,7 @@ def _checked(tensors: tuple[ComposedTensor, ...]) -> dict[str, tuple[str, tuple[
             raise UnsupportedDtype(
                 f"the tensor {tensor.name!r} is {tensor.dtype}, which safetensors does not have"
             )
-        if tensor.name == _METADATA or tensor.name in wanted:
+        if tensor.name == METADATA or tensor.name in wanted:
             raise MalformedFile(f"the name {tensor.name!r} is taken; rename one of the two tensors")
         try:
             length = nbytes(tensor.dtype, tensor.shape)
@@ -271,9 +270,9 @@ def _checked(tensors: tuple[ComposedTensor, ...]) -> dict[str, tuple[str, tuple[
     return wanted
 
 
-def _render_header(entries: list[_Entry], metadata: Mapping[str, str]) -> bytes:
+def _render_header(entries: list[Entry], metadata: Mapping[str, str]) -> bytes:
     """The library's spelling: no spaces, no escapes beyond JSON's own, padded to 8 bytes."""
-    top: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
+    top: dict[str, Any] = {METADATA: dict(metadata)} if metadata else {}
     for start, end, name, dtype, shape in entries:
         top[name] = {"dtype": dtype, "shape": shape, "data_offsets": (start, end)}
     text = json.dumps(top, ensure_ascii=False, separators=(",", ":"))

@@ -12,6 +12,7 @@ import pygit2
 
 from mvc import formats
 from mvc.dtypes import nbytes
+from mvc.formats.layout import Storage
 from mvc.formats.skeleton import Skeleton, cut
 from mvc.history.context import Context
 from mvc.history.gitobjects import FILE_MODE
@@ -127,7 +128,7 @@ class World:
         spans = manifest.span_ids()
         written = bytearray(skeleton.size)
         for piece in skeleton.pieces():
-            if isinstance(piece, tuple):
+            if not isinstance(piece, Storage):
                 written[piece[0] : piece[0] + len(piece[1])] = piece[1]
             else:
                 content = self.context.store.read(spans[piece.key])

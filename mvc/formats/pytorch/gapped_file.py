@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 
+from mvc.formats.layout import Storage
 from mvc.formats.pytorch.zip_directory import malformed
 from mvc.formats.skeleton import Skeleton
 
@@ -21,7 +22,7 @@ class GappedFile:
         self._starts: list[int] = []
         self._parts: list[memoryview] = []
         for piece in skeleton.pieces():
-            if isinstance(piece, tuple):
+            if not isinstance(piece, Storage):
                 self._starts.append(piece[0])
                 self._parts.append(piece[1])
         self._skeleton = skeleton
