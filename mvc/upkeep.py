@@ -13,6 +13,8 @@ from mvc.history.signature import Signature
 
 if TYPE_CHECKING:
     from mvc.maintenance.finding import Finding
+    from mvc.maintenance.repair import Repaired
+    from mvc.maintenance.gc import Collected
 
 
 class Upkeep:
@@ -35,3 +37,28 @@ class Upkeep:
         from mvc.maintenance.fsck import fsck
 
         return fsck(self._context, full=full, progress=self.progress)
+
+    def gc(
+        self, *, prune: str | None = None, expire: str | None = None, dry_run: bool = False
+    ) -> Collected:
+        """Remove what nothing reaches any more; put together what stays.
+
+        ``prune`` says how old garbage must be, ``expire`` how old what ``undo`` and reflogs forget, both as
+        Git writes dates.
+
+        Raises:
+            UsageError: a date is not understood.
+            Locked: another command is writing.
+            IntegrityError: something is missing or damaged; nothing was removed.
+        """
+        from mvc.maintenance.gc import gc
+
+        return gc(
+            self._context, prune=prune, expire=expire, dry_run=dry_run, progress=self.progress
+        )
+
+    def repair(self, *, dry_run: bool = False) -> list[Repaired]:
+        """Put right what is damaged, and say what is lost; what is replaced goes to ``.mvc/lost-found/``."""
+        from mvc.maintenance.repair import repair
+
+        return repair(self._context, who=self.who, dry_run=dry_run)

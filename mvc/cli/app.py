@@ -48,6 +48,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "reflog": ("Show where a branch has been", "care"),
     "undo": ("Take back the last operation, whatever it was", "care"),
     "fsck": ("Check that everything is there and is what it says it is", "care"),
+    "repair": ("Put right what is damaged, and say what is lost", "care"),
+    "gc": ("Remove what nothing reaches any more, and pack what stays", "care"),
     "config": ("Get and set the repository's options", "care"),
     "version": ("Show the version, and what this installation has", "care"),
 }

@@ -45,6 +45,10 @@ class ObjectWriter:
         self._disk = disk
         self._pending: dict[str, bytes] = {}
 
+    def __contains__(self, id_: str) -> bool:
+        """Whether the object waits for ``flush``."""
+        return id_ in self._pending
+
     def blob(self, data: bytes) -> BlobId:
         """A file's content."""
         return BlobId(self._collect("blob", data))

@@ -15,6 +15,8 @@ from mvc.history.operations import Change, Operation, OperationLog
 from mvc.history.refs import KEPT, STAGE
 from mvc.history.snapshot import Snapshot
 
+#: The verb of the operation that a repair records.
+REPAIR = "repair"
 _BACK = re.compile(r"@\{(\d+)\}")
 _SHORT = re.compile(r"[0-9a-f]{4,40}")
 
@@ -83,9 +85,14 @@ def files_moved(context: Context, operation: Operation) -> tuple[Snapshot, Snaps
 
 
 def undo_target(log: OperationLog) -> Operation | None:
-    """The operation that ``undo`` takes back next: the newest that no undo has taken back yet."""
+    """The operation that ``undo`` takes back next: the newest that no undo has taken back yet.
+
+    A repair moved nothing: it put refs back where they had been.
+    """
     undone: str | None = None
     for operation in log.walk():
+        if operation.verb == REPAIR:
+            continue
         if undone is not None:
             undone = None if operation.id == undone else undone
         elif operation.undoes is None:

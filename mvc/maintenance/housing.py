@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from mvc.errors import MvcError
@@ -15,6 +16,9 @@ from mvc.maintenance.finding import Finding
 NEEDED = ("objects", "refs", "locks", "store/packs", "store/index", "store/incoming")
 #: Options without which the folder is no repository to Git; the rest keeps Git's tools from losing things.
 _VITAL = ("core.repositoryformatversion", "core.bare", "extensions.preciousobjects")
+#: Lines of a configuration that can be told to be whole by themselves.
+SECTION = re.compile(r'\[[A-Za-z][A-Za-z0-9.-]*( "[^"\\\n]*")?\]')
+OPTION = re.compile(r"([A-Za-z][A-Za-z0-9-]*) = ([ -~]*)")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -38,6 +42,11 @@ def check(context: Context) -> Iterator[Finding]:
             what = "has lost the option" if key not in found else f"says {found[key]!r} for"
             why = "" if vital else ": Git's own tools may now drop what undo needs"
             yield Finding("config", f"{what} {key} ({value}){why}", not vital)
+
+
+def vital() -> dict[str, str]:
+    """The options without which nothing can open the repository, with their values."""
+    return {key: value for key, value in options(CONFIG).items() if key in _VITAL}
 
 
 def missing_folders(folder: str) -> list[str]:

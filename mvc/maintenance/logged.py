@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mvc.errors import MvcError
-from mvc.history import reflog
+from mvc.history import horizon, reflog
 from mvc.history.context import Context
 from mvc.history.operations import Operation
 from mvc.history.reflog import Move
@@ -54,6 +55,9 @@ def read_chain(context: Context, start: str | None) -> Chain:
 def operations(context: Context, start: str | None) -> Iterator[Operation | tuple[str, str]]:
     """Operations, newest first; last the id and the reason where one can't be read."""
     id_ = start
+    with suppress(MvcError):
+        if id_ in horizon.read(context.folder):
+            return
     while id_ is not None:
         try:
             operation = context.operations.read(CommitId(id_))

@@ -72,20 +72,25 @@ def lost(context: Context, files: RefFiles, chain: Chain) -> dict[str, str]:
     return found
 
 
-def _check_head(files: RefFiles, chain: Chain) -> Iterator[Finding]:
-    head = files.values.get("HEAD")
-    if head is None:
-        if "HEAD" not in files.damaged:
-            yield Finding("HEAD", "is missing")
-        return
+def wrong_branch(files: RefFiles, chain: Chain) -> str | None:
+    """Why HEAD can't follow what it follows; None when it can. A branch without a commit is fine if new."""
+    head = files.values.get("HEAD", "")
     branch = head.removeprefix("ref: ")
     if head == branch or branch in files.values or branch in files.damaged:
-        return
+        return None
     if not branch.startswith(BRANCHES):
-        yield Finding("HEAD", f"follows {branch}, which is no branch")
-    elif branch not in chain.values and chain.length and chain.expected("HEAD") != head:
-        if any(name.startswith(BRANCHES) for name in chain.values):
-            yield Finding("HEAD", f"follows {branch}, a branch that never was")
+        return f"follows {branch}, which is no branch"
+    never = branch not in chain.values and chain.expected("HEAD") != head
+    if never and any(name.startswith(BRANCHES) for name in chain.values):
+        return f"follows {branch}, a branch that never was"
+    return None
+
+
+def _check_head(files: RefFiles, chain: Chain) -> Iterator[Finding]:
+    if "HEAD" not in files.values and "HEAD" not in files.damaged:
+        yield Finding("HEAD", "is missing")
+    if reason := wrong_branch(files, chain):
+        yield Finding("HEAD", reason)
 
 
 def _check_operations(context: Context, files: RefFiles, chain: Chain) -> Iterator[Finding]:
