@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults lint format types imports bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults lint format types imports weight-hashes bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -50,6 +50,9 @@ types: .venv/.dev ## mypy, strict
 
 imports: .venv/.dev ## imports point one way
 	$(BIN)/lint-imports --no-cache
+
+weight-hashes: .venv/.dev ## our own hook: hashes of the weights that Git tracks here
+	$(BIN)/mvc-weight-hashes
 
 bench: .venv/.dev ## the numbers in docs, on this machine
 	$(BIN)/python -m benchmarks
