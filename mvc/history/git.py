@@ -9,76 +9,60 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import pygit2
-from pygit2.enums import ConfigLevel, FileMode, ObjectType, Option, SortMode
+from functools import cached_property
 
 from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
+from mvc.history.gitforms import Commit, parse_commit, parse_tag, parse_tree
 from mvc.history.gitobjects import TREE_MODE
 from mvc.history.loose import LooseObjects
 from mvc.history.ordering import graph_order
 from mvc.history.signature import Signature
-from mvc.ids import BlobId, CommitId, TreeId
+from mvc.ids import BlobId, CommitId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pygit2
+
+__all__ = ["Commit", "Files", "Git"]
 
 Files = dict[str, tuple[int, BlobId]]
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit as its object says it."""
-
-    id: CommitId
-    tree: TreeId
-    parents: tuple[CommitId, ...]
-    author: Signature
-    committer: Signature
-    message: str
-
-    @property
-    def subject(self) -> str:
-        """The message's first paragraph on one line."""
-        return " ".join(self.message.strip().split("\n\n", 1)[0].split("\n"))
 
 
 class Git:
     """The objects of a bare Git repository, opened on first use."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
+        self._loose = LooseObjects(os.path.join(path, "objects"))
+
+    @cached_property
+    def _repository(self) -> pygit2.Repository:
+        # It costs six times a bare Python's start, and what is loose can be read without.
+        import pygit2
+        from pygit2.enums import ConfigLevel, Option
+
         for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
             pygit2.option(Option.SET_SEARCH_PATH, level, "")
         # Who may own the folder is mvc's own rule (repository.py), not libgit2's safe.directory.
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
-        self._loose = LooseObjects(os.path.join(path, "objects"))
         try:
-            self._repository = pygit2.Repository(path)
+            return pygit2.Repository(self._path)
         except (pygit2.GitError, KeyError) as error:
             raise CorruptPack(
-                f"{path} is not a valid Git repository any more: {error}",
-                hint=f"git --git-dir={os.path.relpath(path)} fsck --strict says more",
+                f"{self._path} is not a valid Git repository any more: {error}",
+                hint=f"git --git-dir={os.path.relpath(self._path)} fsck --strict says more",
             ) from error
 
     def __contains__(self, id_: str) -> bool:
-        return id_ in self._repository
+        return self._loose.has(id_) or id_ in self._repository
 
     def blob(self, id_: str) -> bytes:
         """The content of a blob."""
-        found = self._object(id_, ObjectType.BLOB)
-        assert isinstance(found, pygit2.Blob)
-        return found.data
+        return self._read(id_, "blob")
 
     def commit(self, id_: str) -> Commit:
         """The commit ``id_``."""
-        found = self._object(id_, ObjectType.COMMIT)
-        assert isinstance(found, pygit2.Commit)
-        return Commit(
-            CommitId(str(found.id)),
-            TreeId(str(found.tree_id)),
-            tuple(CommitId(str(parent)) for parent in found.parent_ids),
-            _signature(found.author),
-            _signature(found.committer),
-            found.message,
-        )
+        return parse_commit(id_, self._read(id_, "commit"))
 
     def files(self, tree: str | None, prefix: str = "") -> Files:
         """``path -> (mode, blob)`` of everything below ``tree``; None is the empty tree."""
@@ -88,20 +72,17 @@ class Git:
         return found
 
     def _gather(self, tree: str, prefix: str, found: Files) -> None:
-        node = self._object(tree, ObjectType.TREE)
-        assert isinstance(node, pygit2.Tree)
-        for entry in node:
-            path = prefix + (entry.name or "")
-            if entry.filemode == TREE_MODE:
-                self._gather(str(entry.id), path + "/", found)
+        for entry in parse_tree(tree, self._read(tree, "tree")):
+            path = prefix + entry.name
+            if entry.mode == TREE_MODE:
+                self._gather(entry.id, path + "/", found)
             else:
-                found[path] = (int(entry.filemode), BlobId(str(entry.id)))
+                found[path] = (entry.mode, BlobId(entry.id))
 
     def folder(self, tree: str) -> Files:
         """``name -> (mode, id)`` of one tree, its subtrees (by their mode) included."""
-        node = self._object(tree, ObjectType.TREE)
-        assert isinstance(node, pygit2.Tree)
-        return {e.name or "": (int(e.filemode), BlobId(str(e.id))) for e in node}
+        entries = parse_tree(tree, self._read(tree, "tree"))
+        return {entry.name: (entry.mode, BlobId(entry.id)) for entry in entries}
 
     def ids(self) -> Iterator[str]:
         """Every object that is there, loose or packed, in no order that means anything.
@@ -109,6 +90,8 @@ class Git:
         Raises:
             CorruptPack: a pack of Git's can't be listed.
         """
+        import pygit2
+
         try:
             yield from (str(id_) for id_ in self._repository)
         except pygit2.GitError as error:
@@ -120,29 +103,24 @@ class Git:
         for part in path.split("/"):
             if mode != TREE_MODE:
                 return None
-            node = self._object(id_, ObjectType.TREE)
-            assert isinstance(node, pygit2.Tree)
-            if part not in node:
+            found = self.folder(id_).get(part)
+            if found is None:
                 return None
-            mode, id_ = int(node[part].filemode), str(node[part].id)
+            mode, id_ = found
         return mode, id_
 
     def kind(self, id_: str) -> str:
         """``commit``, ``tree``, ``blob`` or ``tag``."""
-        return _KINDS[self._object(id_, None).type]
+        return self._object(id_)[0]
 
     def tag_target(self, id_: str) -> str:
         """What an annotated tag points at."""
-        found = self._object(id_, ObjectType.TAG)
-        assert isinstance(found, pygit2.Tag)
-        return str(found.target)
+        return parse_tag(id_, self._read(id_, "tag")).target
 
     def tag_message(self, id_: str) -> tuple[Signature | None, str]:
         """Tagger and message of an annotated tag."""
-        found = self._object(id_, ObjectType.TAG)
-        assert isinstance(found, pygit2.Tag)
-        tagger = _signature(found.tagger) if found.tagger else None
-        return tagger, found.message
+        tag = parse_tag(id_, self._read(id_, "tag"))
+        return tag.tagger, tag.message
 
     def expand(self, prefix: str) -> str | None:
         """The full id that a short one stands for; None when there is none.
@@ -173,6 +151,26 @@ class Git:
         ``topological`` is the order of ``log --graph``: it keeps every child before its parents, whatever
         the clocks said, at the price of reading the whole history first.
         """
+        if len(starts) == 1 and not (hidden or topological):
+            yield starts[
+                0
+            ]  # so that `log -1`, and what looks at HEAD alone, get by without libgit2
+            walk = self._walk(starts, hidden, topological, first_parent)
+            next(walk, None)
+            yield from walk
+        else:
+            yield from self._walk(starts, hidden, topological, first_parent)
+
+    def _walk(
+        self,
+        starts: Sequence[CommitId],
+        hidden: Sequence[CommitId],
+        topological: bool,
+        first_parent: bool,
+    ) -> Iterator[CommitId]:
+        import pygit2
+        from pygit2.enums import SortMode
+
         walker = self._repository.walk(None, SortMode.TIME if topological else SortMode.NONE)
         if first_parent:
             walker.simplify_first_parent()
@@ -216,6 +214,8 @@ class Git:
         Where both sides changed the same lines stand both versions between Git's markers, which carry
         ``labels``. Without a ``base`` both files count as new.
         """
+        import pygit2
+        from pygit2.enums import FileMode
 
         def side(label: str, id_: str | None) -> pygit2.IndexEntry | None:
             # libgit2 labels the markers with the entries' paths.
@@ -243,10 +243,22 @@ class Git:
         self._loose.judge_history(old, new)
         return self._repository.descendant_of(new, old)
 
-    def _object(self, id_: str, kind: ObjectType | None) -> pygit2.Object:
-        self._loose.judge(id_)
+    def _read(self, id_: str, kind: str) -> bytes:
+        found, body = self._object(id_)
+        if found != kind:
+            raise MvcError(f"{id_} is a {found}, not a {kind}")
+        return body
+
+    def _object(self, id_: str) -> tuple[str, bytes]:
+        """Kind and content; both libgit2 and the reader of loose objects check the hash."""
+        found = self._loose.read(id_)
+        return self._packed(id_) if found is None else found
+
+    def _packed(self, id_: str) -> tuple[str, bytes]:
+        import pygit2
+
         try:
-            found = self._repository[id_]
+            kind, body = self._repository.read(id_)
         except (KeyError, ValueError) as error:
             raise MissingObject(
                 f"the Git object {id_} is missing", hint="mvc fsck names all that is missing"
@@ -255,26 +267,14 @@ class Git:
             raise CorruptPack(
                 f"the Git object {id_} is damaged: {error}", hint="mvc fsck names what is whole"
             ) from error
-        if kind is not None and found.type != kind:
-            raise MvcError(f"{id_} is a {_KINDS[found.type]}, not a {_KINDS[kind]}")
-        return found
+        return _KINDS[kind], body
 
 
-_KINDS: dict[int, str] = {
-    ObjectType.COMMIT: "commit",
-    ObjectType.TREE: "tree",
-    ObjectType.BLOB: "blob",
-    ObjectType.TAG: "tag",
-}
+#: libgit2's numbers.
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
 def _parents(walker: pygit2.Walker, first_only: bool) -> dict[str, list[str]]:
     """Each commit, in the order of the walk, with its parents."""
     end = 1 if first_only else None
     return {str(found.id): [str(id_) for id_ in found.parent_ids[:end]] for found in walker}
-
-
-def _signature(found: pygit2.Signature) -> Signature:
-    name = found.raw_name.decode("utf-8", "replace")
-    email = found.raw_email.decode("utf-8", "replace")
-    return Signature(name, email, found.time, found.offset)

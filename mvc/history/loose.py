@@ -1,4 +1,4 @@
-"""Loose Git objects, judged before libgit2 sees them.
+"""Loose Git objects: read without libgit2, and judged before it sees them.
 
 libgit2 up to 1.9.7 never returns from an object that was cut short (libgit2 #7342), and writes past its buffer
 when one holds more than its header declares (#7177). So a damaged or hostile repository must not reach it.
@@ -78,17 +78,30 @@ class LooseObjects:
         """Whether ``id_`` is a loose object, by its file's name."""
         return os.path.isfile(os.path.join(self._folder, id_[:2], id_[2:]))
 
+    def read(self, id_: str) -> tuple[str, bytes] | None:
+        """Kind and content of ``id_``; None when it is not loose.
+
+        Raises:
+            CorruptPack: as ``judge``; also when it does not hash to its name.
+            LimitExceeded: it is larger than ``limits.WHOLE_OBJECT``.
+        """
+        found = self._open(id_)
+        if found is None:
+            return None
+        kind, body = found
+        hasher = hashlib.sha1(b"%s %d\0" % (kind, len(body)), usedforsecurity=False)
+        hasher.update(body)
+        if hasher.hexdigest() != id_:
+            raise _damaged(id_, "it does not hash to its name")
+        return kind.decode("ascii"), body
+
     def verify(self, id_: str) -> None:
         """Let ``id_`` pass if it is loose and hashes to its name.
 
         Raises:
             CorruptPack, LimitExceeded
         """
-        found = self._open(id_)
-        if found is not None:
-            whole = b"%s %d\0%s" % (found[0], len(found[1]), found[1])
-            if hashlib.sha1(whole, usedforsecurity=False).hexdigest() != id_:
-                raise _damaged(id_, "it does not hash to its name")
+        self.read(id_)
 
     def _open(self, id_: str) -> tuple[bytes, bytes] | None:
         path = os.path.join(self._folder, id_[:2], id_[2:])
