@@ -160,7 +160,7 @@ class Repository:
         """
         if all:
             self.add(update=True)
-        from mvc.merge.merging import conclude
+        from mvc.merge.concluding import conclude
 
         id_ = conclude(
             self._context,
@@ -474,7 +474,7 @@ class Repository:
         """Unfinished work put aside."""
         from mvc.stashing import Stash
 
-        return Stash(self._context, who=self._now, progress=self.progress)
+        return Stash(self._context, cwd=self.cwd, who=self._now, progress=self.progress)
 
     @property
     def config(self) -> Settings:

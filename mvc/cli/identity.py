@@ -9,7 +9,6 @@ import os
 import re
 import time
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from mvc.errors import UsageError
@@ -91,6 +90,8 @@ def _parsed(text: str) -> tuple[int, int]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        from email.utils import parsedate_to_datetime  # 20 ms, for who gives dates
+
         moment = parsedate_to_datetime(text)
     seconds = int(moment.timestamp())
     offset = moment.utcoffset()

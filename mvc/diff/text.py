@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pygit2
-
 
 @dataclass(frozen=True, slots=True)
 class TextDiff:
@@ -31,6 +29,8 @@ def text_diff(
     for content in (old, new):
         if content is not None and b"\0" in content[:8000]:
             return None
+    import pygit2  # what has no text to compare, a commit of tensors, starts without
+
     # libgit2 reads the buffers whenever the patch is asked: both must outlive it.
     before, after = old or b"", new or b""
     patch = pygit2.Patch.create_from(before, after, flag=pygit2.enums.DiffOption.FORCE_TEXT)

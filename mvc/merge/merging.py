@@ -1,4 +1,4 @@
-"""The verbs ``merge`` and the conclusion of a merge or revert: Git's decisions around the tensor merge.
+"""The verb ``merge``: Git's decisions around the tensor merge.
 
 Tensors are merged and files written before the lock of the refs is taken; under it the files are put into place
 and the refs move in one operation, or nothing does.
@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 from mvc.errors import MergeConflict, RefConflict, UsageError
 from mvc.history import log, revisions
-from mvc.history.commits import Plan, commit_stage, write_commit
+from mvc.history.commits import write_commit
 from mvc.history.context import Context, writes_objects
-from mvc.history.record import Json, without_trailer
 from mvc.history.refs import BRANCHES, STAGE, TAGS, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
@@ -27,6 +26,7 @@ from mvc.history.unfinished import (
 )
 from mvc.ids import CommitId
 from mvc.merge.bases import merge_base
+from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
@@ -129,7 +129,7 @@ def carry_out(
             current.message = f"{plan.kind} {label}: stopped at a conflict"
         else:
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
-            id_ = write_commit(current, result, parents, _plan(plan, who))
+            id_ = write_commit(current, result, parents, plan_of(plan, who))
             current.move(current.head_ref, id_)
             current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
             if plan.kind == "revert":
@@ -149,65 +149,6 @@ def carry_out(
 
 
 @writes_objects
-def conclude(
-    context: Context,
-    message: str | None,
-    *,
-    author: Signature | None,
-    who: Signature,
-    amend: bool,
-    allow_empty: bool,
-) -> CommitId:
-    """Commit the stage: the end of a merge or revert when one waits, an ordinary commit else.
-
-    Raises:
-        MergeConflict: conflicts are not settled.
-        UsageError: nothing to commit, or no message.
-    """
-    with transaction(context, "commit", who) as current:
-        waiting = read_unfinished(context)
-        if waiting is not None:
-            id_ = _conclude(current, waiting, message, author or who, who, amend=amend)
-        else:
-            previous = context.git.commit(current.head) if amend and current.head else None
-            if message is None and previous is not None:
-                message = without_trailer(previous.message)
-            kept = author or (previous.author if previous else who)
-            plan = Plan(message or "", kept, who)
-            id_ = commit_stage(current, plan, amend=amend, allow_empty=allow_empty)
-    index.refresh(context)
-    return id_
-
-
-def _conclude(
-    current: Transaction,
-    waiting: Unfinished,
-    message: str | None,
-    author: Signature,
-    who: Signature,
-    *,
-    amend: bool,
-) -> CommitId:
-    if amend:
-        raise UsageError("you are in the middle of a merge -- cannot amend")
-    conflicts = conflicted_paths(current.context)
-    if conflicts:
-        raise MergeConflict(
-            f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
-            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
-        )
-    plan = _plan(replace(waiting, message=message or waiting.message), who)
-    # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
-    id_ = commit_stage(
-        current,
-        replace(plan, author=author),
-        extra_parents=(waiting.theirs,) if waiting.kind == "merge" else (),
-        allow_empty=waiting.kind == "revert",
-    )
-    current.move(UNFINISHED, None)
-    return id_
-
-
 def abort(context: Context, kind: str, *, who: Signature | None) -> None:
     """Give up the unfinished merge or revert; HEAD's files come back.
 
@@ -284,6 +225,11 @@ def refuse_unfinished(context: Context) -> None:
         UsageError: one does.
     """
     waiting = read_unfinished(context)
+    if waiting is not None and waiting.kind == "stash":
+        raise UsageError(
+            "a stash was applied with conflicts that are not settled",
+            hint="mvc status lists them; mvc reset --hard gives it up, the stash is kept",
+        )
     if waiting is not None:
         raise UsageError(
             f"you have not concluded your {waiting.kind}",
@@ -358,8 +304,3 @@ def _bases(
     if base is None:
         raise UsageError("refusing to merge unrelated histories")
     return base, log.snapshot(context, ours), log.snapshot(context, theirs)
-
-
-def _plan(plan: Unfinished, who: Signature) -> Plan:
-    parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
-    return Plan(plan.message, who, who, plan.operation, parameters)

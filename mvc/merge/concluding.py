@@ -1,0 +1,85 @@
+"""The verb ``commit``: an ordinary commit, or the end of a merge or revert that waits for one.
+
+Apart from ``merging.py`` because an ordinary commit needs none of a merge's machinery, and starts sooner
+without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mvc.errors import MergeConflict, UsageError
+from mvc.history.commits import Plan, commit_stage
+from mvc.history.context import Context
+from mvc.history.record import Json, without_trailer
+from mvc.history.refs import UNFINISHED
+from mvc.history.signature import Signature
+from mvc.history.transaction import Transaction, transaction
+from mvc.history.unfinished import Unfinished, conflicted_paths, read_unfinished
+from mvc.ids import CommitId
+from mvc.worktree import index
+
+
+def conclude(
+    context: Context,
+    message: str | None,
+    *,
+    author: Signature | None,
+    who: Signature,
+    amend: bool,
+    allow_empty: bool,
+) -> CommitId:
+    """Commit the stage: the end of a merge or revert when one waits, an ordinary commit else.
+
+    Raises:
+        MergeConflict: conflicts are not settled.
+        UsageError: nothing to commit, or no message.
+    """
+    with transaction(context, "commit", who) as current:
+        waiting = read_unfinished(context)
+        if waiting is not None:
+            id_ = _conclude(current, waiting, message, author or who, who, amend=amend)
+        else:
+            previous = context.git.commit(current.head) if amend and current.head else None
+            if message is None and previous is not None:
+                message = without_trailer(previous.message)
+            kept = author or (previous.author if previous else who)
+            plan = Plan(message or "", kept, who)
+            id_ = commit_stage(current, plan, amend=amend, allow_empty=allow_empty)
+    index.refresh(context)
+    return id_
+
+
+def _conclude(
+    current: Transaction,
+    waiting: Unfinished,
+    message: str | None,
+    author: Signature,
+    who: Signature,
+    *,
+    amend: bool,
+) -> CommitId:
+    if amend:
+        raise UsageError("you are in the middle of a merge -- cannot amend")
+    conflicts = conflicted_paths(current.context)
+    if conflicts:
+        raise MergeConflict(
+            f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
+            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
+        )
+    plan = plan_of(replace(waiting, message=message or waiting.message), who)
+    # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
+    id_ = commit_stage(
+        current,
+        replace(plan, author=author),
+        extra_parents=(waiting.theirs,) if waiting.kind == "merge" else (),
+        allow_empty=waiting.kind == "revert",
+    )
+    current.move(UNFINISHED, None)
+    return id_
+
+
+def plan_of(plan: Unfinished, who: Signature) -> Plan:
+    """The commit that concludes what ``plan`` began."""
+    parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
+    return Plan(plan.message, who, who, plan.operation, parameters)
