@@ -5,22 +5,133 @@ Reached as ``repo.stash``. Holds no algorithm; they are in ``worktree/`` and ``m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mvc.history.context import Context
+from mvc.history.side import SnapshotSide
 from mvc.history.signature import Signature
+from mvc.history.stashes import Stashed
+from mvc.paths import inside
+from mvc.worktree import stash
+
+if TYPE_CHECKING:
+    from mvc.diff.changes import Difference
+    from mvc.worktree.shelving import Untracked
+    from mvc.worktree.stash import Named
 
 
 class Stash:
-    """``who`` signs what is put aside."""
+    """The stashes, newest first; ``who`` signs what is put aside.
+
+    A stash is named as in Git: ``stash@{n}`` or ``n``, and nothing for the newest.
+    """
 
     def __init__(
         self,
         context: Context,
         *,
+        cwd: str,
         who: Signature | None,
         progress: Callable[[str, int, int], None] | None,
     ) -> None:
         self._context = context
+        self._cwd = cwd
         self._who = who
         self._progress = progress
+
+    def __iter__(self) -> Iterator[Stashed]:
+        return iter(stash.entries(self._context))
+
+    def __len__(self) -> int:
+        return len(stash.entries(self._context))
+
+    def push(
+        self,
+        message: str | None = None,
+        *,
+        paths: Sequence[str] = (),
+        untracked: Untracked = "no",
+        keep_index: bool = False,
+    ) -> Stashed | None:
+        """Put what differs from HEAD aside, at ``paths`` if given; None when nothing does.
+
+        ``untracked`` takes files that nobody tracks as well, ``all`` ignored ones too. ``keep_index`` leaves
+        what is staged as it is.
+
+        Raises:
+            UsageError: there is no commit yet, a merge is unfinished, or a path means nothing.
+            DirtyWorktree: an untracked file is where one of HEAD's must come back.
+        """
+        from mvc.worktree.shelving import push
+
+        return push(
+            self._context,
+            message=message,
+            paths=[inside(self._context.root, path, self._cwd) for path in paths],
+            untracked=untracked,
+            keep_index=keep_index,
+            who=self._who,
+            progress=self._progress,
+        )
+
+    def show(
+        self, name: str | None = None, *, numeric: bool = False, untracked: bool = False
+    ) -> Difference:
+        """What a stash changes against the commit that it was made on.
+
+        Raises:
+            UsageError: there is no such stash.
+        """
+        from mvc.diff.models import compare_sides
+
+        shelf = stash.read(self._context, stash.find(self._context, name).commit)
+        after = shelf.files.with_files(shelf.untracked) if untracked else shelf.files
+        sides = (SnapshotSide(files, self._context.store) for files in (shelf.before, after))
+        return compare_sides(*sides, numeric=numeric, progress=self._progress)
+
+    def pop(self, name: str | None = None, *, index: bool = False) -> Named:
+        """``apply``, and take it off the list.
+
+        Raises:
+            As ``apply``.
+        """
+        return self._unshelve(name, index, drop=True)
+
+    def apply(self, name: str | None = None, *, index: bool = False) -> Named:
+        """Bring a stash back; with ``index`` what was on the stage goes there again.
+
+        Raises:
+            UsageError: there is no such stash, or a merge is unfinished.
+            DirtyWorktree: unsaved work is in the way.
+            MergeConflict: it changed what has changed since; the stash is kept.
+        """
+        return self._unshelve(name, index, drop=False)
+
+    def _unshelve(self, name: str | None, index: bool, *, drop: bool) -> Named:
+        from mvc.merge.unshelving import unshelve
+
+        return unshelve(
+            self._context,
+            name,
+            index_too=index,
+            drop=drop,
+            who=self._who,
+            progress=self._progress,
+        )
+
+    def branch(self, branch: str, name: str | None = None) -> Named:
+        """A new branch where the stash was made, with what it holds; it leaves the list."""
+        from mvc.merge import unshelving
+
+        return unshelving.branch(
+            self._context, branch, name, who=self._who, progress=self._progress
+        )
+
+    def drop(self, name: str | None = None) -> Named:
+        """Take a stash off the list; UsageError if there is none of that name."""
+        return stash.drop(self._context, name, self._who)
+
+    def clear(self) -> None:
+        """Take all stashes off the list."""
+        stash.clear(self._context, self._who)

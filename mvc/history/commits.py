@@ -15,6 +15,7 @@ from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction
+from mvc.history.unfinished import undecided_paths
 from mvc.ids import CommitId, ObjectId
 from mvc.version import VERSION
 
@@ -60,11 +61,6 @@ def write_commit(
     tree = transaction.objects.files({**files, PATH: (FILE_MODE, blob)})
     message = with_trailer(plan.message, root)
     return transaction.objects.commit(tree, parents, plan.author, plan.committer, message)
-
-
-def undecided_paths(files: Snapshot) -> list[str]:
-    """The files of which some tensors are still a conflict."""
-    return [path for path in files if (m := files.manifest(path)) is not None and m.conflicts]
 
 
 def commit_stage(

@@ -89,7 +89,7 @@ class Transaction:
             commits=tuple(self.commits),
             files=self._files,
         )
-        self._moves = {}
+        self._moves, self._files = {}, None
         self.context.operations.append(self.objects, operation)
 
 

@@ -1,4 +1,4 @@
-"""The unfinished merge or revert: what waits for the user, kept as a ref so that no tool loses it.
+"""The unfinished merge, revert or stash: what waits for the user, kept as a ref so that no tool loses it.
 
 ``refs/mvc/unfinished`` names a commit whose parents are HEAD at the start and the other side, and whose
 message is this value as JSON. Tensor conflicts are lines of the stage's manifests; conflicts of whole files
@@ -37,7 +37,10 @@ class FileConflict:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """``kind`` is merge or revert; ``theirs`` the other side; ``onto`` HEAD at the start."""
+    """``kind`` is merge, revert or stash; ``theirs`` the other side; ``onto`` HEAD at the start.
+
+    A stash that is applied ends with its last conflict; the others wait for the commit that concludes them.
+    """
 
     kind: str
     onto: CommitId
@@ -116,7 +119,9 @@ def settle(transaction: Transaction, paths: Iterable[str]) -> None:
     if waiting is None:
         return
     left = {path: c for path, c in waiting.conflicts.items() if path not in set(paths)}
-    if len(left) != len(waiting.conflicts):
+    if waiting.kind == "stash" and not left and not undecided_paths(transaction.stage):
+        transaction.move(UNFINISHED, None)
+    elif len(left) != len(waiting.conflicts):
         write_unfinished(transaction, replace(waiting, conflicts=left))
 
 
@@ -126,11 +131,13 @@ def conflicted_paths(context: Context, stage: Snapshot | None = None) -> dict[st
     found = {path: c.kind for path, c in waiting.conflicts.items()} if waiting else {}
     files = stage if stage is not None else read_stage(context)
     if waiting is not None:
-        for path in files:
-            manifest = files.manifest(path)
-            if manifest is not None and manifest.conflicts:
-                found[path] = "tensors"
+        found |= dict.fromkeys(undecided_paths(files), "tensors")
     return dict(sorted(found.items()))
+
+
+def undecided_paths(files: Snapshot) -> list[str]:
+    """The files of which some tensors are still a conflict."""
+    return [path for path in files if (m := files.manifest(path)) is not None and m.conflicts]
 
 
 def _side(value: list[object] | None) -> tuple[int, BlobId] | None:

@@ -23,7 +23,7 @@ from mvc.worktree import index
 from mvc.worktree.index import Known
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.ingest import Progress
-from mvc.worktree.place import check_way, folder_above, locate, look
+from mvc.worktree.place import check_way, folder_above, folders_above, locate, look
 from mvc.worktree.plan import Plan, met, plan
 from mvc.worktree.rebuild import TEMPORARY, Rebuilt, rebuild, size
 
@@ -99,6 +99,19 @@ class Prepared:
         self._new = new
         self._ready = ready
 
+    def check(self) -> None:
+        """Let it go on only while what was judged is still there: preparing took its time.
+
+        Raises:
+            DirtyWorktree: the user saved something meanwhile.
+        """
+        for path in (*self._todo.write, *self._todo.chmod, *self._todo.remove):
+            if met(self._context, path) != self._todo.met[path]:
+                raise DirtyWorktree(
+                    f"{path} changed while the command prepared its files; none was written",
+                    hint="mvc status, then run the same command again",
+                )
+
     def put_in_place(self) -> None:
         """Rename, remove and change modes, durably.
 
@@ -107,7 +120,7 @@ class Prepared:
             StorageError: the disk refused; each file is as it was or as it shall be.
         """
         context, todo = self._context, self._todo
-        _check_unmoved(context, todo)
+        self.check()
         touched = _put_in_place(context, todo, self._new, self._ready)
         # Paths that needed nothing too: a killed checkout may have renamed them and got no further.
         touched |= {folder_above(context.root, path) for path in todo.met}
@@ -135,9 +148,9 @@ def _put_in_place(
     """Remove, rename and change modes; the folders whose entries changed."""
     touched: set[str] = set()
     # What stands where a folder must be goes first, everything else after the new files are there.
-    needed = {parent for path in todo.write for parent in _parents(path)}
+    needed = {parent for path in todo.write for parent in folders_above(path)}
     wanted = set(todo.write)
-    early = [p for p in todo.remove if p in needed or not wanted.isdisjoint(_parents(p))]
+    early = [p for p in todo.remove if p in needed or not wanted.isdisjoint(folders_above(p))]
     for path in early:
         _remove(context, path, touched)
     for one in ready:
@@ -161,7 +174,7 @@ def _put_in_place(
 def _remove(context: Context, path: str, touched: set[str]) -> None:
     context.disk.remove(locate(context.root, path))
     touched.add(os.path.dirname(locate(context.root, path)))
-    for parent in reversed(_parents(path)):
+    for parent in reversed(folders_above(path)):
         folder = locate(context.root, parent)
         context.disk.remove_folder(folder)
         touched.add(os.path.dirname(folder))
@@ -174,29 +187,10 @@ def _clear_folder(context: Context, target: str) -> None:
             context.disk.remove_folder(folder)
 
 
-def _parents(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-
-
 def _mode(bits: int, executable: bool) -> int:
     """Execute for whoever may read, or for nobody, as Git does."""
     bits &= 0o777
     return bits | (bits & 0o444) >> 2 if executable else bits & ~0o111
-
-
-def _check_unmoved(context: Context, todo: Plan) -> None:
-    """Writing took its time; what was judged must still be there.
-
-    Raises:
-        DirtyWorktree: the user saved something meanwhile.
-    """
-    for path in (*todo.write, *todo.chmod, *todo.remove):
-        if met(context, path) != todo.met[path]:
-            raise DirtyWorktree(
-                f"{path} changed while the checkout was prepared; nothing was written",
-                hint="mvc status, then run the same command again",
-            )
 
 
 def _facts(context: Context, new: Snapshot, ready: Sequence[Rebuilt]) -> dict[str, Known]:

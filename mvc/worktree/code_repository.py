@@ -1,4 +1,4 @@
-"""Telling the Git of the code repository around us what to ignore.
+"""The code repository around us: telling its Git what to ignore, and asking it what is its own.
 
 What mvc tracks is listed in Git's private exclude file, never in a file of the user's.
 """
@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from mvc.errors import UsageError
 from mvc.store.fs import Disk
 from mvc.worktree.candidates import enclosing_git
 
@@ -41,6 +42,28 @@ def hide(root: str, names: Sequence[str], disk: Disk) -> None:
         exclude,
         (existing + gap + "\n".join([*title, *missing, ""])).encode("utf-8", "surrogateescape"),
     )
+
+
+def tracked_by_git(root: str) -> frozenset[str]:
+    """The files below ``root`` that the Git around it tracks, relative to ``root``; none outside of any.
+
+    Raises:
+        UsageError: Git's index can't be read, so nobody knows.
+    """
+    outer = enclosing_git(root)
+    if outer is None:
+        return frozenset()
+    import pygit2
+
+    try:
+        tracked = [entry.path for entry in pygit2.Repository(outer).index]
+    except (pygit2.GitError, KeyError, OSError) as error:
+        raise UsageError(
+            f"can't tell which files Git tracks in {outer}: {error}", hint="git status says more"
+        ) from error
+    folder = os.path.relpath(root, outer).replace(os.sep, "/")
+    prefix = "" if folder == "." else f"{folder}/"
+    return frozenset(path[len(prefix) :] for path in tracked if path.startswith(prefix))
 
 
 def _read(path: str) -> str:

@@ -46,12 +46,13 @@ def take_in(
     paths: Iterable[str],
     *,
     opaque: Collection[str] = frozenset(),
+    lenient: bool = False,
     progress: Progress | None = None,
 ) -> Taken:
     """Put files into the store, durably, and their blobs into ``objects``, not flushed.
 
-    ``opaque`` are the paths to keep as plain bytes whatever their format. Either all files are taken in, or
-    none.
+    ``opaque`` are the paths to keep as plain bytes whatever their format; ``lenient`` keeps those as plain
+    bytes, too, that their format refuses. Either all files are taken in, or none.
 
     Raises:
         FormatError: a file is refused; the message begins with its path.
@@ -65,7 +66,7 @@ def take_in(
     with context.store.writer() as pack:
         for path in wanted:
             with open_file(context.root, path) as opened:
-                content = classify(opened, opaque=path in opaque)
+                content = contents(opened, lenient, opaque=path in opaque)
                 blob = objects.blob(stow(pack, opened, content, advance))
             files[path] = (opened.mode, blob)
             seen[path] = known(opened, blob)

@@ -30,11 +30,15 @@ def look(root: str, path: str) -> os.stat_result | None:
         return None
 
 
+def folders_above(path: str) -> list[str]:
+    """The folders that ``path`` lies in, the outermost first, without the root."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
 def linked_parent(root: str, path: str) -> str | None:
     """The first folder on the way to ``path`` that is a symbolic link, as a tracked path."""
-    parts = path.split("/")[:-1]
-    for count in range(1, len(parts) + 1):
-        parent = "/".join(parts[:count])
+    for parent in folders_above(path):
         try:
             if stat.S_ISLNK(os.lstat(locate(root, parent)).st_mode):
                 return parent

@@ -33,14 +33,19 @@ class Found:
 
 
 def untracked(
-    root: str, tracked: Collection[str], *, collapse: bool = True, below: str = ""
+    root: str,
+    tracked: Collection[str],
+    *,
+    collapse: bool = True,
+    below: str = "",
+    ignored: bool = False,
 ) -> Found:
-    """Files below the folder ``below`` that are neither tracked nor ignored.
+    """Files below the folder ``below`` that are not tracked nor, unless ``ignored``, ignored.
 
     With ``collapse`` a folder that holds nothing else is listed once, with a slash at its end, as Git does.
     Inside a code repository only model files and their sidecars count.
     """
-    walk = _Walk(root, tracked, collapse=collapse)
+    walk = _Walk(root, tracked, collapse=collapse, ignoring=not ignored)
     folder = f"{below}/" if below else ""
     walk.folder(folder, _rules_above(root, folder))
     walk.found.paths.sort()
