@@ -36,6 +36,7 @@ class Upkeep:
         """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
         from mvc.maintenance.fsck import fsck
 
+        self._context.look_again()
         return fsck(self._context, full=full, progress=self.progress)
 
     def gc(

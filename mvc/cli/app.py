@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from mvc.cli.failures import reported
 from mvc.cli.output import Output
 from mvc.errors import MvcError
 from mvc.version import VERSION
+
+if TYPE_CHECKING:
+    from mvc.history.signature import Signature
 
 #: verb → (what it does, the group it is listed in)
 VERBS: dict[str, tuple[str, str]] = {
@@ -84,10 +87,14 @@ class Session:
             NotARepository: there is none.
         """
         import mvc
-        from mvc.cli.identity import committer
+
+        def who() -> Signature | None:
+            from mvc.cli.identity import committer
+
+            return committer(repository)
 
         repository = mvc.open(self.cwd, cwd=self.cwd)
-        repository.who = committer(repository)
+        repository.who = who
         repository.progress = self.output.progress
         return repository
 

@@ -95,7 +95,10 @@ class Context:
             self.store.writers_held_off(),
         ):
             self.look_again()
-            yield
+            try:
+                yield
+            finally:
+                self.look_again()
 
     def note_collection(self) -> None:
         """Have all who hold the repository open look again before they write."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
+from mvc.history import horizon
 from mvc.history.gitforms import Commit, parse_commit, parse_tag, parse_tree
 from mvc.history.gitobjects import TREE_MODE
 from mvc.history.loose import LooseObjects
@@ -53,6 +55,10 @@ class Git:
                 hint=f"git --git-dir={os.path.relpath(self._path)} fsck --strict says more",
             ) from error
 
+    @cached_property
+    def _ends(self) -> frozenset[str]:
+        return horizon.ends(self._path)
+
     def __contains__(self, id_: str) -> bool:
         return self._loose.has(id_) or id_ in self._repository
 
@@ -61,8 +67,9 @@ class Git:
         return self._read(id_, "blob")
 
     def commit(self, id_: str) -> Commit:
-        """The commit ``id_``."""
-        return parse_commit(id_, self._read(id_, "commit"))
+        """The commit ``id_``; one on the horizon has no parents."""
+        found = parse_commit(id_, self._read(id_, "commit"))
+        return replace(found, parents=()) if id_ in self._ends else found
 
     def files(self, tree: str | None, prefix: str = "") -> Files:
         """``path -> (mode, blob)`` of everything below ``tree``; None is the empty tree."""

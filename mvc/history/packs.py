@@ -25,7 +25,7 @@ _MAGIC = b"\xfftOc"
 _ID, _TRAILER = 20, 40
 #: Files that say that a pack is not to be touched, whatever is in it.
 _GUARDS = (".keep", ".promisor")
-#: A pack's own files; its index goes first, so that no index is ever without its pack.
+#: A pack's own files.
 _FILES = (".idx", ".rev", ".bitmap", ".mtimes", ".pack")
 #: What Git derives from all packs, and would trust over them.
 _DERIVED = ("multi-pack-index", "multi-pack-index.rev", "multi-pack-index.bitmap")
@@ -72,8 +72,8 @@ def survey(objects: str) -> list[GitPack]:
     return sorted(found, key=lambda pack: (pack.time, pack.name))
 
 
-def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> str:
-    """Put the objects ``ids``, which the repository ``folder`` has, into one new pack; its name.
+def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> tuple[str, int]:
+    """Put the objects ``ids``, which the repository ``folder`` has, into one new pack; its name and bytes.
 
     Every object was read back from the pack, and hashed, before it was published.
 
@@ -96,20 +96,28 @@ def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> str:
         raise StorageError(f"can't write a Git pack in {inner}: {error}") from error
     (name,) = {file.partition(".")[0] for file in os.listdir(inner)}
     _prove(room, wanted)
+    size = sum(os.path.getsize(os.path.join(inner, file)) for file in os.listdir(inner))
     target = os.path.join(folder, "objects", "pack")
     for ending in (".pack", ".idx"):
         disk.replace(os.path.join(inner, name + ending), os.path.join(target, name + ending))
         disk.sync_folder(target)
     clear(room, disk)
-    return name
+    return name, size
 
 
 def remove(objects: str, pack: str, disk: Disk) -> None:
-    """Remove a pack with all that Git derived from it."""
-    folder = os.path.join(objects, "pack")
-    for name in (*_DERIVED, *(pack + ending for ending in _FILES)):
-        if os.path.exists(os.path.join(folder, name)):
-            disk.remove(os.path.join(folder, name))
+    """Remove a pack, its index first, so that none is ever without its pack."""
+    _remove(os.path.join(objects, "pack"), [pack + ending for ending in _FILES], disk)
+
+
+def forget_derived(objects: str, disk: Disk) -> None:
+    """Remove what Git derives from all objects, before any of them goes: it would trust that over them."""
+    _remove(os.path.join(objects, "pack"), _DERIVED, disk)
+    info = os.path.join(objects, "info")
+    _remove(info, ["commit-graph"], disk)
+    graphs = os.path.join(info, "commit-graphs")
+    if os.path.isdir(graphs):
+        _remove(graphs, sorted(os.listdir(graphs)), disk)
 
 
 def clear(room: str, disk: Disk) -> None:
@@ -120,6 +128,13 @@ def clear(room: str, disk: Disk) -> None:
                 if not os.path.isdir(os.path.join(inner, name)):
                     disk.remove(os.path.join(inner, name))
             disk.remove_folder(inner)
+
+
+def _remove(folder: str, names: Iterable[str], disk: Disk) -> None:
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            disk.remove(path)
 
 
 def _prove(room: str, wanted: Iterable[bytes]) -> None:

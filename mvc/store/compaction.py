@@ -66,7 +66,15 @@ class Compaction:
     """One look at all packs, and what to do about them."""
 
     def __init__(
-        self, catalog: Catalog, alive: set[bytes], *, before: float, now: float, grace: float
+        self,
+        root: str,
+        disk: Disk,
+        catalog: Catalog,
+        alive: set[bytes],
+        *,
+        before: float,
+        now: float,
+        grace: float,
     ) -> None:
         """``alive`` are ids, to which the bases of deltas are added. What was left over ``before`` that
         time may go at once; what is left over ``now`` may go ``grace`` seconds later.
@@ -74,11 +82,13 @@ class Compaction:
         Raises:
             MissingObject, CorruptPack: as ``Census``
         """
+        self._incoming = os.path.join(root, "incoming")
+        self._disk = disk
         self._catalog = catalog
         self._census = Census(catalog, alive)
         self.plan = self._decide(before, now, grace)
 
-    def carry_out(self, incoming: str, disk: Disk, progress: Progress | None = None) -> None:
+    def carry_out(self, progress: Progress | None = None) -> None:
         """Do what ``plan`` says.
 
         Raises:
@@ -87,17 +97,17 @@ class Compaction:
         """
         doomed = self.plan.doomed
         if self.plan.gathered:
-            doomed -= {self._gather(incoming, disk, progress)}
+            doomed -= {self._gather(progress)}
             self._catalog.refresh()
-        stale = self._index(incoming, disk, doomed)
+        stale = self._index(doomed)
         self._catalog.refresh()
         self._compare(doomed)
         for name in stale:
-            disk.remove(os.path.join(self._catalog.index_folder, name))
+            self._disk.remove(os.path.join(self._catalog.index_folder, name))
         if doomed:  # an index that comes back with the power must not name a pack that does not
-            disk.sync_folder(self._catalog.index_folder)
+            self._disk.sync_folder(self._catalog.index_folder)
         for name in sorted(doomed):
-            disk.remove(os.path.join(self._catalog.packs_folder, name + pack.SUFFIX))
+            self._disk.remove(os.path.join(self._catalog.packs_folder, name + pack.SUFFIX))
         self._catalog.refresh()
 
     def _decide(self, before: float, now: float, grace: float) -> Plan:
@@ -141,7 +151,7 @@ class Compaction:
                 dead.discard(record.digest)
         return len(dead)
 
-    def _gather(self, incoming: str, disk: Disk, progress: Progress | None) -> str:
+    def _gather(self, progress: Progress | None) -> str:
         """Write the new pack; its name."""
         chosen: dict[str, list[Record]] = {name: [] for name in sorted(self.plan.gathered)}
         for name, record in records(self._catalog):
@@ -149,7 +159,7 @@ class Compaction:
             if name in chosen and home is not None and self._census.packs[home].name == name:
                 chosen[name].append(record)
         table: list[Record] = []
-        outgoing = OutgoingPack(incoming, disk)
+        outgoing = OutgoingPack(self._incoming, self._disk)
         try:
             for name, wanted in chosen.items():
                 file = self._catalog.pack(name)
@@ -179,7 +189,7 @@ class Compaction:
             or any(not one.name or not set(one.packs).isdisjoint(doomed) for one in group)
         ]
 
-    def _index(self, incoming: str, disk: Disk, doomed: Collection[str]) -> list[str]:
+    def _index(self, doomed: Collection[str]) -> list[str]:
         """Write the indexes of what stays; the file names of those that they replace."""
         written: set[str] = set()
         replaced: set[str] = set()
@@ -189,7 +199,7 @@ class Compaction:
                 data = index.merged(group, doomed)
                 name = index.file_name(data)
                 path = os.path.join(self._catalog.index_folder, name)
-                disk.write_whole(path, data, via=incoming)
+                self._disk.write_whole(path, data, via=self._incoming)
                 written.add(name)
         return sorted(replaced - written)
 

@@ -130,7 +130,9 @@ class Store:
         """What to do about packs of which only ``alive`` is needed; see ``mvc.store.compaction``."""
         from mvc.store.compaction import Compaction
 
-        return Compaction(self._catalog, alive, before=before, now=now, grace=grace)
+        return Compaction(
+            self._root, self._disk, self._catalog, alive, before=before, now=now, grace=grace
+        )
 
     def object_ids(self) -> Iterator[ObjectId]:
         """Every object, once, in no order that means anything."""

@@ -1,0 +1,180 @@
+"""``gc``: what nothing can reach any more goes, and what stays is put together.
+
+It removes nothing that a ref, HEAD, a reflog, an operation that is not forgotten, the stage, a stash or an
+unfinished merge reaches, nor what is younger than the grace period; and nothing at all when there is a doubt:
+whatever can't be read, or is missing, ends it before the first removal. Every writer is held off meanwhile;
+readers are not, and find what they look for in its old place for as long as the grace period lasts.
+
+Order: expired logs are cut; the Git side; the store; leftovers. A name goes before what it names, and every
+step leaves a whole repository.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mvc.errors import UsageError
+from mvc.history import packs
+from mvc.history.config import Settings
+from mvc.history.context import Context
+from mvc.history.moments import moment
+from mvc.history.refs import is_id
+from mvc.history.unfinished import read_unfinished
+from mvc.maintenance import expiry, leftovers
+from mvc.maintenance.packing import Packing
+from mvc.maintenance.reachability import Reach
+
+#: Git's own defaults: for what nothing reaches, and for what only the logs reach.
+GRACE = "2.weeks.ago"
+MEMORY = "90.days.ago"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did, or, with ``dry_run``, would do. Sizes are in bytes.
+
+    ``operations`` and ``moves``: entries of the operation log and of reflogs that were forgotten. ``objects``
+    and ``git_objects``: those of the store and of Git that are gone. ``freed``: what the packs of the store,
+    loose garbage and leftovers took, less the new pack. ``packed``: loose Git objects that are now in a pack;
+    ``git_before`` and ``git_after``: what they and the packs they replace took, and what the new pack takes
+    (unknown, None, before it is written). ``gathered``: packs of the store that became one, ``indexes`` the
+    indexes that did. ``waiting`` bytes are kept for the grace period, until the time ``until`` (seconds since
+    1970; infinite when nothing is to go).
+    """
+
+    dry_run: bool
+    operations: int
+    moves: int
+    objects: int
+    git_objects: int
+    freed: int
+    packed: int
+    git_before: int
+    git_after: int | None
+    gathered: int
+    indexes: int
+    leftovers: int
+    waiting: int
+    until: float
+
+
+def gc(
+    context: Context,
+    *,
+    prune: str | None = None,
+    expire: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Collected:
+    """Collect garbage. ``prune``: how old it must be; ``expire``: how old what the logs may forget.
+
+    Both are dates as Git takes them (``2.weeks.ago``, ``now``, ``never``); those left out come from the
+    options ``mvc.pruneExpire`` and ``mvc.reflogExpire``, else they are two weeks and ninety days.
+
+    Raises:
+        UsageError: a date is not understood, or Git's own tools keep things here that can't be counted.
+        Locked: somebody is writing.
+        IntegrityError: something is missing or damaged; nothing was removed.
+    """
+    now = time.time()
+    before, memory = _dates(context, prune, expire, now)
+    with context.collecting():
+        forgetting = expiry.plan(context, memory)
+        reach = Reach(context, forgetting.horizon)
+        reach.follow(_roots(context, forgetting))
+        reach.follow(forgetting.doubtful, strict=False)
+        grace = max(now - before, 0.0)
+        git = Packing(context, reach, before=before, now=now, grace=grace)
+        store = context.store.compaction(reach.store, before=before, now=now, grace=grace)
+        forsaken = list(leftovers.find(context.folder, now))
+        after = None
+        if not dry_run:
+            context.note_collection()
+            forgetting.carry_out(context)
+            after = git.carry_out()
+            store.carry_out(_copying(progress))
+            packs.clear(os.path.join(context.folder, "tmp", "packing"), context.disk)
+            for path, _ in forsaken:
+                context.disk.remove(path)
+    waiting = git.plan.waiting + store.plan.waiting
+    return Collected(
+        dry_run=dry_run,
+        operations=forgetting.operations,
+        moves=forgetting.moves,
+        objects=store.plan.objects,
+        git_objects=git.plan.objects,
+        freed=store.plan.freed
+        - store.plan.written
+        + git.plan.freed
+        + sum(size for _, size in forsaken),
+        packed=len(git.plan.packed),
+        git_before=git.plan.replaced,
+        git_after=after,
+        gathered=len(store.plan.gathered),
+        indexes=store.plan.indexes,
+        leftovers=len(forsaken),
+        waiting=waiting,
+        until=max(git.plan.until, store.plan.until) if waiting else 0.0,
+    )
+
+
+def _dates(
+    context: Context, prune: str | None, expire: str | None, now: float
+) -> tuple[float, float]:
+    options = Settings(os.path.join(context.folder, "config"), context.disk)
+    texts = (
+        prune or options.get("mvc.pruneExpire") or GRACE,
+        expire or options.get("mvc.reflogExpire") or MEMORY,
+    )
+    before, memory = (moment(text, now) for text in texts)
+    return before, memory
+
+
+def _roots(context: Context, forgetting: expiry.Expiry) -> Iterator[str]:
+    _demand_countable(context)
+    dropped = set(forgetting.refs)
+    head = context.refs.head()
+    if head is not None:
+        yield head
+    yield from (id_ for name, id_ in context.refs.list("refs/").items() if name not in dropped)
+    yield from _pseudo_refs(context)
+    yield from forgetting.roots
+    waiting = read_unfinished(context)
+    if waiting is not None:
+        if waiting.stage_before is not None:
+            yield waiting.stage_before
+        for conflict in waiting.conflicts.values():
+            sides = (conflict.base, conflict.ours, conflict.theirs)
+            yield from (blob for _, blob in filter(None, sides))
+
+
+def _pseudo_refs(context: Context) -> Iterator[str]:
+    """What Git's own tools leave beside HEAD: ORIG_HEAD, MERGE_HEAD and the like."""
+    for name in sorted(os.listdir(context.folder)):
+        if name.endswith("_HEAD"):
+            with open(os.path.join(context.folder, name), "rb") as file:
+                first = file.read(40).decode("ascii", "replace")
+            if is_id(first) and first in context.git:
+                yield first
+
+
+def _demand_countable(context: Context) -> None:
+    """Work trees and an index of Git's own hold on to objects in ways that only Git can read."""
+    for name in ("index", "worktrees"):
+        path = os.path.join(context.folder, name)
+        if os.path.exists(path):
+            raise UsageError(
+                f"{path} belongs to Git's own tools and may need objects that nothing else names",
+                hint="remove it (git worktree remove), then run mvc gc again",
+            )
+
+
+def _copying(progress: Progress | None) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress("gc", done, total)
