@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mvc.history.context import Context
-from mvc.history.git import Commit, Files
+from mvc.history.git import Commit, Git
+from mvc.history.gitobjects import TREE_MODE
+from mvc.history.record import PATH
 from mvc.history.revisions import Range
 from mvc.history.snapshot import Snapshot
 from mvc.ids import CommitId
@@ -59,13 +61,28 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     )
 
 
+def differing(git: Git, old: str | None, new: str | None, folder: str = "") -> Iterator[str]:
+    """The paths of which mode or blob differs between two trees; None is the empty tree.
+
+    A subtree that is the same on both sides is not read.
+    """
+    before, after = (git.folder(tree) if tree else {} for tree in (old, new))
+    for name in sorted({*before, *after}):
+        was, is_ = before.get(name), after.get(name)
+        if was == is_:
+            continue
+        below = [side[1] if side and side[0] == TREE_MODE else None for side in (was, is_)]
+        if any(side and side[0] != TREE_MODE for side in (was, is_)):
+            yield folder + name
+        if any(below):
+            yield from differing(git, below[0], below[1], f"{folder}{name}/")
+
+
 def _touches(context: Context, commit: Commit, paths: Sequence[str]) -> bool:
     """Whether ``commit`` differs in ``paths`` from every parent (Git's simplification of merges)."""
     git = context.git
-    own = _limited(git.files(commit.tree), paths)
-    parents = [_limited(git.files(git.commit(p).tree), paths) for p in commit.parents]
-    return all(own != other for other in parents) if parents else bool(own)
-
-
-def _limited(files: Files, paths: Sequence[str]) -> Files:
-    return {path: entry for path, entry in files.items() if matches(path, paths)}
+    parents: list[str | None] = [git.commit(parent).tree for parent in commit.parents]
+    return all(
+        any(path != PATH and matches(path, paths) for path in differing(git, tree, commit.tree))
+        for tree in parents or [None]
+    )
