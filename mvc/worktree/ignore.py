@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mvc.errors import UsageError
 from mvc.store.fs import explained
 from mvc.worktree.candidates import IGNORE_FILE
+from mvc.worktree.globs import Pattern, pattern
 from mvc.worktree.place import locate
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+#: Bytes of an ignore file: each line of it is tried on each file of the work tree.
+_LARGEST = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,17 @@ class Rules:
     """The patterns of one ``.mvcignore``; ``folder`` is where it lies, ``""`` or ending in a slash."""
 
     folder: str
-    patterns: GitIgnoreSpec
+    patterns: tuple[Pattern, ...]
 
     def verdict(self, path: str) -> bool | None:
-        """Whether ``path`` (a folder's ends in a slash) is ignored; None when no pattern fits."""
-        return self.patterns.check_file(path[len(self.folder) :]).include
+        """Whether ``path`` (a folder's ends in a slash) is ignored; None when no pattern fits.
+
+        The last pattern that fits decides. One about a folder says nothing of what lies in it: who asks
+        has asked about the folder first.
+        """
+        below = path[len(self.folder) :]
+        fitting = (one.ignores for one in reversed(self.patterns) if one.fits(below))
+        return next(fitting, None)
 
 
 def read(root: str, folder: str) -> Rules | None:
@@ -38,12 +44,13 @@ def read(root: str, folder: str) -> Rules | None:
     place = locate(root, path)
     if os.path.islink(place) or not os.path.isfile(place):
         return None
-    from pathspec import GitIgnoreSpec  # its regular expressions take 20 ms to import
-
-    with explained("read", path), open(place, encoding="utf-8-sig", errors="replace") as file:
-        lines = file.read().splitlines()
+    with explained("read", path), open(place, "rb") as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise UsageError(f"{path} has more than {_LARGEST} bytes", hint=f"shorten {path}")
+    lines = (line.removesuffix("\r") for line in data.decode("utf-8-sig", "replace").split("\n"))
     try:
-        return Rules(folder, GitIgnoreSpec.from_lines(lines))
+        return Rules(folder, tuple(one for line in lines if (one := pattern(line)) is not None))
     except ValueError as error:
         raise UsageError(f"{path}: {error}", hint=f"correct the pattern in {path}") from error
 

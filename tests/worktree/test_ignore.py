@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from worktree.work import Work, scratch
 
 from mvc.errors import UsageError
+from mvc.worktree.globs import pattern
 from mvc.worktree.ignore import is_path_ignored
 from mvc.worktree.scan import scan, untracked
 
@@ -30,6 +33,7 @@ PATTERNS = [
         "**/deep",
     ),
     *("# comment", "", "[ab].*", "deep/", r"\#odd", r"\!odd", "sub/*", "!sub/deep/", "?.bin"),
+    *("**", "/**", "**/", "sub/**", "**/build/**", "s*b/*/k?ep.pt", "*e*p*", "a.pt ", "[!a].bin"),
 ]
 
 
@@ -58,6 +62,90 @@ def test_it_agrees_with_git(top: list[str], below: list[str]) -> None:
         found = untracked(str(work.root), (), collapse=False).paths
         assert {path for path in found if path in FILES} == wanted
         assert {p for p in FILES if not is_path_ignored(str(work.root), p)} == wanted
+
+
+PARTS = ["a", "b", "ab", "aab", "A", "a]", "-", "\\", "a b", "*", "0"]
+PIECES = [
+    *(
+        "a",
+        "b",
+        "*",
+        "**",
+        "?",
+        "/",
+        "/**/",
+        "[ab]",
+        "[!a]",
+        "[^b]",
+        "[a-b]",
+        "[b-a]",
+        "[]]",
+        "[]a]",
+        "[",
+    ),
+    *(
+        "[[:alpha:]]",
+        "[[:digit:][:upper:]]",
+        "[a-",
+        "[\\\\]",
+        "\\*",
+        "\\",
+        "]",
+        "-",
+        " ",
+        "!",
+        "[--0]",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join))
+@settings(max_examples=25)
+def test_a_made_up_pattern_fits_what_it_fits_in_git(text: str) -> None:
+    paths = [f"{one}/{two}" for one in PARTS for two in PARTS] + PARTS
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        (Path(folder) / ".gitignore").write_text(f"{text}\n")
+        told = subprocess.run(
+            ["git", "-C", folder, "check-ignore", "-z", "-v", "-n", "--stdin"],
+            input="\0".join(paths).encode(),
+            capture_output=True,
+            check=False,
+        ).stdout.decode()
+    fields = told.split("\0")[:-1]
+    wanted = {path for source, path in zip(fields[::4], fields[3::4], strict=True) if source}
+    try:
+        made = pattern(text)
+    except ValueError:
+        made = None
+    if made is None:  # Git has no error for a lone "!"
+        assert not wanted and text.rstrip(" ") in ("", "!")
+        return
+
+    def fits(path: str) -> bool:
+        # Git tells of a path that one of its folders is ignored; mvc asks about the folder first.
+        folder = path.split("/", maxsplit=1)[0] + "/" if "/" in path else None
+        above = folder is not None and made.ignores and made.fits(folder)
+        return above or made.fits(path)
+
+    assert {path for path in paths if fits(path)} == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["*" * 90 + "z", "*a" * 60 + "b", "**/a/" * 60 + "z", "a*/**/" * 60 + "z", "?*" * 60 + "/"],
+)
+def test_no_pattern_takes_more_than_a_moment(text: str) -> None:
+    made = pattern(text)
+    assert made is not None
+    for path in ("a" * 255, "a/" * 2000 + "b", ("a" * 200 + "/") * 20 + "c"):
+        assert not made.fits(path)
+
+
+def test_an_ignore_file_beyond_the_limit_is_refused(work: Work) -> None:
+    work.write(".mvcignore", "a\n" * 200_000)
+    with pytest.raises(UsageError, match="more than"):
+        untracked(str(work.root), ())
 
 
 def test_an_ignored_file_is_named_and_force_takes_it(work: Work) -> None:
