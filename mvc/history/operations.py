@@ -24,7 +24,7 @@ from mvc.errors import CorruptPack, IntegrityError, RefConflict, StorageError
 from mvc.history import horizon, reflog, stashes
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
 from mvc.history.reflog import NONE, Move
-from mvc.history.refs import KEPT, OPERATIONS, STAGE, STASH, STASHES, TAGS, Refs
+from mvc.history.refs import KEPT, OPERATIONS, REPAIR, STAGE, STASH, STASHES, TAGS, Refs, is_id
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, TreeId
 from mvc.store.fs import Disk
@@ -213,7 +213,11 @@ class OperationLog:
 
     def _roll_forward(self) -> None:
         id_ = self._refs.raw(OPERATIONS)
-        if id_ is None or id_ == self._applied():
+        applied = self._applied()
+        if id_ is None and applied is not None and is_id(applied):
+            # Going on would begin a second log, out of which nothing leads back to this one.
+            raise CorruptPack(f"the ref {OPERATIONS} is lost", hint=REPAIR)
+        if id_ is None or id_ == applied:
             return
         # Whoever wrote it may have been killed before it was durable; nothing may be built on it then.
         self._settle(OPERATIONS)

@@ -121,6 +121,9 @@ class _Repair:
             yield Repaired("HEAD", f"says {value!r} again")
 
     def _packs(self) -> Iterator[Repaired]:
+        if self._dry_run and any("store" in name for name in housing.missing_folders(self._folder)):
+            yield Repaired("store", "can't be looked at before its folders are there")
+            return
         for found in self._context.store.salvage(self._aside, dry_run=self._dry_run):
             self._dropped.update(found.dropped)
             yield Repaired(os.path.relpath(found.path, self._folder), found.what)

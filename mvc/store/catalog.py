@@ -206,8 +206,13 @@ class Catalog:
 
 
 def _listing(folder: str, suffix: str) -> Iterator[str]:
-    with explained("list", folder):
-        names = os.listdir(folder)
+    try:
+        with explained("list", folder):
+            names = os.listdir(folder)
+    except StorageError as error:
+        if os.path.isdir(folder):
+            raise
+        raise CorruptPack(f"the folder {folder} is missing", hint="mvc fsck; mvc repair") from error
     for name in sorted(names):
         stem = name.removesuffix(suffix)
         if stem != name and _NAME.fullmatch(stem):

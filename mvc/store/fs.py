@@ -268,7 +268,13 @@ class Disk:
         """
         with explained("open the lock", path):
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            descriptor = os.open(path, flags, 0o644)
+            try:
+                descriptor = os.open(path, flags, 0o644)
+            except FileNotFoundError as error:
+                raise StorageError(
+                    f"the folder of the lock {path} is missing",
+                    hint="mvc fsck; mvc repair makes it",
+                ) from error
         try:
             deadline = time.monotonic() + patience
             while not _try_lock(descriptor, path, shared):

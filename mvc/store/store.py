@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mvc import limits
@@ -126,7 +127,9 @@ class Store:
         """While it lasts nobody writes a pack, so that packs may be removed and ``incoming`` cleared."""
         return self._disk.lock(os.path.join(self._root, LOCK))
 
-    def compaction(self, alive: set[bytes], *, before: float, now: float, grace: float) -> Compaction:
+    def compaction(
+        self, alive: set[bytes], *, before: float, now: float, grace: float
+    ) -> Compaction:
         """What to do about packs of which only ``alive`` is needed; see ``mvc.store.compaction``."""
         from mvc.store.compaction import Compaction
 
@@ -153,7 +156,8 @@ class Store:
         """Put packs and indexes right as far as their bytes allow; see ``mvc.store.salvage``."""
         from mvc.store.salvage import salvage
 
-        with self._disk.lock(os.path.join(self._root, LOCK)):
+        alone = self._disk.lock(os.path.join(self._root, LOCK))
+        with nullcontext() if dry_run else alone:
             yield from salvage(self._root, self._disk, self._catalog, aside, dry_run)
 
     def left_behind(self) -> Iterator[tuple[str, str]]:
