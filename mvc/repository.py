@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mvc.searching import Found
     from mvc.stashing import Stash
     from mvc.upkeep import Upkeep
+    from mvc.worktree.cleaning import Which
     from mvc.worktree.staging import Added
     from mvc.worktree.status import Status
     from mvc.worktree.switching import Create
@@ -135,6 +136,15 @@ class Repository:
         source, end = self._inside(sources), self._inside([target])[0]
         return staging.move(self._context, source, end, force=force, who=self._now)
 
+    def clean(
+        self, paths: Sequence[str] = (), *, folders: bool, which: Which, dry_run: bool
+    ) -> list[str]:
+        """Remove untracked files below ``cwd`` or at ``paths``, or say which: there is no way back."""
+        from mvc.worktree.cleaning import clean
+
+        names, below = self._inside(paths), "" if paths else self._inside([self.cwd])[0]
+        return clean(self._context, names, below, folders=folders, which=which, dry_run=dry_run)
+
     def status(self) -> Status:
         """What differs between HEAD, the stage and the work tree."""
         from mvc.worktree.status import status
@@ -180,10 +190,7 @@ class Repository:
         path: str = "model.safetensors",
         metadata: Mapping[str, str] | None = None,
     ) -> Commit:
-        """Commit arrays (NumPy or torch) as the safetensors file ``path``, straight from memory.
-
-        The file is written to the work tree as a checkout would.
-        """
+        """Commit arrays (NumPy or torch) as the safetensors file ``path``; it is also checked out."""
         from mvc.worktree.from_memory import commit_tensors
 
         id_ = commit_tensors(self._context, tensors, message, path, metadata, self._signer())
@@ -235,12 +242,7 @@ class Repository:
         return undo(self._context, self._now)
 
     def restore_operation(self, id_: str) -> Operation:
-        """Bring refs, stage and work tree to what they were after an operation; ``@{n}`` counts back.
-
-        Raises:
-            UsageError: there is no such operation.
-            DirtyWorktree: unsaved work is in the way.
-        """
+        """Refs, stage and work tree as they were after an operation; ``@{n}`` counts back."""
         from mvc.worktree.returning import restore_operation
 
         return restore_operation(self._context, id_, self._now)
@@ -267,10 +269,7 @@ class Repository:
         tensors: Sequence[str] = (),
         numeric: bool = True,
     ) -> Difference:
-        """What changed, per tensor, with numbers.
-
-        Which sides are meant is as in Git: see ``mvc.sides``.
-        """
+        """What changed, per tensor, with numbers; which sides are meant is as in Git (``mvc.sides``)."""
         from mvc.sides import compare
 
         return compare(

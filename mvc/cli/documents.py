@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mvc.diff.describing import Described
     from mvc.history.git import Commit
+    from mvc.history.operations import Operation
     from mvc.history.reflog import Move
     from mvc.history.signature import Signature
     from mvc.history.snapshot import Snapshot
+    from mvc.history.stashes import Stashed
     from mvc.searching import Found
     from mvc.worktree.status import Delta, Status
 
@@ -81,6 +83,25 @@ def tracked_file(files: Snapshot, path: str) -> dict[str, Any]:
 def move(found: Move) -> dict[str, Any]:
     """An entry of a reflog."""
     return {"old": found.old, "new": found.new, "who": person(found.who), "message": found.message}
+
+
+def stashed(found: Stashed) -> dict[str, Any]:
+    """An entry of the stash."""
+    return {"commit": found.commit, "who": person(found.who), "message": found.message}
+
+
+def operation(number: int, found: Operation) -> dict[str, Any]:
+    """An entry of the operation log; ``number`` counts from the newest, which is 0."""
+    return {
+        "id": found.id,
+        "number": number,
+        "who": person(found.who),
+        "verb": found.verb,
+        "message": found.message,
+        "changes": [{"ref": one.ref, "old": one.old, "new": one.new} for one in found.changes],
+        "worktree": found.worktree,
+        "undoes": found.undoes,
+    }
 
 
 def tag(name: str, tagger: Signature | None, message: str) -> dict[str, Any]:

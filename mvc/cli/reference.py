@@ -51,8 +51,19 @@ def _lines() -> Iterator[str]:
         assert command is not None
         yield f"## mvc {verb}"
         yield ""
-        yield from _command(command, click.Context(command, parent=root, info_name=verb))
+        context = click.Context(command, parent=root, info_name=verb)
+        yield from _command(command, context)
+        if isinstance(command, click.Group):
+            yield from _inner(command, context)
     yield from _exit_codes()
+
+
+def _inner(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.commands[name]
+        yield f"### {context.command_path} {name}"
+        yield ""
+        yield from _command(command, click.Context(command, parent=context, info_name=name))
 
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
