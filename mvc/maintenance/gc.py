@@ -96,6 +96,7 @@ def gc(
         if not dry_run:
             context.note_collection()
             forgetting.carry_out(context)
+            _settle(context)
             after = git.carry_out()
             store.carry_out(_copying(progress))
             packs.clear(os.path.join(context.folder, "tmp", "packing"), context.disk)
@@ -121,6 +122,22 @@ def gc(
         waiting=waiting,
         until=max(git.plan.until, store.plan.until) if waiting else 0.0,
     )
+
+
+def _settle(context: Context) -> None:
+    """Make names durable that others only made visible: a removal must not build on what a power cut undoes.
+
+    A killed command leaves such packs, logs and horizons, and so may this one have.
+    """
+    logs = [place for place, _, _ in os.walk(os.path.join(context.folder, "logs"))]
+    names = ("refs/mvc/kept", "objects/pack", "store/packs", "store/index")
+    for place in (
+        context.folder,
+        *logs,
+        *(os.path.join(context.folder, *name.split("/")) for name in names),
+    ):
+        if os.path.isdir(place):
+            context.disk.sync_folder(place)
 
 
 def _dates(

@@ -2,8 +2,8 @@
 
 What is reachable and loose goes into one new pack, with all that lives in the packs up to twice as large (so
 that n collections leave about log n packs) and in those that hold garbage. As in the store, an object's home is
-the youngest pack that has it, and a pack that is nobody's home is removed once its heirs have stood for the
-grace period. Loose objects that are unreachable and younger than that stay, with all that they name: until
+the youngest pack that has it, and a pack that is left over is removed once its heir has stood for the grace
+period. Loose objects that are unreachable and younger than that stay, with all that they name: until
 it is written completely, whatever a killed writer left looks just like them.
 """
 
@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from mvc.history import packs
@@ -147,16 +148,28 @@ class Packing:
         return not self._alive.issuperset(self._packs[number].ids)
 
     def _left(self, absorbed: set[int]) -> Iterator[tuple[int, float]]:
-        """Packs in which nothing lives once the new one is there, and since when."""
+        """Packs that are left over once the new one is there, and since when."""
+        heirs = self._heirs()
         used = set(self._home.values()) - absorbed
         for number, pack in enumerate(self._packs):
-            if number in used or pack.guarded:
-                continue
-            heirs = {self._home[id_] for id_ in pack.ids if id_ in self._home} - {number}
-            if number in absorbed or heirs & absorbed:
+            if number in absorbed:
                 yield number, math.inf
-            else:
-                yield number, max(pack.time, *(self._packs[n].time for n in heirs), 0.0)
+            elif number not in used and not pack.guarded:
+                heir = heirs.get(number)
+                yield number, pack.time if heir is None else max(pack.time, self._packs[heir].time)
+
+    def _heirs(self) -> dict[int, int]:
+        """For each pack the youngest of the packs that hold the next copies of its objects."""
+        copies: dict[bytes, list[int]] = {}
+        for number, pack in enumerate(self._packs):
+            for id_ in pack.ids:
+                if self._home.get(id_, number) != number:
+                    copies.setdefault(id_, [self._home[id_]]).append(number)
+        heirs: dict[int, int] = {}
+        for numbers in copies.values():
+            for older, younger in pairwise(sorted(numbers)):
+                heirs[older] = max(heirs.get(older, -1), younger)
+        return heirs
 
 
 def _loose(objects: str) -> Iterator[_Loose]:

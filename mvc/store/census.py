@@ -1,7 +1,8 @@
 """Which packs hold what is alive: one look at every index, and nothing remembered between two looks.
 
-An object may lie in several packs. Its home is the newest of them, by the time of its file; a pack that is
-nobody's home is left over, and an heir of it is a home of something that it holds.
+An object may lie in several packs. Its home is the youngest of them, by the times of their files; a pack that
+is nobody's home is left over. It was so since each of its objects had a younger copy; the youngest pack among
+the next copies of them is its heir.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mvc.errors import MissingObject
 from mvc.store import pack
@@ -21,7 +23,7 @@ FRAME = pack.HEADER_SIZE + pack.FOOTER_SIZE
 
 @dataclass(slots=True)
 class Holding:
-    """A pack: its file's size and time, how many objects live in it, their bytes, and its youngest heir."""
+    """A pack: its file's size and time, how many objects live in it, their bytes, and the heir's number."""
 
     name: str
     size: int
@@ -83,16 +85,17 @@ class Census:
         return bases - self.home.keys() - {NO_BASE}
 
     def _count(self, catalog: Catalog) -> None:
+        copies: dict[bytes, list[int]] = {}
         for name, record in records(catalog):
-            home = self.home.get(record.digest)
-            if home is None:
-                continue
-            holding = self.packs[self._numbers[name]]
-            if self.packs[home] is holding:
-                holding.alive += 1
-                holding.stored += record.stored
-            else:
-                holding.heir = max(holding.heir, home)
+            home, number = self.home.get(record.digest), self._numbers[name]
+            if home == number:
+                self.packs[number].alive += 1
+                self.packs[number].stored += record.stored
+            elif home is not None:
+                copies.setdefault(record.digest, [home]).append(number)
+        for numbers in copies.values():
+            for older, younger in pairwise(sorted(numbers)):
+                self.packs[older].heir = max(self.packs[older].heir, younger)
 
 
 def records(catalog: Catalog) -> Iterator[tuple[str, Record]]:

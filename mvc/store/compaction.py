@@ -1,8 +1,8 @@
 """What garbage collection does to packs: gathers what is alive into fewer, and removes those left over.
 
 A pack never changes. One that holds too much garbage, or is one of several small ones, is copied, as far as
-it is alive, into one new pack. A pack in which nothing lives any more is removed once its heirs have stood
-for the grace period, so that no reader who knew the old place loses it.
+it is alive, into one new pack. A pack that is left over is removed once its heir has stood for the grace
+period, so that no reader who knew the old place loses it.
 
 Order of writes, which a crash anywhere keeps readable: the new pack; an index of all that stays; whatever a
 doomed pack held is read at its new home and compared with its checksums; the old indexes go; the old packs
@@ -120,7 +120,7 @@ class Compaction:
 
         def left_since(number: int) -> float:
             one = packs[number]
-            if number in gathered or one.heir in gathered:
+            if number in gathered:
                 return math.inf
             return max(one.time, packs[one.heir].time if one.heir >= 0 else 0.0)
 

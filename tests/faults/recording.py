@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from faults.trace import (
     Acknowledge,
@@ -114,6 +114,23 @@ class WatchedDisk(Disk):
         super().sync_folder(path)
         self.after(SyncFolder(name))
         return None
+
+    def write_by(self, folder: str, work: Callable[[str], None]) -> None:
+        """What the library wrote is recorded as if it had been written at once."""
+        self.before("write_by", folder)
+        super().write_by(folder, work)
+
+    def _sync_file(self, path: str) -> None:
+        name = self.relative(path)
+        with self._guard:
+            self._opened += 1
+            handle = self._opened
+        self.after(Create(name, os.stat(path).st_mode & 0o7777, handle))
+        with open(path, "rb") as file:
+            self.after(Write(handle, name, 0, file.read()))
+        self.before("sync", path)
+        super()._sync_file(path)
+        self.after(SyncFile(handle, name))
 
     @contextlib.contextmanager
     def lock(

@@ -7,13 +7,14 @@ import random
 import subprocess
 from pathlib import Path
 
+from worktree.work import safetensors
+
 import mvc
 from mvc.history.files import chunks
 from mvc.history.git import Git
 from mvc.history.refs import Refs
 from mvc.history.snapshot import Snapshot
 from mvc.repository import Repository
-from worktree.work import safetensors
 
 WHO = ("Ada", "ada@example.org")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from pathlib import Path
 
 import pytest
@@ -19,20 +19,23 @@ from maintenance.garbage import (
     stored,
 )
 
+import mvc
 from mvc.errors import IntegrityError, Locked, MergeConflict, UsageError
-from mvc.history.refs import STAGE
+from mvc.history.signature import Signature
 from mvc.repository import Repository
 from mvc.store.fs import Disk
 
 
+def ago(days: float) -> Signature:
+    return Signature("Ada", "ada@example.org", int(time.time() - days * 86_400))
+
+
 @pytest.fixture
 def wasteful(repository: Repository) -> Repository:
-    """Four commits on ``main``, and four more that only the logs know."""
-    for seed in range(10, 14):
+    """Two commits on ``main``, and two more that only the logs know."""
+    for seed in (12, 13, 22, 23):
         commit(repository, seed)
-    for seed in range(20, 24):
-        commit(repository, seed)
-    repository.reset("HEAD~4", mode="hard")
+    repository.reset("HEAD~2", mode="hard")
     return repository
 
 
@@ -50,8 +53,8 @@ def test_what_nothing_reaches_goes_and_its_bytes_with_it(wasteful: Repository) -
     wasteful.upkeep.gc(prune="now")
     size, kept = stored(wasteful), reached(wasteful, logs=False)
     done = wasteful.upkeep.gc(prune="now", expire="now")
-    assert done.objects == 4 and done.git_objects > 8
-    assert stored(wasteful) == size - done.freed < size - 4 * 3000
+    assert done.objects == 2 and done.git_objects > 4
+    assert stored(wasteful) == size - done.freed < size - 2 * 3000
     assert reached(wasteful) <= kept
     check(wasteful)
     assert [c.subject for c in wasteful.log(limit=2)] == ["seed 13", "seed 12"]
@@ -93,12 +96,12 @@ def test_a_dry_run_changes_nothing_and_says_what_will_happen(
 
 
 def test_many_small_commits_end_in_one_pack_of_each_kind(repository: Repository) -> None:
-    for seed in range(40):
+    for seed in range(12):
         commit(repository, seed)
     before = contents(repository)
     done = repository.upkeep.gc(prune="now")
     found = list(files(repository))
-    assert done.packed > 200 and done.git_after is not None and done.git_after < done.git_before
+    assert done.packed > 60 and done.git_after is not None and done.git_after < done.git_before
     assert sum(path.startswith("store/packs/") for path in found) == 1
     assert sum(path.startswith("store/index/") for path in found) == 1
     assert sum(path.startswith("objects/pack/") for path in found) == 2
@@ -113,6 +116,7 @@ def test_old_packs_outlive_a_collection_by_the_grace_period(wasteful: Repository
     assert before < files(wasteful).keys() and done.waiting > 0 and done.objects == 0
     check(wasteful)
     age(wasteful, days=13)
+    wasteful.upkeep.gc(expire="now")
     assert before < files(wasteful).keys()
     age(wasteful, days=2)
     done = wasteful.upkeep.gc(expire="now")
@@ -175,7 +179,7 @@ def test_an_unfinished_merge_can_be_given_up_or_concluded_after_a_collection(
     again.upkeep.gc(prune="now", expire="now")
     reopened(repository).abort("merge")
     assert repository.read_commit().subject == "seed 2"
-    assert not reopened(repository).status().changes
+    assert reopened(repository).status().clean
     check(repository)
 
 
@@ -197,11 +201,10 @@ def test_undo_goes_back_to_the_horizon_and_no_further(wasteful: Repository) -> N
 
 
 def test_an_undo_keeps_the_operation_that_it_took_back(repository: Repository) -> None:
-    old = Signature_at(days=100)
-    repository.who = old
+    repository.who = ago(days=100)
     commit(repository, 1)
     commit(repository, 2)
-    repository.who = Signature_at(days=1)
+    repository.who = ago(days=1)
     repository.undo()
     repository.upkeep.gc(prune="now")
     reopened(repository).undo()
@@ -209,17 +212,17 @@ def test_an_undo_keeps_the_operation_that_it_took_back(repository: Repository) -
 
 
 def test_entries_of_both_logs_go_by_their_age(repository: Repository) -> None:
-    repository.who = Signature_at(days=100)
+    repository.who = ago(days=100)
     commit(repository, 1)
-    repository.who = Signature_at(days=80)
+    repository.who = ago(days=80)
     commit(repository, 2)
     done = repository.upkeep.gc()
     # The fixture's own commits are of now, and came first: a clock that jumped back tears no hole.
     assert (done.operations, done.moves) == (0, 0)
     repository.upkeep.gc(expire="now", prune="now")
-    repository.who = Signature_at(days=100)
+    repository.who = ago(days=100)
     commit(repository, 3)
-    repository.who = Signature_at(days=80)
+    repository.who = ago(days=80)
     commit(repository, 4)
     done = repository.upkeep.gc(prune="now")
     assert (done.operations, done.moves) == (2, 2)  # an add and a commit; HEAD's step and main's
@@ -308,8 +311,8 @@ def test_a_reader_that_was_there_before_finds_everything(wasteful: Repository) -
     assert reader.load("HEAD~1")["own"].tobytes() != expected
     wasteful.upkeep.gc(prune="now", expire="now")
     assert tensors["own"].tobytes() == expected
-    assert [c.subject for c in reader.log(limit=3)] == ["seed 13", "seed 12", "seed 11"]
-    assert b"".join(map(bytes, reader.read_file("notes.txt", "HEAD~2"))) == b"notes 11\n"
+    assert [c.subject for c in reader.log(limit=3)] == ["seed 13", "seed 12", "step 1"]
+    assert b"".join(map(bytes, reader.read_file("notes.txt", "HEAD~1"))) == b"notes 12\n"
 
 
 def test_a_writer_that_was_there_before_builds_on_nothing_that_is_gone(
@@ -327,14 +330,13 @@ def test_a_writer_that_was_there_before_builds_on_nothing_that_is_gone(
 
 
 def test_it_does_not_begin_while_somebody_writes(
-    wasteful: Repository, monkeypatch: pytest.MonkeyPatch
+    wasteful: Repository,
 ) -> None:
     class Impatient(Disk):
         def lock(self, path, *, shared=False, patience=0):  # type: ignore[no-untyped-def]
             return super().lock(path, shared=shared, patience=0)
 
-    hasty = reopened(wasteful)
-    hasty._context.disk = Impatient()
+    hasty = mvc.open(wasteful.root, disk=Impatient())
     before = files(wasteful)
     with wasteful._context.gc_held_off(), pytest.raises(Locked):
         hasty.upkeep.gc(prune="now", expire="now")
@@ -362,7 +364,7 @@ def test_what_killed_commands_left_goes_once_nobody_can_be_writing_it(
 
 
 def test_packs_that_git_was_told_to_keep_are_left_alone(wasteful: Repository) -> None:
-    git(wasteful, "repack", "-a", "-d", "-q")
+    git(wasteful, "repack", "-a", "-q")
     (pack,) = Path(wasteful.folder, "objects", "pack").glob("*.pack")
     pack.with_suffix(".keep").touch()
     commit(wasteful, 60)
@@ -372,12 +374,11 @@ def test_packs_that_git_was_told_to_keep_are_left_alone(wasteful: Repository) ->
 
 
 def test_what_git_itself_packed_and_derived_does_not_stand_in_the_way(wasteful: Repository) -> None:
-    git(wasteful, "repack", "-a", "-d", "-q", "--write-midx")
+    git(wasteful, "repack", "-a", "-q", "--write-bitmap-index")
+    git(wasteful, "multi-pack-index", "write")
     git(wasteful, "commit-graph", "write", "--reachable")
     commit(wasteful, 60)
     wasteful.upkeep.gc(prune="now", expire="now")
-    check(wasteful)
-    git(wasteful, "gc", "--quiet")
     check(wasteful)
 
 
@@ -404,16 +405,3 @@ def test_never_keeps_everything_for_ever(wasteful: Repository) -> None:
     age(wasteful, days=4000)
     assert wasteful.upkeep.gc(prune="never", expire="now").objects == 0
     check(wasteful)
-
-
-def Signature_at(days: float):  # type: ignore[no-untyped-def]  # noqa: N802
-    import time
-
-    from mvc.history.signature import Signature
-
-    return Signature("Ada", "ada@example.org", int(time.time() - days * 86_400))
-
-
-def test_the_stage_ref_is_a_tree(repository: Repository) -> None:
-    assert repository._context.git.kind(repository._context.refs.raw(STAGE) or "") == "tree"
-    assert os.path.isdir(repository.folder)
