@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mvc.errors import CorruptPack, UsageError
+from mvc.errors import CorruptPack, IntegrityError, UsageError
 from mvc.formats.layout import Storage
 from mvc.formats.skeleton import Skeleton
 from mvc.history.context import Context
@@ -37,6 +37,15 @@ def chunks(context: Context, files: Snapshot, path: str) -> Iterator[memoryview]
             yield from context.store.chunks(spans[piece.key], WINDOW)
         else:
             yield piece[1]
+
+
+def is_stored(context: Context, files: Snapshot, path: str) -> bool:
+    """Whether all that ``path`` is made of is there, by name; its bytes are not looked at."""
+    try:
+        manifest = files.manifest(path)
+    except IntegrityError:
+        return False
+    return manifest is None or all(id_ in context.store for id_ in manifest.object_ids())
 
 
 def plan(store: Store, manifest: Manifest, path: str) -> tuple[Skeleton, dict[str, ObjectId]]:

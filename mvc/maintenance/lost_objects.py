@@ -27,7 +27,7 @@ def bring_back(
         StorageError: the disk refused.
     """
     lost = {loss.id for loss in losses}
-    yield from _trees(context, lost, dry_run)
+    yield from trees(context, lost, dry_run=dry_run)
     for path in _candidates(context, losses):
         for opaque in (False, True):
             try:
@@ -67,8 +67,8 @@ def _listings(context: Context) -> Iterator[dict[str, tuple[int, str]]]:
         return
 
 
-def _trees(context: Context, lost: set[str], dry_run: bool) -> Iterator[tuple[str, set[str]]]:
-    """Folders' lists of files, made again from the stat cache or from HEAD."""
+def trees(context: Context, lost: set[str], *, dry_run: bool) -> Iterator[tuple[str, set[str]]]:
+    """Folders' lists of files, made again from the stat cache or from HEAD, and taken out of ``lost``."""
     for files in _listings(context):
         objects = context.writer()
         with suppress(MvcError):

@@ -23,13 +23,13 @@ from mvc.history.foundation import CONFIG, FORMAT, POINTER
 from mvc.history.operations import Change, Operation
 from mvc.history.past import REPAIR
 from mvc.history.ref_files import PACKED
-from mvc.history.refs import OPERATIONS, is_id
+from mvc.history.refs import OPERATIONS, STAGE, is_id
 from mvc.history.signature import NOBODY, Signature
 from mvc.maintenance import housing, logged, lost_refs
 from mvc.maintenance.connectivity import Connectivity, Loss
 from mvc.maintenance.fsck import loose_damage
 from mvc.maintenance.lost_found import LostFound
-from mvc.maintenance.lost_objects import bring_back
+from mvc.maintenance.lost_objects import bring_back, trees
 from mvc.maintenance.references import lost, wrong_branch, wrong_target
 
 Progress = Callable[[str, int, int], None]
@@ -152,6 +152,11 @@ class _Repair:
         wrong |= dict.fromkeys(files.damaged, "was damaged")
         wrong |= dict.fromkeys(lost(context, files, chain), "was missing")
         wrong.pop(OPERATIONS, None)
+        if STAGE in wrong and (tree := files.values.get(STAGE, chain.expected(STAGE))):
+            for where, _ in trees(context, {tree}, dry_run=self._dry_run):
+                yield Repaired(STAGE, f"{where} was made again")
+                if files.values.get(STAGE) == tree:
+                    del wrong[STAGE]
         for name, reason in wrong.items():
             value = (
                 lost_refs.head(context, files, chain)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mvc import paths as tracked
 from mvc.errors import DirtyWorktree, StorageError, UsageError
 from mvc.history.context import Context, writes_objects
+from mvc.history.files import is_stored
 from mvc.history.log import matches
 from mvc.history.refs import OPERATIONS
 from mvc.history.signature import Signature
@@ -234,7 +235,10 @@ def _select(
             if os.path.isdir(_absolute(context, pattern)):
                 continue
             raise UsageError(f"pathspec '{pattern}' did not match any files")
-    return changed_paths(context, stage, present), absent
+    changed = changed_paths(context, stage, present)
+    # A file that is named is looked at closely: it may be the way to bring back what was lost.
+    same = set(present).intersection(wanted, stage).difference(changed)
+    return sorted({*changed, *(p for p in same if not is_stored(context, stage, p))}), absent
 
 
 def _refuse_unsaved(context: Context, stage: Snapshot, doomed: Sequence[str], cached: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from mvc.errors import IntegrityError
 from mvc.history.context import Context
 from mvc.history.refs import BRANCHES, UNFINISHED
 from mvc.history.snapshot import Snapshot
@@ -101,7 +102,8 @@ def status(context: Context) -> Status:
 def changed_paths(context: Context, stage: Snapshot, paths: Iterable[str]) -> list[str]:
     """Those of ``paths`` that are on disk and that ``stage`` does not have as they are.
 
-    A path with a conflict always counts: adding it settles the conflict.
+    A path with a conflict always counts: adding it settles the conflict. So does one of which the
+    repository has lost what it was: adding it may bring that back.
     """
     undecided = conflicted_paths(context, stage) if context.refs.raw(UNFINISHED) else {}
     comparison = Comparison(context)
@@ -109,10 +111,17 @@ def changed_paths(context: Context, stage: Snapshot, paths: Iterable[str]) -> li
         path
         for path in paths
         if look(context.root, path) is not None
-        and (path not in stage or path in undecided or comparison.state(stage, path) != "same")
+        and (path not in stage or path in undecided or _differs(comparison, stage, path))
     ]
     comparison.remember()
     return changed
+
+
+def _differs(comparison: Comparison, stage: Snapshot, path: str) -> bool:
+    try:
+        return comparison.state(stage, path) != "same"
+    except IntegrityError:
+        return True
 
 
 def deltas(old: Snapshot, new: Snapshot) -> list[Delta]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,9 +19,12 @@ Contents = Mapping[str, Mapping[str, bytes]]
 
 
 def tensors(step: int) -> bytes:
-    """A model of which one tensor stays and one changes; both are larger than their headers."""
-    changing = bytes((step * 31 + n * 7) % 251 for n in range(600))
-    return safetensors({"a": ("U8", [300], b"same" * 75), "b": ("U8", [600], changing)})
+    """A model of which one tensor stays and one changes; no codec makes them smaller."""
+    return safetensors({"a": ("U8", [300], noise(-1, 300)), "b": ("U8", [600], noise(step, 600))})
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
 
 
 def build(root: Path) -> None:
