@@ -27,6 +27,8 @@ COMMANDS = {
     "rm": (["rm", "sub/extra.bin", "config.json"], "rm"),
     "mv": (["mv", "config.json", "settings.json"], "mv"),
     "undo": (["undo"], "undo, a switch"),
+    "gc": (["gc"], "gc"),
+    "stash": (["stash", "push", "-m", "words"], "stash"),
 }
 commands = pytest.mark.parametrize("name", COMMANDS)
 

@@ -117,6 +117,54 @@ def undone(root: str, disk: Disk) -> None:
     opened(root, disk).switch("topic")
 
 
+def half_staged(root: str, disk: Disk) -> None:
+    """As ``edited``, with one of the edits and a new file on the stage."""
+    edited(root, disk)
+    opened(root, disk).add(["config.json", "notes.md"])
+
+
+def stashed(root: str, disk: Disk) -> None:
+    """Two stashes, the newer one with what was staged, and an edit of another file since."""
+    half_staged(root, disk)
+    opened(root, disk).stash.push("one", paths=["sub/extra.bin"])
+    opened(root, disk).stash.push("two")
+    save(root, {"sub/extra.bin": b"edited since"})
+
+
+def stash_clash(root: str, disk: Disk) -> None:
+    with_one(root, disk)
+    save(root, CLASH)
+    opened(root, disk).stash.push()
+    save(root, {"model.safetensors": model(a=8, b=2, c=3)})
+    opened(root, disk).commit("ours", all=True)
+
+
+def _pop_clash(repository: Repository) -> None:
+    with contextlib.suppress(MergeConflict):
+        repository.stash.pop()
+
+
+def _stashing(name: str, prepare: Callable[[str, Disk], None], push: Act) -> Deed:
+    """A ``stash push``. Cut off between the stash and the files, it is in both: popped, it is made again."""
+
+    def again(repository: Repository) -> None:
+        if len(repository.stash):
+            repository.stash.pop(index=True)
+        push(repository)
+
+    return Deed(name, prepare, (push,), again=again, refs_first=True)
+
+
+def littered(root: str, disk: Disk) -> None:
+    """Work that nothing names any more: a branch that was deleted, a commit that was amended."""
+    with_branches(root, disk)
+    opened(root, disk).branches.delete("topic", force=True)
+    save(root, EDITED)
+    repository = opened(root, disk)
+    repository.add(["config.json"])
+    repository.commit("two, again", amend=True)
+
+
 def _add(*paths: str) -> Act:
     return lambda repository: repository.add(paths or (".",))
 
@@ -148,6 +196,11 @@ def _moving(
         repository.move(sources, target)
 
     return Deed(name, prepare, (lambda r: r.move(sources, target),), again=again, parted=False)
+
+
+def _third(repository: Repository) -> str:
+    """The operation before the last two."""
+    return str([operation.id for operation in repository.operations()][2])
 
 
 def _arrays() -> dict[str, object]:
@@ -231,6 +284,24 @@ DEEDS = [
     Deed("undo, a commit", with_two, (lambda r: r.undo(),)),
     Deed("undo, a switch", undone, (lambda r: r.undo(),)),
     Deed("undo, a rm", removed, (lambda r: r.undo(),)),
+    Deed("undo, a stash", stashed, (lambda r: r.undo(),)),
+    Deed("op restore", undone, (lambda r: r.restore_operation(_third(r)),)),
+    _stashing("stash", half_staged, lambda r: r.stash.push("words")),
+    _stashing("stash -u", half_staged, lambda r: r.stash.push(untracked="yes")),
+    _stashing("stash -k", half_staged, lambda r: r.stash.push(keep_index=True)),
+    Deed("stash pop", stashed, (lambda r: r.stash.pop(),)),
+    Deed("stash apply --index", stashed, (lambda r: r.stash.apply(index=True),)),
+    Deed("stash pop, conflict", stash_clash, (_pop_clash,)),
+    Deed("stash drop", stashed, (lambda r: r.stash.drop("stash@{1}"),)),
+    Deed("stash clear", stashed, (lambda r: r.stash.clear(),)),
+    Deed(
+        "clean",
+        edited,
+        (lambda r: r.clean(folders=True, which="untracked", dry_run=False),),
+        doomed=frozenset(NEW),
+    ),
+    Deed("gc", littered, (lambda r: r.upkeep.gc(),), quiet=True),
+    Deed("gc --prune=now", littered, (lambda r: r.upkeep.gc(prune="now"),), quiet=True),
     Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
 ]
 

@@ -141,6 +141,8 @@ def check_history(repository: Repository, *, more: bool = False) -> dict[str, se
         if git.kind(tip) == "tree":
             whole.files(tip)
             continue
+        if git.kind(tip) == "tag":
+            tip = git.tag_target(tip)
         reached[name] = set(git.walk([tip]))
         for id_ in reached[name]:
             found = git.commit(id_)
