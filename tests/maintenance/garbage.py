@@ -71,7 +71,7 @@ def contents(repository: Repository) -> dict[str, dict[str, bytes]]:
 
 def check(repository: Repository) -> None:
     """mvc and Git find nothing wrong."""
-    findings = list(reopened(repository).upkeep.fsck(full=True))
+    findings = [f for f in reopened(repository).upkeep.fsck(full=True) if not f.harmless]
     assert not findings, findings
     assert not git(repository, "fsck", "--strict", "--no-dangling", "--no-progress")
 
