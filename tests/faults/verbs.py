@@ -300,8 +300,13 @@ DEEDS = [
         (lambda r: r.clean(folders=True, which="untracked", dry_run=False),),
         doomed=frozenset(NEW),
     ),
-    Deed("gc", littered, (lambda r: r.upkeep.gc(),), quiet=True),
-    Deed("gc --prune=now", littered, (lambda r: r.upkeep.gc(prune="now"),), quiet=True),
+    Deed("gc", littered, (lambda r: r.upkeep.gc(expire="never"),), quiet=True),
+    Deed(
+        "gc --prune=now",
+        littered,
+        (lambda r: r.upkeep.gc(prune="now", expire="never"),),
+        quiet=True,
+    ),
     Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
 ]
 

@@ -141,9 +141,8 @@ def check_history(repository: Repository, *, more: bool = False) -> dict[str, se
         if git.kind(tip) == "tree":
             whole.files(tip)
             continue
-        if git.kind(tip) == "tag":
-            tip = git.tag_target(tip)
-        reached[name] = set(git.walk([tip]))
+        start = git.tag_target(tip) if git.kind(tip) == "tag" else tip
+        reached[name] = set(git.walk([start]))
         for id_ in reached[name]:
             found = git.commit(id_)
             files = whole.files(found.tree)
