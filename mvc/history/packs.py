@@ -25,8 +25,8 @@ _MAGIC = b"\xfftOc"
 _ID, _TRAILER = 20, 40
 #: Files that say that a pack is not to be touched, whatever is in it.
 _GUARDS = (".keep", ".promisor")
-#: A pack's own files.
-_FILES = (".idx", ".rev", ".bitmap", ".mtimes", ".pack")
+#: What a pack has beside itself.
+_INDEXES = (".idx", ".rev", ".bitmap", ".mtimes")
 #: What Git derives from all packs, and would trust over them.
 _DERIVED = ("multi-pack-index", "multi-pack-index.rev", "multi-pack-index.bitmap")
 
@@ -59,7 +59,7 @@ def survey(objects: str) -> list[GitPack]:
                     f"{os.path.join(folder, name)} has no pack beside it",
                     hint="mvc fsck names what is missing",
                 )
-            parts = [stem + ending for ending in _FILES if stem + ending in names]
+            parts = [stem + ending for ending in (*_INDEXES, ".pack") if stem + ending in names]
             found.append(
                 GitPack(
                     stem,
@@ -105,9 +105,14 @@ def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> tuple[str, int]:
     return name, size
 
 
-def remove(objects: str, pack: str, disk: Disk) -> None:
-    """Remove a pack, its index first, so that none is ever without its pack."""
-    _remove(os.path.join(objects, "pack"), [pack + ending for ending in _FILES], disk)
+def remove(objects: str, names: Iterable[str], disk: Disk) -> None:
+    """Remove packs, durably their indexes first, so that none is ever without its pack."""
+    folder = os.path.join(objects, "pack")
+    doomed = sorted(names)
+    _remove(folder, [name + ending for name in doomed for ending in _INDEXES], disk)
+    if doomed:
+        disk.sync_folder(folder)
+    _remove(folder, [name + ".pack" for name in doomed], disk)
 
 
 def forget_derived(objects: str, disk: Disk) -> None:

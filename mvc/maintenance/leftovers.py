@@ -1,7 +1,8 @@
 """Files that a killed process was writing and nobody will finish.
 
 Writers of objects and packs are held off while this looks, so what they left is dead for certain. Caches and
-rebuilt files are written without a lock: theirs are dead when nothing was written to them for a while.
+rebuilt files are written without a lock, and Git takes none of ours: theirs are dead when nothing was written
+to them for a while.
 """
 
 from __future__ import annotations
@@ -15,23 +16,30 @@ _FORSAKEN = 3600.0
 
 def find(folder: str, now: float) -> Iterator[tuple[str, int]]:
     """Path and bytes of each, in the repository ``folder``."""
-    objects = os.path.join(folder, "objects")
-    for place, starts, ends, age in (
-        (objects, "tmp_obj_", "", 0.0),
-        (
-            os.path.join(objects, "pack"),
-            "tmp_",
-            "",
-            _FORSAKEN,
-        ),  # Git's own; it takes no lock of ours
-        (os.path.join(folder, "store", "incoming"), "", "", 0.0),
-        (os.path.join(folder, "tmp"), "", "", _FORSAKEN),
-        (folder, "", ".tmp", _FORSAKEN),
-    ):
-        with os.scandir(place) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.startswith(starts) and entry.name.endswith(ends):
-                    if entry.is_file(follow_symlinks=False):
-                        status = entry.stat(follow_symlinks=False)
-                        if status.st_mtime <= now - age:
-                            yield entry.path, status.st_size
+    for entry in _files(folder, "objects"):
+        if entry.name.startswith("tmp_obj_"):
+            yield entry.path, entry.stat().st_size
+    for entry in _files(folder, "store", "incoming"):
+        yield entry.path, entry.stat().st_size
+    for entry in _unlocked(folder):
+        status = entry.stat(follow_symlinks=False)
+        if status.st_mtime <= now - _FORSAKEN:
+            yield entry.path, status.st_size
+
+
+def _unlocked(folder: str) -> Iterator[os.DirEntry[str]]:
+    yield from _files(folder, "tmp")
+    yield from (entry for entry in _files(folder) if entry.name.endswith(".tmp"))
+    packs = _files(folder, "objects", "pack")
+    indexes = {entry.name.removesuffix(".idx") for entry in packs}
+    for entry in packs:
+        stem, _, ending = entry.name.rpartition(".")
+        # A pack's index comes last and goes first; without it nothing reads the pack.
+        if entry.name.startswith("tmp_") or (ending == "pack" and stem not in indexes):
+            yield entry
+
+
+def _files(*place: str) -> list[os.DirEntry[str]]:
+    with os.scandir(os.path.join(*place)) as entries:
+        found = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+    return sorted(found, key=lambda entry: entry.name)

@@ -96,8 +96,7 @@ class Packing:
             disk.remove(os.path.join(self._objects, id_[:2], id_[2:]))
         if plan.objects or doomed:
             packs.forget_derived(self._objects, disk)
-        for name in sorted(doomed):
-            packs.remove(self._objects, name, disk)
+        packs.remove(self._objects, doomed, disk)
         return size
 
     def _decide(self, reach: Reach, before: float, now: float, grace: float) -> Plan:
