@@ -34,7 +34,7 @@ class Done:
 class WeightsRepo:
     def __init__(self, root: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.root = root
-        self._capture = capture
+        self.capture = capture
 
     def git(self, *words: str) -> str:
         """A Git command that must succeed; what it printed."""
@@ -50,12 +50,12 @@ class WeightsRepo:
 
     def hook(self, *arguments: str) -> Done:
         """The hook in this process."""
-        self._capture.readouterr()
+        self.capture.readouterr()
         try:
             code, extra = script.main(arguments), ""
         except MvcError as error:
             code, extra = error.exit_code, f"error: {error.message}\nhint: {error.hint}\n"
-        captured = self._capture.readouterr()
+        captured = self.capture.readouterr()
         return Done(code, captured.out, captured.err + extra)
 
     def write(self, name: str, tensors: Tensors | bytes, **metadata: str) -> Path:
