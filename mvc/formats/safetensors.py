@@ -21,7 +21,7 @@ from mvc.formats.layout import ComposedTensor, Layout, Storage, Tensor
 from mvc.formats.plain_header import METADATA, Entry, read_plain
 from mvc.formats.skeleton import Skeleton
 from mvc.formats.strict_json import NESTING, Repeated, depth, parse
-from mvc.formats.uncollected import uncollected
+from mvc.uncollected import uncollected
 
 _LENGTH = struct.Struct("<Q")
 _FIELDS = {"dtype", "shape", "data_offsets"}

@@ -15,8 +15,8 @@ from json.encoder import encode_basestring_ascii as _quote
 from typing import NamedTuple
 
 from mvc.errors import CorruptPack
-from mvc.formats.uncollected import uncollected
 from mvc.ids import ObjectId
+from mvc.uncollected import uncollected
 
 VERSION = 1
 _MAGIC = b"mvc-manifest "
@@ -301,7 +301,11 @@ def _parse_side(name: str, text: str) -> Entry | None:
 
 def _string(text: str) -> str:
     """What a JSON string that ``_STRING`` matched spells; most have no escape in them."""
-    return text[1:-1] if "\\" not in text else str(json.loads(text))
+    if "\\" not in text:
+        return text[1:-1]
+    name = str(json.loads(text))
+    name.encode()  # half of a surrogate pair is an escape, and no text
+    return name
 
 
 @functools.lru_cache(4096)  # a model has a hundred thousand tensors, but few shapes

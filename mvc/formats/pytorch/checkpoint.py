@@ -25,8 +25,8 @@ from mvc.formats.pytorch.zip_directory import (
     read_content,
     read_directory,
 )
-from mvc.formats.uncollected import uncollected
 from mvc.limits import MIB, PICKLE
+from mvc.uncollected import uncollected
 
 #: Tensors are hashed row by row; views of a small storage may not ask for more work than this.
 VIEW_FACTOR: Final = 64

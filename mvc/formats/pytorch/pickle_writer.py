@@ -22,8 +22,8 @@ from mvc.formats.pytorch.nodes import (
     PersistentId,
     Sequence,
 )
-from mvc.formats.uncollected import uncollected
 from mvc.limits import PICKLE
+from mvc.uncollected import uncollected
 
 _TUPLES: Final = {1: b"\x85", 2: b"\x86", 3: b"\x87"}
 _CALLS: Final = {"reduce": b"R", "newobj": b"\x81", "newobj_ex": b"\x92"}

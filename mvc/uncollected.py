@@ -1,4 +1,4 @@
-"""Holding the cycle collector off while a header is parsed."""
+"""Holding the cycle collector off while a file of a hundred thousand tensors is taken apart."""
 
 from __future__ import annotations
 
