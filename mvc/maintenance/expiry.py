@@ -16,13 +16,11 @@ from mvc.errors import MvcError
 from mvc.history import horizon, reflog
 from mvc.history.context import Context
 from mvc.history.operations import Operation, is_operation
-from mvc.history.refs import BRANCHES, KEPT
+from mvc.history.refs import KEPT, STASH
 from mvc.ids import CommitId
 from mvc.maintenance import logged
 
 _ANY_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
-#: Reflogs that expire; those below refs/stash and refs/mvc are lists of things that people put there.
-_EXPIRING = ("HEAD", BRANCHES, "refs/remotes/", "refs/tags/")
 
 
 @dataclass(slots=True)
@@ -109,7 +107,7 @@ def _reflog(context: Context, ref: str, before: float, expiry: Expiry) -> None:
     lines = logged.lines(context.folder, ref)
     young = [n for n, (_, move) in enumerate(lines) if move is None or move.who.time >= before]
     first = 0
-    if ref.startswith(_EXPIRING):
+    if ref != STASH:  # a list of things that people put there, as for Git
         first = min(young, default=len(lines))
     if first:
         expiry.logs[ref] = b"".join(line for line, _ in lines[first:])

@@ -82,7 +82,7 @@ def forgotten(root: str, disk: Disk) -> None:
 def collected(root: str, disk: Disk) -> None:
     """The same after a collection that forgot nothing, and with a new commit on top."""
     forgotten(root, disk)
-    opened(root, disk).upkeep.gc(prune="now")
+    opened(root, disk).upkeep.gc(prune="now", expire="never")
     save(root, TWO)
     repository = opened(root, disk)
     repository.add(sorted(TWO))
@@ -97,7 +97,11 @@ COLLECTIONS = [
     Collection("gc of garbage", forgotten, NOW, frozenset({"one"}), ONE),
     Collection("gc of packs", collected, NOW, frozenset({"one"}), ONE),
     Collection(
-        "gc that forgets nothing", collected, {"prune": "now"}, frozenset({"one", "two"}), ONE
+        "gc that forgets nothing",
+        collected,
+        {"prune": "now", "expire": "never"},
+        frozenset({"one", "two"}),
+        ONE,
     ),
     Collection(
         "gc within the grace period",
