@@ -5,7 +5,7 @@ Reached as ``repo.branches`` and ``repo.tags``. Each look reads the refs anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from mvc.history import branches, revisions
 from mvc.history.context import Context
@@ -17,7 +17,7 @@ from mvc.ids import CommitId
 class Branches(Mapping[str, CommitId]):
     """Every branch with its commit."""
 
-    def __init__(self, context: Context, who: Signature | None) -> None:
+    def __init__(self, context: Context, who: Callable[[], Signature | None]) -> None:
         self._context = context
         self._who = who
 
@@ -33,25 +33,25 @@ class Branches(Mapping[str, CommitId]):
     def create(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
         """A new branch at ``start``."""
         commit = revisions.resolve(self._context, start)
-        with transaction(self._context, "branch", self._who) as current:
+        with transaction(self._context, "branch", self._who()) as current:
             branches.create_branch(current, name, commit, force=force)
         return commit
 
     def delete(self, name: str, *, force: bool = False) -> CommitId:
         """Remove a branch; gives back the commit that it named."""
-        with transaction(self._context, "branch", self._who) as current:
+        with transaction(self._context, "branch", self._who()) as current:
             return branches.delete_branch(current, name, force=force)
 
     def rename(self, old: str, new: str, *, force: bool = False) -> None:
         """Rename a branch."""
-        with transaction(self._context, "branch", self._who) as current:
+        with transaction(self._context, "branch", self._who()) as current:
             branches.rename_branch(current, old, new, force=force)
 
 
 class Tags(Mapping[str, str]):
     """Every tag with the object it names."""
 
-    def __init__(self, context: Context, who: Signature | None) -> None:
+    def __init__(self, context: Context, who: Callable[[], Signature | None]) -> None:
         self._context = context
         self._who = who
 
@@ -69,8 +69,8 @@ class Tags(Mapping[str, str]):
     ) -> None:
         """A tag; annotated when it has a message."""
         commit = revisions.resolve(self._context, target)
-        tagger = known(self._who) if message is not None else None
-        with transaction(self._context, "tag", self._who) as current:
+        tagger = known(self._who()) if message is not None else None
+        with transaction(self._context, "tag", self._who()) as current:
             branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
 
     def message(self, name: str) -> tuple[Signature | None, str] | None:
@@ -79,5 +79,5 @@ class Tags(Mapping[str, str]):
 
     def delete(self, name: str) -> str:
         """Remove a tag; gives back what it named."""
-        with transaction(self._context, "tag", self._who) as current:
+        with transaction(self._context, "tag", self._who()) as current:
             return branches.delete_tag(current, name)

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from mvc.worktree.status import Status
     from mvc.worktree.switching import Create
 
-#: Who acts: name and e-mail, signing each thing at its own time; or a signature with a fixed time.
-Who = Signature | tuple[str, str]
+#: Who acts: name and e-mail, signing each thing at its own time; a signature with a fixed time; or a function
+#: that gives one when somebody has to sign.
+Who = Signature | tuple[str, str] | Callable[[], Signature | None]
 
 #: Called with (what, done, total) in bytes or items while something long runs.
 Progress = Callable[[str, int, int], None]
@@ -341,14 +342,14 @@ class Repository:
         """Every branch with its commit, as a mapping; also makes, renames and deletes them."""
         from mvc.naming import Branches
 
-        return Branches(self._context, self._now)
+        return Branches(self._context, lambda: self._now)
 
     @property
     def tags(self) -> Tags:
         """Every tag with the object it names, as a mapping; also makes and deletes them."""
         from mvc.naming import Tags
 
-        return Tags(self._context, self._now)
+        return Tags(self._context, lambda: self._now)
 
     def switch(
         self,
@@ -489,7 +490,8 @@ class Repository:
 
     @property
     def _now(self) -> Signature | None:
-        return Signature.now(*self.who) if isinstance(self.who, tuple) else self.who
+        who = self.who() if callable(self.who) else self.who
+        return Signature.now(*who) if isinstance(who, tuple) else who
 
     def _signer(self) -> Signature:
         return known(self._now)

@@ -6,7 +6,6 @@ for a verb that is not in it.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -137,6 +136,8 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            import difflib
+
             close = difflib.get_close_matches(args[0], VERBS, n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(close)}?" if close else "see 'mvc --help'"
             raise MvcError(f"'{args[0]}' is not an mvc command", hint=hint)

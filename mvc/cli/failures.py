@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 
 import click
 
@@ -59,6 +58,8 @@ def _explained(error: BaseException) -> tuple[str, str | None, int]:
 
 
 def _bug(error: BaseException) -> str:
+    import traceback
+
     if os.environ.get("MVC_TRACEBACK"):
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)

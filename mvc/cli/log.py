@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
-from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.commits import decorations, headline, long_form
-from mvc.cli.difference import stat_lines
-from mvc.cli.graph import Graph
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.git import Commit
 from mvc.repository import Repository
+
+if TYPE_CHECKING:
+    from mvc.cli.graph import Graph
 
 
 @click.command("log", cls=Separated, context_settings={"ignore_unknown_options": True})
@@ -63,6 +64,8 @@ def command(
     )
     drawing = None
     if graph:
+        from mvc.cli.graph import Graph
+
         found = list(walked)
         drawing = Graph({commit.id for commit in found}, first_parent=first_parent)
         walked = iter(found)
@@ -70,6 +73,8 @@ def command(
     if reverse:
         commits = reversed(list(commits))
     if as_json:
+        from mvc.cli import documents
+
         session.output.document("log", {"commits": [*map(documents.commit, commits)]})
         return
     session.output.show(_lines(repository, commits, oneline, drawing, stat, paths))
@@ -98,6 +103,8 @@ def _lines(
     paths: Sequence[str],
 ) -> Iterator[str]:
     names = decorations(repository)
+    if stat:
+        from mvc.cli.difference import stat_lines
     first = True
     for commit in commits:
         text = [headline(commit, names)] if oneline else list(long_form(commit, names))

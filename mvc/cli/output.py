@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from mvc.cli.documents import document
-
 #: How long something may run before its progress is shown, in seconds.
 _PATIENCE = 1.0
 
@@ -36,6 +34,8 @@ class Output:
     def document(self, verb: str, content: Mapping[str, Any]) -> None:
         """The result of ``verb`` for programs; ``docs/reference/json.md`` has its shape."""
         import json
+
+        from mvc.cli.documents import document
 
         self.close()
         click.echo(json.dumps(document(verb, content), indent=2), color=False)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mvc.errors import UsageError
-from mvc.history import merkle
 from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.gitobjects import FILE_MODE
@@ -33,6 +32,8 @@ class Plan:
 
 def merkle_root(snapshot: Snapshot) -> ObjectId:
     """The root over every weight of ``snapshot``."""
+    from mvc.history import merkle  # who only reads commits needs no hash of weights
+
     manifests = ((path, snapshot.manifest(path)) for path in snapshot)
     return merkle.commit_root((p, merkle.file_root(m)) for p, m in manifests if m is not None)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,7 +131,7 @@ class ObjectWriter:
         return id_
 
     def _write(self, target: str, whole: bytes) -> None:
-        temporary = os.path.join(self._folder, f"tmp_obj_{secrets.token_hex(8)}")
+        temporary = os.path.join(self._folder, f"tmp_obj_{os.urandom(8).hex()}")
         try:
             # Git keeps loose objects read-only, so that nobody edits history by accident.
             with self._disk.create(temporary, 0o444) as file:

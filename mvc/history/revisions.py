@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from mvc.errors import UsageError
 from mvc.history import reflog
@@ -226,6 +225,8 @@ def _unknown(context: Context, text: str, name: str) -> UsageError:
             hint="mvc add FILE, then mvc commit",
         )
     known = [ref.split("/", 2)[2] for ref in context.refs.list("refs/") if ref.count("/") > 1]
+    from difflib import get_close_matches  # for errors alone
+
     close = get_close_matches(name, [k for k in known if k not in ("stage", "ops")], n=1)
     hint = f"did you mean '{close[0]}'?" if close else "mvc log --all --oneline lists commits"
     return UsageError(f"unknown revision '{text}'", hint=hint)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mvc.history.git import Files, Git
-from mvc.history.manifest import Manifest, is_manifest
 from mvc.ids import BlobId
 from mvc.paths import DOT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mvc.history.manifest import Manifest
 
 
 class Snapshot(Mapping[str, tuple[int, BlobId]]):
@@ -42,6 +45,9 @@ class Snapshot(Mapping[str, tuple[int, BlobId]]):
 
     def manifest(self, path: str) -> Manifest | None:
         """The manifest at ``path``; None for a text file."""
+        # What lists files alone, as `log` does, starts without.
+        from mvc.history.manifest import Manifest, is_manifest
+
         id_ = self._files[path][1]
         if id_ not in self._decoded:
             data = self._git.blob(id_)
