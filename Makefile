@@ -70,7 +70,7 @@ clean: ## remove the environment, caches and build outputs
 		"on Debian: apt install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.core: .venv/pyvenv.cfg pyproject.toml constraints.txt hatch_build.py mvc/store/kernel/kernel.c
+.venv/.core: .venv/pyvenv.cfg pyproject.toml constraints.txt hatch_build.py $(wildcard mvc/store/kernel/*.[ch])
 	$(INSTALL) -e .
 	@touch $@
 

@@ -31,7 +31,7 @@ class KernelBuildHook(BuildHookInterface[Any]):
         folder = Path(self.root, _FOLDER)
         built = folder / f"_kernel{_SUFFIX}"
         try:
-            _compile(folder / "kernel.c", built)
+            _compile(folder, built)
         except (OSError, subprocess.SubprocessError) as error:
             built.unlink(missing_ok=True)
             self.app.display_warning(f"no compiled kernel ({error}): commits will take longer")
@@ -42,11 +42,13 @@ class KernelBuildHook(BuildHookInterface[Any]):
         build_data["tag"] = f"py3-none-{platform}"
 
 
-def _compile(source: Path, target: Path) -> None:
+def _compile(folder: Path, target: Path) -> None:
     """Raises OSError or SubprocessError where there is no compiler, or it fails."""
     if sys.byteorder != "little":
         raise OSError("this machine is not little-endian")
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    everything = sorted(folder.glob("*.[ch]"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in everything)).hexdigest()
+    sources = [file.name for file in everything if file.suffix == ".c"]
     define = f'-DMVC_SOURCE="{digest}"'
     scratch = target.with_suffix(f".{os.getpid()}{_SUFFIX}")
     if sys.platform == "win32":
@@ -63,9 +65,9 @@ def _compile(source: Path, target: Path) -> None:
     else:
         compiler = os.environ.get("CC") or "cc"
         flags = ["-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", define]
-        command = [*compiler.split(), *flags, "-o", str(scratch), str(source)]
+        command = [*compiler.split(), *flags, "-o", str(scratch), *sources]
     try:
-        subprocess.run(command, check=True, capture_output=True, cwd=source.parent)
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
         os.replace(scratch, target)  # never in place: a running mvc may have it mapped
     finally:
         scratch.unlink(missing_ok=True)

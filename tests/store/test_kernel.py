@@ -106,8 +106,9 @@ def test_equal_sees_every_byte_and_copy_takes_every_byte(
 @needs_compiled
 def test_the_compiled_kernel_is_built_from_the_source_beside_it() -> None:
     assert COMPILED is not None
-    source = Path(native.__file__).with_name("kernel.c").read_bytes()
-    assert COMPILED.source == hashlib.sha256(source).hexdigest(), "make .venv/.core builds it anew"
+    sources = sorted(Path(native.__file__).parent.glob("*.[ch]"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    assert COMPILED.source == digest, "make .venv/.core builds it anew"
 
 
 @needs_compiled

@@ -2,9 +2,9 @@
 
 A codec turns one frame (at most ``limits.FRAME`` bytes) into a smaller payload and back, bit for
 bit. It is pure: no files, no ids, no state beyond scratch memory of its thread. The numbers stand
-in packs and are frozen, with golden vectors in ``tests/store``; 3 and above are kept for codecs
-that need a base object. What a pack says picks a number out of this table; it can never name code
-to load.
+in packs and are frozen, with golden vectors in ``tests/store``. From 3 on a codec may need a base:
+as many bytes of another object, which the reader has too. What a pack says picks a number out of
+this table; it can never name code to load.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mvc.errors import CorruptPack
 RAW = 0
 PLANES = 1
 ZSTD = 2
+DELTA = 3
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
@@ -27,6 +28,7 @@ _MODULES = {
     RAW: "mvc.store.codecs.raw",
     PLANES: "mvc.store.codecs.planes",
     ZSTD: "mvc.store.codecs.zstd",
+    DELTA: "mvc.store.codecs.delta",
 }
 _loaded: dict[int, Codec] = {}
 
@@ -37,19 +39,24 @@ Plan = tuple[tuple[int, int], ...]
 class Codec(Protocol):
     """Two functions, inverse to each other; a module of this folder is one."""
 
-    def encode(self, raw: memoryview, param: int, out: memoryview) -> int | None:
+    def encode(
+        self, raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    ) -> int | None:
         """Write the payload for ``raw`` into ``out`` (at least as long); its length, or None: no
         gain.
 
-        A payload is always shorter than ``raw``; on None, ``out`` may hold anything.
+        A payload is always shorter than ``raw``; on None, ``out`` may hold anything. ``base`` has the
+        frame's length; a codec that needs none does not look at it.
         """
         ...
 
-    def decode(self, payload: memoryview, param: int, out: memoryview) -> None:
-        """Fill ``out``, whose length is that of the raw frame.
+    def decode(
+        self, payload: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    ) -> None:
+        """Fill ``out``, whose length is that of the raw frame, over the same base.
 
         Raises:
-            CorruptPack: the payload is none that ``encode`` makes.
+            CorruptPack: the payload is none that ``encode`` makes, or its base is not given.
         """
         ...
 

@@ -69,9 +69,11 @@ class _Scratch(threading.local):
 _local = _Scratch()
 
 
-def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
+def encode(
+    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> int | None:
     """Split, code what gains; None when no plane does."""
-    width, rotated = _shape(param)
+    width, rotated = shape(param)
     count = len(raw) // width
     if count == 0:
         return None
@@ -96,13 +98,15 @@ def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
     return position + tail
 
 
-def decode(payload: memoryview, param: int, out: memoryview) -> None:
+def decode(
+    payload: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> None:
     """Put the planes together again.
 
     Raises:
         CorruptPack: a length, mode or parameter that ``encode`` never writes.
     """
-    width, rotated = _shape(param)
+    width, rotated = shape(param)
     count = len(out) // width
     position = width * _PLANE.size
     if len(payload) < position:
@@ -121,7 +125,12 @@ def decode(payload: memoryview, param: int, out: memoryview) -> None:
     out[count * width :] = tail
 
 
-def _shape(param: int) -> tuple[int, bool]:
+def shape(param: int) -> tuple[int, bool]:
+    """Width of the words in bytes, and whether they are rotated.
+
+    Raises:
+        CorruptPack: no such parameter.
+    """
     width = param & 0x0F
     if width not in _WIDTHS or param & ~(0x0F | ROTATED):
         raise CorruptPack(f"planes parameter {param} is unknown")

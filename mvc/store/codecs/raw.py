@@ -5,12 +5,16 @@ from __future__ import annotations
 from mvc.errors import CorruptPack
 
 
-def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
+def encode(
+    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> int | None:
     """Never gains; the writer stores a frame raw when no codec does."""
     return None
 
 
-def decode(payload: memoryview, param: int, out: memoryview) -> None:
+def decode(
+    payload: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> None:
     """Copy.
 
     Raises:

@@ -28,7 +28,9 @@ class _Contexts(threading.local):
 _local = _Contexts()
 
 
-def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
+def encode(
+    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> int | None:
     """Compress; None when the frame, or a sample of a large one, gains nothing."""
     if len(raw) >= _SAMPLED_FROM and not _sample_gains(raw):
         return None
@@ -39,7 +41,9 @@ def encode(raw: memoryview, param: int, out: memoryview) -> int | None:
     return len(payload)
 
 
-def decode(payload: memoryview, param: int, out: memoryview) -> None:
+def decode(
+    payload: memoryview, param: int, out: memoryview, base: memoryview | None = None
+) -> None:
     """Decompress into ``out``.
 
     Raises:

@@ -2,25 +2,10 @@
  *
  * Plain C without Python's headers, loaded through ctypes, which lets go of the interpreter lock for the
  * length of a call. Every function does what its namesake in arrays.py does, to the bit; the tests
- * hold the two together. Words are little-endian, as in the files; on another machine this is not built.
+ * hold the two together.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-
-/* One source, compiled for what every x86-64 has and for AVX2; the loader picks at run time. */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
-#define FAST __attribute__((target_clones("avx2", "default")))
-#else
-#define FAST
-#endif
+#include "kernel.h"
 
 #define BLOCK 4096 /* bytes of a plane handled at a time, so that what follows finds them in the first cache */
 #define STRAY 15
@@ -28,10 +13,10 @@
 #define MOST_STRAYS 128 /* one stray in so many */
 
 #ifndef MVC_SOURCE
-#define MVC_SOURCE "" /* the digest of this file, which the build gives */
+#define MVC_SOURCE "" /* the digest of the sources, which the build gives */
 #endif
 
-EXPORT int mvc_kernel_version(void) { return 1; }
+EXPORT int mvc_kernel_version(void) { return 2; }
 
 EXPORT const char *mvc_kernel_source(void) { return MVC_SOURCE; }
 

@@ -15,23 +15,27 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uin
 from mvc.store.kernel import STRAYS, Paired
 
 #: What ``kernel.c`` and this module agree on; a library left from another version is not used.
-_VERSION = 1
+_VERSION = 2
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
 
 
-def load() -> NativeKernel | None:
-    """The compiled kernel; None where there is none for this machine and version."""
+def library() -> ctypes.CDLL | None:
+    """The library; None where there is none for this machine and version."""
     if not os.path.exists(PATH):
         return None
     try:
-        library = ctypes.CDLL(PATH)
-        if library.mvc_kernel_version() != _VERSION:
-            return None
-        return NativeKernel(library)
+        found = ctypes.CDLL(PATH)
+        return found if found.mvc_kernel_version() == _VERSION else None
     except (OSError, AttributeError):  # made on another machine, or cut off
         return None
+
+
+def load() -> NativeKernel | None:
+    """The compiled kernel; None where there is none."""
+    found = library()
+    return None if found is None else NativeKernel(found)
 
 
 class _View(ctypes.Structure):
@@ -59,7 +63,7 @@ _release.argtypes = (POINTER(_View),)
 _SIMPLE = 0
 
 
-def _address(buffer: memoryview) -> int:
+def address(buffer: memoryview) -> int:
     """Where a contiguous buffer lies; good while the caller holds it."""
     view = _View()
     _get(buffer, view, _SIMPLE)
@@ -98,33 +102,33 @@ class NativeKernel:
         self, raw: memoryview, width: int, number: int, rotated: bool, out: memoryview
     ) -> None:
         """See ``Kernel``."""
-        self._plane(_address(raw), len(out), width, number, rotated, _address(out))
+        self._plane(address(raw), len(out), width, number, rotated, address(out))
 
     def join(
         self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
     ) -> None:
         """See ``Kernel``."""
-        addresses = (c_void_p * width)(*map(_address, planes))
-        self._join(addresses, len(planes[0]), width, rotated, _address(out))
+        addresses = (c_void_p * width)(*map(address, planes))
+        self._join(addresses, len(planes[0]), width, rotated, address(out))
 
     def pair(self, plane: memoryview, out: memoryview) -> Paired | None:
         """See ``Kernel``."""
         strays = bytearray(len(plane) // STRAYS + 1)
         low = c_uint8()
-        at = _address(plane), len(plane), low, _address(out), _address(memoryview(strays))
+        at = address(plane), len(plane), low, address(out), address(memoryview(strays))
         found = self._pair(*at)
         return None if found < 0 else Paired(low.value, bytes(strays[:found]))
 
     def unpair(self, pairs: memoryview, low: int, strays: memoryview, out: memoryview) -> int:
         """See ``Kernel``."""
-        values = _address(strays), len(strays)
-        found: int = self._unpair(_address(pairs), len(out), low, *values, _address(out))
+        values = address(strays), len(strays)
+        found: int = self._unpair(address(pairs), len(out), low, *values, address(out))
         return found
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``."""
-        return bool(self._equal(_address(left), _address(right), len(left)))
+        return bool(self._equal(address(left), address(right), len(left)))
 
     def copy(self, source: memoryview, out: memoryview) -> None:
         """See ``Kernel``."""
-        self._copy(_address(out), _address(source), len(source))
+        self._copy(address(out), address(source), len(source))

@@ -1,0 +1,23 @@
+/* What the sources of the kernel share. Words are little-endian; on another machine this is not built. */
+
+#ifndef MVC_KERNEL_H
+#define MVC_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+/* One source, compiled for what every x86-64 has and for AVX2; the loader picks at run time. */
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
+#define FAST __attribute__((target_clones("avx2", "default")))
+#else
+#define FAST
+#endif
+
+#endif
