@@ -20,7 +20,7 @@ def preload() -> None:
     import mvc
 
     for module in pkgutil.walk_packages(mvc.__path__, "mvc."):
-        if not module.name.endswith("__main__"):
+        if not module.name.rpartition(".")[2].startswith("_"):  # a library of the kernel is no module
             importlib.import_module(module.name)
     for name in ("encodings.idna", "concurrent.futures.thread", "numpy", "difflib", "email.utils"):
         importlib.import_module(name)

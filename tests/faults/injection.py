@@ -123,6 +123,7 @@ class Injector:
         self._server.stdin.write(request + "\n")
         self._server.stdin.flush()
         child = self._server.stdout.readline().strip()
+        assert child, "forks.py has ended"
         calls = ",".join(f"?{call}" for call in CALLS)
         command = ["strace", "-f", "-o", self._trace, "-e", f"trace={calls}", *options, "-p", child]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:

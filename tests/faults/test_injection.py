@@ -27,7 +27,7 @@ COMMANDS = {
     "rm": (["rm", "sub/extra.bin", "config.json"], "rm"),
     "mv": (["mv", "config.json", "settings.json"], "mv"),
     "undo": (["undo"], "undo, a switch"),
-    "gc": (["gc"], "gc"),
+    "gc": (["gc", "--expire=never"], "gc"),
     "stash": (["stash", "push", "-m", "words"], "stash"),
 }
 commands = pytest.mark.parametrize("name", COMMANDS)
