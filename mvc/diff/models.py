@@ -123,7 +123,8 @@ def _assigned(old: Side, new: Side, groups: _Groups, change: FileChange) -> File
     other = False
     if before and after and change.status == "modified":
         earlier, later = old.manifest(before.path), new.manifest(after.path)
-        other = earlier is not None and later is not None and other_content(earlier, later)
+        assert earlier is not None and later is not None
+        other = other_content(earlier, later, lambda: old.rest(before.path) != new.rest(after.path))
     return replace(change, model=model, other_content=other)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from mvc.diff.changes import TensorChange, TensorVersion
@@ -29,7 +29,7 @@ def tensor_changes(old: Parts, new: Parts, renamed: Mapping[str, str]) -> list[T
             gone.append((path, entry))
             continue
         new_path, new_entry = found
-        same = entry.id == new_entry.id and entry.value == new_entry.value
+        same = entry == new_entry or entry.value == new_entry.value  # most are, as a whole
         if same and renamed.get(path, path) == new_path:
             continue
         changes.append(
@@ -43,15 +43,17 @@ def tensor_changes(old: Parts, new: Parts, renamed: Mapping[str, str]) -> list[T
     return sorted(changes, key=lambda change: change.name)
 
 
-def other_content(old: Manifest, new: Manifest) -> bool:
+def other_content(old: Manifest, new: Manifest, rest_differs: Callable[[], bool]) -> bool:
     """Whether more differs between two versions of a file than its tensors account for.
 
     A header has to change when a tensor is added, removed, or gets another dtype or shape; then what else
-    changed in it can't be told from the ids.
+    changed in it can't be told. ``rest_differs`` reads both files' rest, and is asked last.
     """
     if old.format != new.format or _unnamed(old) != _unnamed(new):
         return True
-    return old.skeleton != new.skeleton and _arrangement(old) == _arrangement(new)
+    if old.skeleton == new.skeleton or _arrangement(old) != _arrangement(new):
+        return False
+    return rest_differs()
 
 
 def _places(parts: Parts) -> dict[_Key, _Place]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from mvc import formats
 from mvc.history.manifest import Entry, Manifest
 from mvc.history.snapshot import Snapshot
 from mvc.history.tensors import tensor_chunks
@@ -29,9 +30,19 @@ class Side(Protocol):
         """The content of a text file."""
         ...
 
+    def rest(self, path: str) -> bytes:
+        """All that a model file holds besides the bytes of its storages and checksums of them."""
+        ...
+
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         """The row-major bytes of one tensor of ``path``; a piece is valid until the next."""
         ...
+
+
+def rest(format_: str, skeleton: bytes) -> bytes:
+    """``Side.rest`` of an encoded skeleton; all of it where the format can't tell what is a checksum."""
+    composer = formats.composer(format_)
+    return skeleton if composer is None else composer.rest(skeleton)
 
 
 class SnapshotSide:
@@ -53,6 +64,12 @@ class SnapshotSide:
     def text(self, path: str) -> bytes:
         """The content of a text file."""
         return self._snapshot.blob(path)
+
+    def rest(self, path: str) -> bytes:
+        """All that a model file holds besides the bytes of its storages and checksums of them."""
+        manifest = self._snapshot.manifest(path)
+        assert manifest is not None and manifest.skeleton is not None
+        return rest(manifest.format, self._store.read(manifest.skeleton))
 
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         """The row-major bytes of one tensor of ``path``."""

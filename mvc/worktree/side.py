@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -11,7 +12,7 @@ from mvc.errors import MissingObject, MvcError
 from mvc.formats.layout import Storage, Tensor
 from mvc.history.context import Context
 from mvc.history.manifest import BYTES, Entry, Manifest
-from mvc.history.side import SnapshotSide
+from mvc.history.side import SnapshotSide, rest
 from mvc.history.snapshot import Snapshot
 from mvc.ids import BlobId
 from mvc.limits import WINDOW
@@ -20,6 +21,13 @@ from mvc.worktree.compare import Comparison
 from mvc.worktree.ingest import describe_open
 from mvc.worktree.reading import Model, OpenFile, classify, open_file
 from mvc.worktree.views import view_pieces
+
+
+class _Model(NamedTuple):
+    """A model file on disk; ``storages`` by their keys."""
+
+    content: Model
+    storages: dict[str, Storage]
 
 
 class WorktreeSide:
@@ -33,7 +41,7 @@ class WorktreeSide:
         self._stage = stage
         self._stored = SnapshotSide(stage, context.store)
         self._manifests: dict[str, Manifest | None] = {}
-        self._storages: dict[tuple[str, int, int], dict[str, Storage]] = {}
+        self._models: dict[tuple[str, int, int], _Model] = {}
 
     @cached_property
     def files(self) -> Mapping[str, tuple[int, BlobId]]:
@@ -61,6 +69,14 @@ class WorktreeSide:
             return self._stage.blob(path)
         with open_file(self._context.root, path) as opened:
             return opened.read()
+
+    def rest(self, path: str) -> bytes:
+        """All that a model file holds besides the bytes of its storages and checksums of them."""
+        if self.files[path] == self._stage[path]:
+            return self._stored.rest(path)
+        with open_file(self._context.root, path) as opened:
+            content = self._model(opened).content
+        return rest(content.layout.format, content.skeleton.encode())
 
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         """The row-major bytes of one tensor of ``path``, straight from the file where it has changed.
@@ -92,33 +108,33 @@ class WorktreeSide:
 
     def _pieces(self, path: str, entry: Entry, window: int) -> Iterator[memoryview]:
         with open_file(self._context.root, path) as opened:
-            storages = self._spans(opened)
+            storage = self._storage(opened, entry.storage or entry.name)
             if entry.storage is None:
-                storage = _storage(storages, entry.name, path)
                 yield from _windows(opened.span(storage.offset, storage.length), window)
                 return
             view = Tensor(
                 entry.name, entry.dtype, entry.shape, entry.storage, entry.offset, entry.strides
             )
-            for piece in view_pieces(opened, _storage(storages, entry.storage, path), view):
+            for piece in view_pieces(opened, storage, view):
                 yield memoryview(piece)
 
-    def _spans(self, opened: OpenFile) -> dict[str, Storage]:
-        """Where the storages lie. The header is read once: reading it for each of 2,000 tensors took
-        minutes. Should the file change within its times' grain, the tensor's hash tells."""
+    def _storage(self, opened: OpenFile, key: str) -> Storage:
+        storages = self._model(opened).storages
+        if key not in storages:
+            raise MissingObject(f"{opened.path} has no storage {key!r} any more")
+        return storages[key]
+
+    def _model(self, opened: OpenFile) -> _Model:
+        """Where what lies. The header is read once: reading it for each of 2,000 tensors took minutes.
+        Should the file change within its times' grain, the tensor's hash tells."""
         state = (opened.path, opened.status.st_size, opened.status.st_mtime_ns)
-        if state not in self._storages:
+        if state not in self._models:
             content = classify(opened)
-            found = content.layout.storages if isinstance(content, Model) else ()
-            self._storages[state] = {storage.key: storage for storage in found}
-        return self._storages[state]
-
-
-def _storage(storages: Mapping[str, Storage], key: str, path: str) -> Storage:
-    found = storages.get(key)
-    if found is None:
-        raise MissingObject(f"{path} has no storage {key!r} any more")
-    return found
+            if not isinstance(content, Model):
+                raise MissingObject(f"{opened.path} has no tensors any more")
+            storages = {storage.key: storage for storage in content.layout.storages}
+            self._models[state] = _Model(content, storages)
+        return self._models[state]
 
 
 def _windows(span: FileSpan, window: int) -> Iterator[memoryview]:

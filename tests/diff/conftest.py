@@ -35,6 +35,11 @@ class MemorySide:
     def text(self, path: str) -> bytes:
         return self._texts[path]
 
+    def rest(self, path: str) -> bytes:
+        skeleton = self._manifests[path].skeleton
+        assert skeleton is not None
+        return skeleton.encode()
+
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         self.read.append(entry.name)
         if entry.id not in self._objects:
