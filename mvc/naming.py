@@ -32,9 +32,10 @@ class Branches(Mapping[str, CommitId]):
 
     def create(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
         """A new branch at ``start``."""
-        commit = revisions.resolve(self._context, start)
-        with transaction(self._context, "branch", self._who()) as current:
-            branches.create_branch(current, name, commit, force=force)
+        with self._context.gc_held_off():
+            commit = revisions.resolve(self._context, start)
+            with transaction(self._context, "branch", self._who()) as current:
+                branches.create_branch(current, name, commit, force=force)
         return commit
 
     def delete(self, name: str, *, force: bool = False) -> CommitId:
@@ -68,10 +69,13 @@ class Tags(Mapping[str, str]):
         self, name: str, target: str = "HEAD", *, message: str | None = None, force: bool = False
     ) -> None:
         """A tag; annotated when it has a message."""
-        commit = revisions.resolve(self._context, target)
         tagger = known(self._who()) if message is not None else None
-        with transaction(self._context, "tag", self._who()) as current:
-            branches.create_tag(current, name, commit, message=message, tagger=tagger, force=force)
+        with self._context.gc_held_off():
+            commit = revisions.resolve(self._context, target)
+            with transaction(self._context, "tag", self._who()) as current:
+                branches.create_tag(
+                    current, name, commit, message=message, tagger=tagger, force=force
+                )
 
     def message(self, name: str) -> tuple[Signature | None, str] | None:
         """Tagger and message of an annotated tag; None for anything else."""

@@ -32,7 +32,7 @@ _COLLECTED = "last-gc"
 def writes_objects(
     verb: Callable[Concatenate[Context, P], R],
 ) -> Callable[Concatenate[Context, P], R]:
-    """Hold off garbage collection from the first object that ``verb`` writes until a ref names it."""
+    """Hold off garbage collection from the first object that ``verb`` finds or writes until a ref names it."""
 
     @wraps(verb)
     def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mvc.errors import RefConflict, UsageError
 from mvc.history.branches import keep_tag
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.operations import Operation
 from mvc.history.past import files_moved, find, moment, reversed_changes, undo_target
 from mvc.history.refs import KEPT, OPERATIONS, TAGS
@@ -20,6 +20,7 @@ from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 
 
+@writes_objects
 def undo(context: Context, who: Signature | None) -> Operation:
     """Take back the newest operation that no undo has taken back yet.
 
@@ -52,6 +53,7 @@ def undo(context: Context, who: Signature | None) -> Operation:
     return operation
 
 
+@writes_objects
 def restore_operation(context: Context, id_: str, who: Signature | None) -> Operation:
     """Bring refs, stage and work tree to what they were right after the operation ``id_``.
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from mvc.errors import DirtyWorktree, RefConflict, UsageError
 from mvc.history import branches, log, revisions
-from mvc.history.context import Context
+from mvc.history.context import Context, writes_objects
 from mvc.history.refs import BRANCHES, STAGE, UNFINISHED, check_name
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
@@ -26,6 +26,7 @@ from mvc.worktree.ingest import Progress
 Create = Literal["no", "new", "force"]
 
 
+@writes_objects
 def switch(
     context: Context,
     target: str,
@@ -87,6 +88,7 @@ def switch(
     index.refresh(context)
 
 
+@writes_objects
 def reset(context: Context, target: str, mode: str, *, who: Signature | None) -> CommitId:
     """Move the branch to ``target``; ``mixed`` also the stage, ``hard`` also the work tree.
 
