@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -196,19 +195,11 @@ def test_the_hooks_for_others_are_valid() -> None:
 
 @pytest.mark.slow
 def test_another_repository_gets_it_from_this_one(
-    repo: WeightsRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repo: WeightsRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pre-commit installs the hook from a copy of this repository into an environment of its own."""
+    """pre-commit installs the hook from this repository into an environment of its own."""
     repo.add("m.safetensors", A)
-    source = tmp_path / "mvc"
-    names = ["mvc", "hooks", "compress", "pyproject.toml", "README.md", "LICENSE"]
-    for name in [*names, ".pre-commit-hooks.yaml"]:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, (source.mkdir(exist_ok=True) or source) / name)
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
-        subprocess.run(["git", *words], cwd=source, check=True)
     monkeypatch.setenv("PIP_CONSTRAINT", str(ROOT / "constraints.txt"))
-    done = Committing(repo).pre_commit("try-repo", str(source), "weight-hashes", "--all-files")
+    done = Committing(repo).pre_commit("try-repo", str(ROOT), "weight-hashes", "--all-files")
     assert done.code == 1, done
     assert "new      m.safetensors (164 B, 2 tensors)" in done.out
-    assert sys.prefix not in done.out
