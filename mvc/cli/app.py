@@ -100,6 +100,13 @@ class Session:
         repository.progress = self.output.progress
         return repository
 
+    def configured_pager(self) -> str | None:
+        """``core.pager`` of the repository, where there is one and it can be read."""
+        with suppress(MvcError):
+            value: str | None = self.repository.config.get("core.pager")
+            return value
+        return None
+
     @cached_property
     def upkeep(self) -> Any:
         """The upkeep of the repository that holds the current folder, however damaged it is.
@@ -154,20 +161,31 @@ class _Verbs(click.Group):
 @click.version_option(VERSION, prog_name="mvc", message="%(prog)s version %(version)s")
 @click.option("-C", "folder", metavar="DIR", help="Run as if started in DIR.")
 @click.option("--color/--no-color", default=None, help="Colour the output, or don't.")
+@click.option(
+    "--no-pager", is_flag=True, help="Long answers without less, or what core.pager says."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing that is not asked for.")
 @click.pass_context
-def program(context: click.Context, folder: str | None, color: bool | None, quiet: bool) -> None:
+def program(
+    context: click.Context, folder: str | None, color: bool | None, no_pager: bool, quiet: bool
+) -> None:
     """Git for model weights: version, compare, merge and restore checkpoints."""
     if folder is not None:
         try:
             os.chdir(folder)
         except OSError as error:
             raise MvcError(f"cannot change to '{folder}': {error.strerror}") from error
-    if color is None and "NO_COLOR" in os.environ:
+    if color is None and ("NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"):
         color = False
     context.color = color
-    output = Output(color=color, quiet=quiet)
-    context.obj = Session(output)
+
+    def pager() -> str | None:
+        from mvc.cli.pager import chosen
+
+        return None if no_pager else chosen(session.configured_pager)
+
+    output = Output(color=color, quiet=quiet, pager=pager)
+    session = context.obj = Session(output)
     context.call_on_close(output.close)
 
 

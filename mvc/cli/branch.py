@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.cli.output import columns, quoted
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
@@ -20,6 +21,7 @@ from mvc.repository import Repository
 @click.option("-v", "--verbose", is_flag=True, help="With each branch's last commit.")
 @click.option("--show-current", is_flag=True, help="Only the current branch's name.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@quiet
 @click.pass_obj
 def command(
     session: Session,

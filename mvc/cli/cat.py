@@ -71,9 +71,9 @@ def command(
         content = {"revision": revision, "path": path, "tensors": _documents(tensors, arrays)}
         output.document("cat", content)
     elif values:
-        output.show(_values(look.arrays(globs)))
+        output.page(_values(look.arrays(globs)))
     else:
-        output.show(_table(look.tensors(globs)))
+        output.page(_table(look.tensors(globs)))
 
 
 def _parted(repository: Repository, place: str) -> tuple[str | None, str]:

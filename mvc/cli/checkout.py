@@ -7,6 +7,7 @@ import os
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, is_revision
 from mvc.cli.switched import switched
 from mvc.errors import UsageError
@@ -26,6 +27,7 @@ from mvc.repository import Repository
 @click.option(
     "-t", "--tensor", "tensors", multiple=True, metavar="GLOB", help="Only matching tensors."
 )
+@quiet
 @click.pass_obj
 def command(
     session: Session,

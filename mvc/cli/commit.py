@@ -10,6 +10,7 @@ from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_message
 from mvc.cli.identity import author
+from mvc.cli.options import quiet
 
 
 @click.command("commit")
@@ -23,6 +24,7 @@ from mvc.cli.identity import author
 @click.option("--amend", is_flag=True, help="Replace the last commit.")
 @click.option("--no-edit", is_flag=True, help="Keep the message as it is.")
 @click.option("--allow-empty", is_flag=True, help="Also when nothing changed.")
+@quiet
 @click.pass_obj
 def command(
     session: Session,

@@ -58,9 +58,9 @@ def command(
 
         output.document("diff", plain(difference))
     elif name_only:
-        output.show(quoted(file.path) for file in difference.files)
+        output.page(quoted(file.path) for file in difference.files)
     elif stat:
-        output.show(stat_lines(difference))
+        output.page(stat_lines(difference))
     else:
-        output.show(difference_lines(difference, rows=None if all_tensors else ROWS))
+        output.page(difference_lines(difference, rows=None if all_tensors else ROWS))
     return 1 if exit_code and difference else 0

@@ -84,12 +84,12 @@ def command(
         tensors = [documents.named(one, revision) for revision, one in hits]
         output.document("grep", {"pattern": expression, "tensors": tensors})
     elif files_with_matches:
-        output.show(dict.fromkeys(_place(hit) for hit in hits))
+        output.page(dict.fromkeys(_place(hit) for hit in hits))
     elif count:
-        output.show(f"{place}{_colon()}{n}" for place, n in Counter(map(_place, hits)).items())
+        output.page(f"{place}{_colon()}{n}" for place, n in Counter(map(_place, hits)).items())
     else:
         highlight = re.compile(expression, re.IGNORECASE if ignore_case else 0)
-        output.show(_lines(hits, None if invert_match else highlight))
+        output.page(_lines(hits, None if invert_match else highlight))
     return 0 if hits else 1
 
 

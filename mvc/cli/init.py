@@ -8,6 +8,7 @@ import click
 
 import mvc
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.opening import find
 
 
@@ -16,6 +17,7 @@ from mvc.opening import find
 @click.option(
     "-b", "--initial-branch", default="main", metavar="NAME", help="Name of the first branch."
 )
+@quiet
 @click.pass_obj
 def command(session: Session, folder: str, initial_branch: str) -> None:
     """Create an empty repository in DIR (the current folder).

@@ -77,7 +77,7 @@ def command(
 
         session.output.document("log", {"commits": [*map(documents.commit, commits)]})
         return
-    session.output.show(_lines(repository, commits, oneline, drawing, stat, paths))
+    session.output.page(_lines(repository, commits, oneline, drawing, stat, paths))
 
 
 def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], int | None]:

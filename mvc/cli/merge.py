@@ -8,6 +8,7 @@ from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.difference import stat_lines
 from mvc.cli.merged import merged_lines
+from mvc.cli.options import quiet
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
@@ -30,6 +31,7 @@ from mvc.history.revisions import shorten
 )
 @click.option("--abort", is_flag=True, help="Give it up; everything as before.")
 @click.option("--no-edit", is_flag=True, help="Take the message as it is (the default).")
+@quiet
 @click.pass_obj
 def command(
     session: Session,

@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from mvc.cli.pager import Pager
 
 #: How long something may run before its progress is shown, in seconds.
 _PATIENCE = 1.0
 
 
 class Output:
-    """``quiet`` drops what was not asked for; results (``show``) are always written."""
+    """``quiet`` drops what was not asked for; results (``show``, ``page``) are always written.
 
-    def __init__(self, *, color: bool | None = None, quiet: bool = False) -> None:
+    ``pager`` gives the command line of a pager, or None; it is asked once there is something to read.
+    """
+
+    def __init__(
+        self,
+        *,
+        color: bool | None = None,
+        quiet: bool = False,
+        pager: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.quiet = quiet
         self._color = color
-        self._quiet = quiet
+        self._choose_pager = pager
+        self._pager: Pager | None = None
         self._bar: _Bar | None = None
 
     def show(self, lines: Iterable[str]) -> None:
         """The result that the user asked for."""
-        self.close()
+        self._end_bar()
         for line in lines:
             click.echo(line, color=self._color)
 
+    def page(self, lines: Iterable[str]) -> None:
+        """A result that may be long: on a terminal it goes through the pager."""
+        first = True
+        try:
+            for line in lines:
+                self._end_bar()
+                if first:
+                    self._open_pager()
+                first = False
+                click.echo(line, color=self._color)
+        except BrokenPipeError:
+            if self._pager is None:
+                raise  # else the user has read enough
+
     def note(self, lines: Iterable[str]) -> None:
         """What happened along the way."""
-        if not self._quiet:
+        if not self.quiet:
             self.show(lines)
 
     def document(self, verb: str, content: Mapping[str, Any]) -> None:
@@ -37,18 +65,34 @@ class Output:
 
         from mvc.cli.documents import document
 
-        self.close()
+        self._end_bar()
         click.echo(json.dumps(document(verb, content), indent=2), color=False)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Draw how far something is, on a terminal, once the work has lasted a second."""
-        if self._bar is None and not self._quiet and sys.stderr.isatty():
+        if self._bar is None and not self.quiet and sys.stderr.isatty():
             self._bar = _Bar()
         if self._bar is not None:
             self._bar.advance(what, done, total)
 
     def close(self) -> None:
-        """Take the bar off the terminal; what is shown next has the line for itself."""
+        """Take the bar off the terminal, and wait until the user has left the pager."""
+        self._end_bar()
+        if self._pager is not None:
+            pager, self._pager = self._pager, None
+            pager.close()
+
+    def _open_pager(self) -> None:
+        if self._pager is None and sys.stdout is not None and sys.stdout.isatty():
+            command = self._choose_pager()
+            if command is not None:
+                from mvc.cli.pager import Pager
+
+                self._pager = Pager(command)
+                # A pipe would lose the colours that the terminal behind it can show.
+                self._color = True if self._color is None else self._color
+
+    def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -21,7 +21,7 @@ def command(session: Session, ref: str, limit: int | None, as_json: bool) -> Non
         entries = [documents.move(one) for one in moves]
         session.output.document("reflog", {"ref": ref, "entries": entries})
         return
-    session.output.show(
+    session.output.page(
         f"{click.style(shorten(move.new), fg='yellow')} {ref}@{{{number}}}: {move.message}"
         for number, move in enumerate(moves)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
@@ -17,6 +18,7 @@ from mvc.history.revisions import shorten
 @click.option(
     "--hard", "mode", flag_value="hard", help="Also the work tree: changes in no commit are lost."
 )
+@quiet
 @click.pass_obj
 def command(session: Session, arguments: tuple[str, ...], mode: str | None) -> None:
     """Move the current branch to COMMIT; or, with PATHs, unstage them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 
 
 @click.command("restore")
@@ -15,6 +16,7 @@ from mvc.cli.app import Session
 @click.option(
     "-t", "--tensor", "tensors", multiple=True, metavar="GLOB", help="Only matching tensors."
 )
+@quiet
 @click.pass_obj
 def command(
     session: Session,

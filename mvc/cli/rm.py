@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 
 
 @click.command("rm")
@@ -12,6 +13,7 @@ from mvc.cli.app import Session
 @click.option("--cached", is_flag=True, help="Only from the stage; the file stays.")
 @click.option("-f", "--force", is_flag=True, help="Also files with changes that no commit holds.")
 @click.option("-r", "recursive", is_flag=True, help="Folders with all that is in them.")
+@quiet
 @click.pass_obj
 def command(
     session: Session, paths: tuple[str, ...], cached: bool, force: bool, recursive: bool

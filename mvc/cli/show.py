@@ -45,11 +45,11 @@ def command(
             sys.stdout.buffer.write(chunk)
     elif record:
         found = repository.record(revision)
-        output.show([found.encode().decode().rstrip()] if found else [])
+        output.page([found.encode().decode().rstrip()] if found else [])
     elif as_json:
         output.document("show", _document(repository, revision, stat))
     else:
-        output.show(_lines(repository, revision, stat, None if all_tensors else ROWS))
+        output.page(_lines(repository, revision, stat, None if all_tensors else ROWS))
 
 
 def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) -> Iterator[str]:

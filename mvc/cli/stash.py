@@ -9,6 +9,7 @@ import click
 from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
+from mvc.cli.options import quiet
 from mvc.cli.output import quoted
 from mvc.cli.rendering import seen_from, status_lines
 from mvc.errors import UsageError
@@ -61,6 +62,7 @@ def command() -> None:
 @click.option(
     "-k", "--keep-index", is_flag=True, help="Leave what is staged in the work tree and staged."
 )
+@quiet
 @click.pass_obj
 def push(
     session: Session,
@@ -126,6 +128,7 @@ def show(
 @command.command("pop")
 @click.argument("stash", required=False)
 @click.option("--index", is_flag=True, help="What was staged is staged again.")
+@quiet
 @click.pass_obj
 def pop(session: Session, stash: str | None, index: bool) -> None:
     """Bring a stash back, and take it off the list; a conflict leaves it there."""
@@ -137,6 +140,7 @@ def pop(session: Session, stash: str | None, index: bool) -> None:
 @command.command("apply")
 @click.argument("stash", required=False)
 @click.option("--index", is_flag=True, help="What was staged is staged again.")
+@quiet
 @click.pass_obj
 def apply(session: Session, stash: str | None, index: bool) -> None:
     """Bring a stash back; it stays on the list."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.cli.switched import switched
 from mvc.errors import UsageError
 
@@ -18,6 +19,7 @@ from mvc.errors import UsageError
 @click.option(
     "-f", "--discard-changes", "--force", "discard", is_flag=True, help="Drop local changes."
 )
+@quiet
 @click.pass_obj
 def command(
     session: Session,
