@@ -14,6 +14,11 @@ WINDOW = 32 * MIB
 #: Largest text that is a plain Git blob; Git's own tools then show and merge it.
 TEXT_BLOB = 1 * MIB
 
+#: Bases that a delta may stand on, one on the other; and, as a multiple of an object's raw bytes, the
+#: stored bytes that may have to be read to get it back.
+DELTA_DEPTH = 8
+DELTA_READ_BACK = 4
+
 #: safetensors' own limit on its JSON header.
 SAFETENSORS_HEADER = 100_000_000
 
@@ -39,6 +44,9 @@ DIMENSIONS = 64
 
 #: Bytes of a tensor's name.
 NAME = 64 * KIB
+
+#: Files of one commit; a hundred small objects can describe a tree of any number.
+TREE_FILES = 500_000
 
 #: Bytes of a tracked path, and of one of its parts (the common file-system limit).
 PATH = 4096

@@ -76,7 +76,7 @@ def quoted(path: str) -> str:
         return path
     escaped = "".join(
         '\\"' if byte == 34 else chr(byte) if byte < 128 else f"\\{byte:03o}"
-        for byte in path.encode("utf-8")
+        for byte in path.encode("utf-8", "surrogateescape")  # as a hostile tree may have it
     )
     return f'"{escaped}"'
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from mvc.errors import CorruptPack, MissingObject, MvcError, UsageError
+from mvc import limits
+from mvc.errors import CorruptPack, LimitExceeded, MissingObject, MvcError, UsageError
 from mvc.history import horizon
 from mvc.history.gitforms import Commit, parse_commit, parse_tag, parse_tree
-from mvc.history.gitobjects import TREE_MODE
+from mvc.history.gitobjects import TREE_MODE, TreeEntry
 from mvc.history.loose import LooseObjects
 from mvc.history.ordering import graph_order
+from mvc.history.refs import REPAIR
 from mvc.history.signature import Signature
 from mvc.ids import BlobId, CommitId
 
@@ -52,8 +54,16 @@ class Git:
         except (pygit2.GitError, KeyError) as error:
             raise CorruptPack(
                 f"{self._path} is not a valid Git repository any more: {error}",
-                hint=f"git --git-dir={os.path.relpath(self._path)} fsck --strict says more",
+                hint=REPAIR,
             ) from error
+
+    def open(self) -> None:
+        """Open what reads packs and walks history; else that waits until it is needed.
+
+        Raises:
+            CorruptPack: HEAD, the configuration or a folder is not what Git takes for a repository's.
+        """
+        self._repository  # noqa: B018 - looking at it opens it
 
     @cached_property
     def _ends(self) -> frozenset[str]:
@@ -72,19 +82,29 @@ class Git:
         return replace(found, parents=()) if id_ in self._ends else found
 
     def files(self, tree: str | None, prefix: str = "") -> Files:
-        """``path -> (mode, blob)`` of everything below ``tree``; None is the empty tree."""
-        found: Files = {}
-        if tree is not None:
-            self._gather(tree, prefix, found)
-        return found
+        """``path -> (mode, blob)`` of everything below ``tree``; None is the empty tree.
 
-    def _gather(self, tree: str, prefix: str, found: Files) -> None:
-        for entry in parse_tree(tree, self._read(tree, "tree")):
-            path = prefix + entry.name
-            if entry.mode == TREE_MODE:
-                self._gather(entry.id, path + "/", found)
-            else:
-                found[path] = (entry.mode, BlobId(entry.id))
+        Raises:
+            LimitExceeded: paths beyond ``limits.PATH``, or more of them than ``limits.TREE_FILES``.
+        """
+        found: Files = {}
+        known: dict[str, list[TreeEntry]] = {}
+        waiting = [] if tree is None else [(tree, prefix)]
+        while waiting:
+            id_, folder = waiting.pop()
+            if id_ not in known:
+                known[id_] = [*parse_tree(id_, self._read(id_, "tree"))]
+            for entry in known[id_]:
+                path = folder + entry.name
+                if entry.mode == TREE_MODE:
+                    waiting.append((entry.id, path + "/"))
+                else:
+                    found[path] = (entry.mode, BlobId(entry.id))
+            # A few small trees, each named ten times by the next, hold more files than there are atoms.
+            if len(folder) > limits.PATH or max(len(found), len(waiting)) > limits.TREE_FILES:
+                what = "deeper" if len(folder) > limits.PATH else "wider"
+                raise LimitExceeded(f"the tree {tree} is {what} than any that mvc makes")
+        return found
 
     def folder(self, tree: str) -> Files:
         """``name -> (mode, id)`` of one tree, its subtrees (by their mode) included."""

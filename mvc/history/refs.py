@@ -6,6 +6,7 @@ Source: Git's ``gitrepository-layout`` and ``git-check-ref-format``.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from mvc.errors import CorruptPack, UsageError
@@ -45,12 +46,15 @@ class Refs:
                 value = file.read().strip()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return self._packed().get(name)
-        except (UnicodeDecodeError, PermissionError) as error:
-            if isinstance(error, PermissionError) and os.path.isdir(
-                os.path.join(self.folder, name)
-            ):
-                return self._packed().get(name)
+        except ValueError as error:
             raise _damaged(name) from error
+        except OSError as error:
+            # Windows denies to open a folder; a name that no file can have may stand in packed-refs.
+            if error.errno == errno.ENAMETOOLONG or os.path.isdir(os.path.join(self.folder, name)):
+                return self._packed().get(name)
+            if isinstance(error, PermissionError):
+                raise _damaged(name) from error
+            raise
         symbolic = value.startswith(_SYMBOLIC)
         if not (_may_be_target(value.removeprefix(_SYMBOLIC)) if symbolic else is_id(value)):
             raise _damaged(name)

@@ -132,7 +132,8 @@ def main(family: str, folder: str, report: str) -> None:
         root.mkdir()
         os.chdir(root)
         _begin(report, case.name, results)
-        assert run("init").code == 0
+        made = run("init")
+        assert made.code == 0, made.text
         results[case.name] = problems(case, run, root)
         os.chdir(folder)
         shutil.rmtree(root, ignore_errors=True)

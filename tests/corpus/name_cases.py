@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from corpus.case import Case, of_file
 from formats.pytorch.torch_zip import floats, saved
 from formats.safetensors_files import entry, file_of
-
-from corpus.case import Case, of_file
 
 NAMES = {
     "empty": "",

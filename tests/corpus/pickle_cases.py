@@ -7,9 +7,8 @@ import pickle
 from collections.abc import Iterator
 from typing import Any
 
-from formats.pytorch.torch_zip import Call, Name, floats, of_pickle, pickled, saved
-
 from corpus.case import Case, of_file
+from formats.pytorch.torch_zip import Call, Name, floats, of_pickle, pickled, saved
 
 FILE = "m.pt"
 COMMAND = "touch canary"

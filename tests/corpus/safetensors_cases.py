@@ -1,4 +1,4 @@
-"""safetensors files, end to end. The parser's own corpus of 500 is in ``tests/formats``; these are whole stories."""
+"""safetensors files, end to end. The parser's own corpus of 500 files is in ``tests/formats``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from formats.safetensors_files import EIGHT, SOUND, entry, file_of
-
 from corpus.case import Case, of_file
+from formats.safetensors_files import EIGHT, SOUND, entry, file_of
 
 FILE = "m.safetensors"
 

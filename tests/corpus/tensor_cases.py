@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+from corpus.case import Case, of_file
 from formats.pytorch.torch_zip import (
     Archive,
     Call,
@@ -19,8 +20,6 @@ from formats.pytorch.torch_zip import (
     saved,
     tensor,
 )
-
-from corpus.case import Case, of_file
 
 FILE = "m.pt"
 BAD, LIMIT = "MalformedFile", "LimitExceeded"

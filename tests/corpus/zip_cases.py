@@ -7,9 +7,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from formats.pytorch.torch_zip import floats, of_pickle, pickled
-
 from corpus.case import Case, of_file
+from formats.pytorch.torch_zip import floats, of_pickle, pickled
 
 BAD, LIMIT = "MalformedFile", "LimitExceeded"
 SAVED = pickled({"w": floats(2)})
