@@ -268,7 +268,7 @@ class Repository:
         staged: bool = False,
         paths: Sequence[str] = (),
         tensors: Sequence[str] = (),
-        numeric: bool = True,
+        numeric: bool | int = True,
     ) -> Difference:
         """What changed, per tensor, with numbers; which sides are meant is as in Git (``mvc.sides``)."""
         from mvc.sides import compare
@@ -285,7 +285,7 @@ class Repository:
         )
 
     def changes_of(
-        self, revision: str | Commit, *, paths: Sequence[str] = (), numeric: bool = False
+        self, revision: str | Commit, *, paths: Sequence[str] = (), numeric: bool | int = False
     ) -> Difference:
         """What a commit changed against its first parent."""
         from mvc.sides import compare_commit

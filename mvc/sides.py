@@ -25,7 +25,7 @@ def compare(
     staged: bool,
     paths: Sequence[str],
     tensors: Sequence[str],
-    numeric: bool,
+    numeric: bool | int,
     progress: Callable[[str, int, int], None] | None,
 ) -> Difference:
     """What changed between the two sides that ``old``, ``new`` and ``staged`` mean.
@@ -42,7 +42,7 @@ def compare(
 
 
 def compare_commit(
-    context: Context, commit: Commit, *, paths: Sequence[str], numeric: bool
+    context: Context, commit: Commit, *, paths: Sequence[str], numeric: bool | int
 ) -> Difference:
     """What a commit changed against its first parent."""
     from mvc.diff.models import compare_sides

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from mvc.diff.changes import Difference, FileChange, ModelChange, Progress, TensorChange
 from mvc.diff.files import differing, file_changes, is_model
@@ -19,6 +20,7 @@ from mvc.history.log import matches
 from mvc.history.manifest import Entry, is_manifest
 from mvc.history.side import Side
 from mvc.limits import SAFETENSORS_HEADER
+from mvc.uncollected import uncollected
 
 __all__ = ["Difference", "FileChange", "ModelChange", "Progress", "TensorChange", "compare_sides"]
 
@@ -29,21 +31,33 @@ def compare_sides(
     *,
     paths: Sequence[str] = (),
     tensors: Sequence[str] = (),
-    numeric: bool = True,
+    numeric: bool | int = True,
     progress: Progress | None = None,
 ) -> Difference:
     """Everything that differs between ``old`` and ``new``.
 
     ``paths`` limits it to files, folders and globs, as Git's pathspecs do; the name of a sharded model
     stands for all its files. ``tensors`` limits it to tensors whose name matches one of the globs, and
-    leaves out files that are no models. Without ``numeric`` no tensor is read.
+    leaves out files that are no models. Without ``numeric`` no tensor is read; where it is a number, no more
+    than the first so many changes of each model are.
 
     Raises:
         MvcError: a file or a tensor of a side can't be read.
     """
+    with uncollected():  # two files of 100,000 tensors: 1.1 s instead of 1.7 s
+        files, models = _without_numbers(old, new, paths, tensors)
+    if numeric:
+        rows = None if numeric is True else numeric
+        models = _with_numbers(old, new, models, rows, progress)
+    return Difference(tuple(files), tuple(models))
+
+
+def _without_numbers(
+    old: Side, new: Side, paths: Sequence[str], tensors: Sequence[str]
+) -> tuple[list[FileChange], list[ModelChange]]:
     changed = differing(old, new)
     if not changed:
-        return Difference()
+        return [], []
     groups = _Groups(old, new)
     wanted = [path for path in changed if not paths or groups.selected(path, paths)]
     files = file_changes(old, new, wanted)
@@ -64,9 +78,7 @@ def compare_sides(
     if tensors:
         names = {model.name for model in found}
         files = [change for change in files if change.model in names]
-    if numeric:
-        found = _with_numbers(old, new, found, progress)
-    return Difference(tuple(files), tuple(found))
+    return files, found
 
 
 class _Groups:
@@ -169,16 +181,15 @@ def _named(tensor: TensorChange, globs: Sequence[str]) -> bool:
 
 
 def _with_numbers(
-    old: Side, new: Side, found: list[ModelChange], progress: Progress | None
+    old: Side, new: Side, found: list[ModelChange], rows: int | None, progress: Progress | None
 ) -> list[ModelChange]:
     """All models' tensors are measured in one go, for the sake of the threads."""
     # It brings NumPy, which `commit` and `log --stat` can do without.
     from mvc.diff.measuring import measured
 
-    tensors = measured(old, new, [tensor for model in found for tensor in model.tensors], progress)
-    result = []
-    for model in found:
-        count = len(model.tensors)
-        result.append(replace(model, tensors=tuple(tensors[:count])))
-        tensors = tensors[count:]
-    return result
+    heads = [model.tensors[:rows] for model in found]
+    tensors = iter(measured(old, new, [tensor for head in heads for tensor in head], progress))
+    return [
+        replace(model, tensors=(*islice(tensors, len(head)), *model.tensors[len(head) :]))
+        for model, head in zip(found, heads, strict=True)
+    ]

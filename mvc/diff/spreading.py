@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 #: Bytes to ask for at a time. Two windows and 8 MiB of scratch a thread; four threads stay below 64 MiB.
 READ = 4 * MIB
 _THREADS = 4
+#: Tensors that one task goes through: handing a task over costs as much as reading a small tensor.
+_MOST = 256
 #: Seconds between reports of progress.
 _TICK = 0.2
 
@@ -52,21 +54,37 @@ def spread(
         return {}
     own, total = threading.local(), sum(sizes.values())
 
-    def run(number: int) -> Result:
-        return work(number, own.__dict__.setdefault("scratch", Scratch()))
+    def run(batch: list[int]) -> dict[int, Result]:
+        scratch = own.__dict__.setdefault("scratch", Scratch())
+        return {number: work(number, scratch) for number in batch}
 
-    # The largest first, so that no thread is left alone with one at the end.
-    order = sorted(sizes, key=lambda number: -sizes[number])
-    pool = ThreadPoolExecutor(min(cores(), _THREADS, len(order)), "mvc-diff")
-    results = {}
+    batches = list(_batches(sizes))
+    pool = ThreadPoolExecutor(min(cores(), _THREADS, len(batches)), "mvc-diff")
+    results: dict[int, Result] = {}
     try:
-        for number, future in [(number, pool.submit(run, number)) for number in order]:
+        for future in [pool.submit(run, batch) for batch in batches]:
             while wait([future], _TICK).not_done:
                 if progress:
                     progress(what, meter.passed, total)
-            results[number] = future.result()
+            results |= future.result()
         if progress:
             progress(what, meter.passed, total)
     finally:
         pool.shutdown(cancel_futures=True)
     return results
+
+
+def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """The numbers in lots that are worth handing to a thread.
+
+    The largest first, so that no thread is left alone with one at the end; small ones together.
+    """
+    batch: list[int] = []
+    filled = 0
+    for number in sorted(sizes, key=lambda number: -sizes[number]):
+        if batch and (filled + sizes[number] > READ or len(batch) == _MOST):
+            yield batch
+            batch, filled = [], 0
+        batch.append(number)
+        filled += sizes[number]
+    yield batch
