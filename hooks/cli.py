@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
@@ -25,7 +25,7 @@ from mvc.store.fs import Disk
 class _Output(Protocol):
     def show(self, lines: Iterable[str]) -> None: ...
     def note(self, lines: Iterable[str]) -> None: ...
-    def json(self, value: Any) -> None: ...
+    def document(self, verb: str, content: Mapping[str, Any]) -> None: ...
 
 
 class _Session(Protocol):
@@ -90,13 +90,9 @@ def list_(session: _Session, as_json: bool) -> None:
     active = git_hooks.runs_pre_commit(place)
     weights = len(recorded(place).files)
     if as_json:
-        session.output.json(
-            {
-                "git": plain,
-                "pre_commit": None if line is None else {"active": active, "line": line},
-                "weights": weights,
-            }
-        )
+        pre_commit = None if line is None else {"active": active, "line": line}
+        content = {"git": plain, "pre_commit": pre_commit, "weights": weights}
+        session.output.document("hooks", content)
         return
     rows = [f"git         {quoted(path)}" for path in plain]
     if line is not None:

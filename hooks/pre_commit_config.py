@@ -64,7 +64,7 @@ def added(text: str, arguments: Sequence[str] = ()) -> str:
             )
         lines.append("repos:")
         start = len(lines) - 1
-    lines[start] = lines[start].replace("[", "").replace("]", "").rstrip()
+    lines[start] = re.sub(r"^repos:\s*\[\s*\]", "repos:", lines[start])
     last, indent = start, "  "
     for number in range(len(lines) - 1, start, -1):
         if match := _REPO.match(lines[number]):
@@ -104,7 +104,7 @@ def removed(text: str) -> str:
         )
     rest = lines[:first] + lines[end:]
     if not any(_REPO.match(line) for line in rest):
-        rest = ["repos: []" if _REPOS.match(line) else line for line in rest]
+        rest = [re.sub(r"^repos:", "repos: []", line) for line in rest]
     return "\n".join(rest) + "\n"
 
 

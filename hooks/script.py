@@ -10,12 +10,13 @@ import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from hooks import git
 from hooks.report import change_lines, quoted
 from hooks.rules import Rules
 from hooks.verdict import check, update
-from mvc.errors import MvcError
+from mvc.errors import MvcError, UsageError
 
 #: Globs, separated by blanks, that are allowed to change although they are protected.
 ALLOW = "MVC_ALLOW"
@@ -62,7 +63,10 @@ def main(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> int:
     Raises:
         MvcError: it could not do its work.
     """
-    checking, rules = rules_of(arguments, program)
+    try:
+        checking, rules = rules_of(arguments, program)
+    except SystemExit:  # --help has been answered
+        return 0
     verdict = (check if checking else update)(git.place(), rules)
     lines = [*change_lines(verdict.changes), *(f"note: {quoted(n)}" for n in verdict.notes)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -72,7 +76,12 @@ def main(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> int:
 
 
 def rules_of(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> tuple[bool, Rules]:
-    """Whether ``--check`` is among the arguments, and what the others say; ends the process on a slip."""
+    """Whether ``--check`` is among the arguments, and what the others say.
+
+    Raises:
+        UsageError: an argument that the hook does not have.
+        SystemExit: after ``--help``.
+    """
     options = _parser(program).parse_args(arguments)
     allowed = os.environ.get(ALLOW, "").split()
     return options.check, Rules(
@@ -86,8 +95,13 @@ def rules_of(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> tu
     )
 
 
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
 def _parser(program: str) -> ArgumentParser:
-    parser = ArgumentParser(
+    parser = _Parser(
         program,
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -114,12 +114,14 @@ def decode(data: bytes) -> dict[str, Weight]:
     if not isinstance(top, dict):
         _damaged("it is not an object")
     version = top.get("version")
-    if type(version) is int and version > VERSION:
+    if type(version) is not int or not isinstance(top.get("files"), dict):
+        _damaged('"files" or "version" is missing')
+    if version > VERSION:
         raise FormatError(
             f"{NAME} has version {version}; this mvc knows {VERSION}", hint="update mvc-weights"
         )
-    if version != VERSION or not isinstance(top.get("files"), dict):
-        _damaged('"files" or "version" is missing')
+    if version != VERSION:
+        _damaged(f"there is no version {version}")
     return {path: _weight(path, value) for path, value in top["files"].items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from weights_repo import WeightsRepo
 from hooks import weight_file
 from hooks.weight_hashes import NAME, decode, encode
 from mvc.ids import object_id
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="no such names or links there")
 
 A = {"bias": [1.0, 2.0], "weight": [3.0, 4.0, 5.0]}
 
@@ -251,6 +254,7 @@ def test_a_touched_file_has_not_changed(repo: WeightsRepo) -> None:
     assert repo.hook().text == ""
 
 
+@posix
 def test_links_are_passed_over(repo: WeightsRepo, tmp_path: Path) -> None:
     (tmp_path / "secret.pt").write_bytes(b"x")
     (repo.root / "m.pt").symlink_to(tmp_path / "secret.pt")
@@ -324,6 +328,7 @@ def test_without_git_it_says_so(repo: WeightsRepo, monkeypatch: pytest.MonkeyPat
     assert "git was not found" in repo.hook().err
 
 
+@posix
 def test_names_cannot_steer_a_terminal(repo: WeightsRepo) -> None:
     repo.add("m.safetensors", {"\x1b[31mred\u202e": [1.0]})
     repo.add("\x1b]0;x\x07.gguf", b"GGUF")
@@ -335,6 +340,7 @@ def test_names_cannot_steer_a_terminal(repo: WeightsRepo) -> None:
     assert "\\x1b[31mred\\u202e" in text
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text here")
 def test_a_name_that_is_no_utf8_is_recorded(repo: WeightsRepo) -> None:
     name = os.fsdecode(b"m\xff.gguf")
     repo.add(name, b"GGUF")
