@@ -64,7 +64,7 @@ def entries(file: str) -> Iterator[tuple[str, str]]:
         config = pygit2.Config()
         config.add_file(file, ConfigLevel.LOCAL)
         yield from [(entry.name, entry.value or "true") for entry in config]
-    except pygit2.GitError as error:
+    except (pygit2.GitError, UnicodeDecodeError) as error:
         raise UsageError(f"bad config in {file}: {error}") from error
 
 

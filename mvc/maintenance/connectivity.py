@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+from mvc import limits
 from mvc.errors import MvcError
 from mvc.formats.skeleton import Skeleton
 from mvc.history import merkle
@@ -28,6 +29,8 @@ from mvc.paths import DOT, problem
 _Weights = tuple[tuple[str, ObjectId], ...] | None
 #: Folders whose weights are remembered: consecutive commits share most of theirs.
 _MEMORY = 4096
+#: Folders inside folders that are entered one by one; what lies deeper is listed at once.
+_DEPTH = 100
 
 
 @dataclass(slots=True)
@@ -138,8 +141,10 @@ class Connectivity:
         if tree in self._weights:
             self._weights.move_to_end(tree)
             return self._weights[tree]
+        git = self._context.git
         try:
-            entries = self._context.git.folder(tree)
+            deep = prefix.count("/") >= _DEPTH
+            entries = git.files(tree) if deep else git.folder(tree)
         except MvcError as error:
             what = f"the folder {prefix}" if prefix else "its list of files"
             self._lose(tree, where, None, _said(error, what, tree))
@@ -158,6 +163,9 @@ class Connectivity:
                 below = yield from self._tree(where, id_, path + "/")
                 whole = whole and below is not None
                 found += [(f"{name}/{inner}", root) for inner, root in below or ()]
+                if len(found) > limits.TREE_FILES:
+                    yield Finding(where, f"{path} names more files than any tree that mvc makes")
+                    return None
                 continue
             if new and mode not in (FILE_MODE, EXECUTABLE_MODE):
                 yield Finding(where, f"{path} has the mode {mode:o}")

@@ -30,14 +30,14 @@ def fsck(context: Context, *, full: bool, progress: Progress | None) -> Iterator
     damaged: set[str] = set()
     yield from _store(context, full, damaged)
     try:
-        git = context.git
+        context.git.open()
     except MvcError as error:
         yield Finding("HEAD, config, objects or refs", error.message)
         return
     files = ref_files.survey(context.folder)
     yield from references.check(context, files)
     yield from loose_damage(context.folder)
-    yield from _packed_damage(git, context.folder)
+    yield from _packed_damage(context.git, context.folder)
     yield from Connectivity(context, damaged).walk(files.values)
 
 
@@ -75,8 +75,10 @@ def _store(context: Context, full: bool, damaged: set[str]) -> Iterator[Finding]
         for found in context.store.check(full):
             if found.object_id:
                 damaged.add(found.object_id)
+            where = os.path.relpath(found.pack, context.folder).replace(os.sep, "/")
             object_ = f", object {found.object_id}" if found.object_id else ""
-            yield Finding(f"pack {found.pack}{object_}", found.message)
+            said = found.message.removeprefix("the index ").removeprefix(f"{found.pack} ")
+            yield Finding(where + object_, said)
         yield from _left_behind(context)
     except (MvcError, OSError) as error:
         text = error.message if isinstance(error, MvcError) else str(error)
@@ -85,4 +87,4 @@ def _store(context: Context, full: bool, damaged: set[str]) -> Iterator[Finding]
 
 def _left_behind(context: Context) -> Iterator[Finding]:
     for path, why in context.store.left_behind():
-        yield Finding(path, why, True)
+        yield Finding(os.path.relpath(path, context.folder).replace(os.sep, "/"), why, True)

@@ -73,7 +73,7 @@ class _Repair:
                 held.enter_context(self._disk.lock(self._path("locks/gc")))
             yield from self._packs()
             try:
-                self._fresh().git.kind  # noqa: B018 - opening is what is tried
+                self._fresh().git.open()
             except MvcError as error:
                 what = "can't be looked at before what stands above is put right"
                 yield Repaired("history", f"{what} ({error.message})", not self._dry_run)
@@ -98,14 +98,6 @@ class _Repair:
                 self._replace(name, text.encode())
                 yield Repaired(name, f"reads {text.strip()!r} again")
         try:
-            found = dict(entries(self._path("config")))
-        except MvcError:
-            found = {}
-        if any(found.get(key, "").lower() != value for key, value in housing.vital().items()):
-            kept, config = _salvaged_config(housing.read(self._folder, "config") or b"")
-            self._replace("config", config)
-            yield Repaired("config", f"was written anew with {kept} option(s) of the damaged one")
-        try:
             horizon.read(self._folder)
         except MvcError:
             self._move("shallow")
@@ -119,6 +111,20 @@ class _Repair:
             if not self._dry_run:
                 self._disk.write_whole(head, f"{value}\n".encode())
             yield Repaired("HEAD", f"says {value!r} again")
+        yield from self._config()
+
+    def _config(self) -> Iterator[Repaired]:
+        try:
+            found = dict(entries(self._path("config")))
+            # In a dry run HEAD may be what Git can't open, and it still is not put right.
+            if not self._dry_run or "HEAD" in ref_files.survey(self._folder).values:
+                self._fresh().git.open()
+        except MvcError:
+            found = {}
+        if any(found.get(key, "").lower() != value for key, value in housing.vital().items()):
+            kept, config = _salvaged_config(housing.read(self._folder, "config") or b"")
+            self._replace("config", config)
+            yield Repaired("config", f"was written anew with {kept} option(s) of the damaged one")
 
     def _packs(self) -> Iterator[Repaired]:
         if self._dry_run and any("store" in name for name in housing.missing_folders(self._folder)):

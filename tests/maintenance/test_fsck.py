@@ -46,7 +46,7 @@ def test_a_flipped_byte_of_a_tensor_is_noticed_without_decoding(repository: Repo
     pack.chmod(0o644)
     pack.write_bytes(pack.read_bytes().replace(b"same", b"SAME"))
     found = text(check(repository))
-    assert "pack " in found and "m.safetensors: the tensor 'a'" in found
+    assert "store/packs/" in found and "m.safetensors: the tensor 'a'" in found
 
 
 def test_a_missing_git_object_is_noticed(repository: Repository) -> None:
