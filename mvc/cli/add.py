@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.output import counted, size
 
 
 @click.command("add")
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completing.files)
 @click.option("-A", "--all", "everything", is_flag=True, help="Everything, removals included.")
 @click.option("-u", "--update", is_flag=True, help="Only files that are tracked already.")
 @click.option("-f", "--force", is_flag=True, help="Also ignored files.")

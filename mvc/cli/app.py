@@ -23,6 +23,8 @@ from mvc.errors import MvcError
 from mvc.version import VERSION
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from mvc.history.signature import Signature
 
 #: verb → (what it does, the group it is listed in)
@@ -56,6 +58,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "repair": ("Put right what is damaged, and say what is lost", "care"),
     "gc": ("Remove what nothing reaches any more, and pack what stays", "care"),
     "config": ("Get and set the repository's options", "care"),
+    "completion": ("Print the script that lets a shell complete mvc's words", "care"),
+    "help": ("Show what a verb does, with examples", "care"),
     "version": ("Show the version, and what this installation has", "care"),
 }
 GROUPS = {
@@ -142,6 +146,8 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if ctx.resilient_parsing:  # a shell asks for completions; it wants no words of ours
+            return super().resolve_command(ctx, args)
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             import difflib
 
@@ -149,6 +155,17 @@ class _Verbs(click.Group):
             hint = f"did you mean {' or '.join(close)}?" if close else "see 'mvc --help'"
             raise MvcError(f"'{args[0]}' is not an mvc command", hint=hint)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """From the table: click would import every verb for its short help."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(verb, help=text)
+            for verb, (text, _) in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, title in GROUPS.items():

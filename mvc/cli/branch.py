@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.output import columns, quoted
@@ -13,7 +14,7 @@ from mvc.repository import Repository
 
 
 @click.command("branch")
-@click.argument("names", nargs=-1, metavar="[NAME [START]]")
+@click.argument("names", nargs=-1, metavar="[NAME [START]]", shell_complete=completing.branches)
 @click.option("-d", "--delete", is_flag=True, help="Delete branches that are merged.")
 @click.option("-D", "force_delete", is_flag=True, help="Delete branches, merged or not.")
 @click.option("-m", "--move", is_flag=True, help="Rename: [OLD] NEW.")

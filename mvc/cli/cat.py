@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mvc.cli import documents
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.output import columns, counted, quoted
 from mvc.cli.rendering import shape
@@ -27,8 +27,8 @@ _ALIGN = "<<<>>>>>><"
 
 
 @click.command("cat")
-@click.argument("place", metavar="[REVISION:]PATH")
-@click.argument("globs", nargs=-1, metavar="[TENSOR|GLOB]...")
+@click.argument("place", metavar="[REVISION:]PATH", shell_complete=completing.tracked)
+@click.argument("globs", nargs=-1, metavar="[TENSOR|GLOB]...", shell_complete=completing.tensors)
 @click.option("--stats", is_flag=True, help="The numbers of each tensor (the default).")
 @click.option("--values", is_flag=True, help="The values; of a large tensor the first and last.")
 @click.option(

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, is_revision
@@ -15,7 +16,13 @@ from mvc.repository import Repository
 
 
 @click.command("checkout", cls=Separated)
-@click.argument("arguments", nargs=-1, metavar="[REVISION] [--] [PATH]...", type=click.UNPROCESSED)
+@click.argument(
+    "arguments",
+    nargs=-1,
+    metavar="[REVISION] [--] [PATH]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
+)
 @click.option("-b", "create", metavar="NAME", help="Create a branch and switch to it.")
 @click.option("-B", "force_create", metavar="NAME", help="Create it, or move it here.")
 @click.option("--detach", is_flag=True, help="To the commit itself, on no branch.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
 from mvc.cli.output import quoted
@@ -13,7 +14,11 @@ from mvc.errors import UsageError
 
 @click.command("diff", cls=Separated)
 @click.argument(
-    "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
+    "arguments",
+    nargs=-1,
+    metavar="[REVISION|A..B]... [--] [PATH]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
 )
 @click.option("--staged", "--cached", is_flag=True, help="What the next commit would change.")
 @click.option("--stat", is_flag=True, help="A line a file.")
@@ -48,7 +53,9 @@ def command(
     revisions, paths = split_revisions(repository, arguments)
     if len(revisions) > 2:
         raise UsageError("diff takes at most two revisions", hint="mvc diff A B")
-    numeric = not (no_numbers or stat or name_only)
+    numeric: bool | int = not (no_numbers or stat or name_only)
+    if numeric and not (all_tensors or as_json):
+        numeric = ROWS  # what is not shown need not be read
     old, new = [*revisions, None, None][:2]
     difference = repository.diff(
         old, new, staged=staged, paths=paths, tensors=tensors, numeric=numeric

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from mvc.cli import documents
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.output import quoted
 from mvc.cli.revisions import Separated, split_revisions
@@ -26,6 +26,7 @@ _Hit = tuple[str | None, Found]
     nargs=-1,
     metavar="PATTERN [REVISION]... [--] [PATH]...",
     type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
 )
 @click.option(
     "-e", "patterns", multiple=True, metavar="PATTERN", help="A pattern; may be repeated."

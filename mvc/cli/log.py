@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.commits import decorations, headline, long_form
 from mvc.cli.revisions import Separated, split_revisions
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 @click.command("log", cls=Separated, context_settings={"ignore_unknown_options": True})
 @click.argument(
-    "arguments", nargs=-1, metavar="[REVISION|A..B]... [--] [PATH]...", type=click.UNPROCESSED
+    "arguments",
+    nargs=-1,
+    metavar="[REVISION|A..B]... [--] [PATH]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
 )
 @click.option("--oneline", is_flag=True, help="One line a commit.")
 @click.option("--graph", is_flag=True, help="Draw the branches.")

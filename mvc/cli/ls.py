@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import click
 
-from mvc.cli import documents
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.output import columns, counted, quoted, size
 from mvc.cli.rendering import shape
@@ -19,7 +19,13 @@ from mvc.paths import inside
 
 
 @click.command("ls", cls=Separated)
-@click.argument("arguments", nargs=-1, metavar="[REVISION] [--] [PATH]...", type=click.UNPROCESSED)
+@click.argument(
+    "arguments",
+    nargs=-1,
+    metavar="[REVISION] [--] [PATH]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
+)
 @click.option("-l", "--long", is_flag=True, help="With format, size and number of tensors.")
 @click.option("-t", "--tensors", is_flag=True, help="The tensors in each file.")
 @click.option("--tensor", "globs", multiple=True, metavar="GLOB", help="Only matching tensors.")

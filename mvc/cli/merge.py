@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.difference import stat_lines
@@ -14,7 +15,7 @@ from mvc.history.revisions import shorten
 
 
 @click.command("merge")
-@click.argument("other", required=False, metavar="[REVISION]")
+@click.argument("other", required=False, metavar="[REVISION]", shell_complete=completing.revisions)
 @click.option("-m", "--message", help="The message of the merge commit.")
 @click.option(
     "--ff/--no-ff", default=None, help="Move the branch alone where that suffices, or never."

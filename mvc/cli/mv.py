@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 
 
 @click.command("mv")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=completing.tracked
+)
 @click.argument("target", metavar="TARGET")
 @click.option("-f", "--force", is_flag=True, help="Replace a file that is there.")
 @click.option("-v", "--verbose", is_flag=True, help="Name each file.")

@@ -1,7 +1,7 @@
 """The program through which a long answer is read: ``less``, or what the user says.
 
 Owns which one it is (Git's order: ``MVC_PAGER``, ``core.pager``, ``PAGER``, else ``less``), and the pipe to it,
-which takes the output stream's place until ``close``. To leave the pager early ends the command, and is no error.
+which takes the output stream's place until ``close``. To leave it early ends the command, and is no error.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from mvc.cli import documents
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.history.revisions import shorten
 
 
 @click.command("reflog")
-@click.argument("ref", default="HEAD")
+@click.argument("ref", default="HEAD", shell_complete=completing.revisions)
 @click.option("-n", "--max-count", "limit", type=int, metavar="N", help="At most N entries.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj

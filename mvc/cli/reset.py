@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, split_revisions
@@ -12,7 +13,13 @@ from mvc.history.revisions import shorten
 
 
 @click.command("reset", cls=Separated)
-@click.argument("arguments", nargs=-1, metavar="[COMMIT] [--] [PATH]...", type=click.UNPROCESSED)
+@click.argument(
+    "arguments",
+    nargs=-1,
+    metavar="[COMMIT] [--] [PATH]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.revisions_or_tracked,
+)
 @click.option("--soft", "mode", flag_value="soft", help="Move the branch only.")
 @click.option("--mixed", "mode", flag_value="mixed", help="Also the stage (the default).")
 @click.option(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 
 
 @click.command("restore")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completing.tracked
+)
 @click.option("-s", "--source", metavar="REVISION", help="Take it from there, not from the stage.")
 @click.option("-S", "--staged", is_flag=True, help="Restore the stage (from HEAD).")
 @click.option("-W", "--worktree", is_flag=True, help="Restore the work tree (the default).")

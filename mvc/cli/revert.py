@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
@@ -13,7 +14,9 @@ from mvc.repository import Repository
 
 
 @click.command("revert")
-@click.argument("revisions", nargs=-1, metavar="REVISION|A..B...")
+@click.argument(
+    "revisions", nargs=-1, metavar="REVISION|A..B...", shell_complete=completing.revisions
+)
 @click.option(
     "-m", "--mainline", type=int, metavar="N", help="Of a merge: keep its parent N's side."
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 
 
 @click.command("rm")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completing.tracked
+)
 @click.option("--cached", is_flag=True, help="Only from the stage; the file stays.")
 @click.option("-f", "--force", is_flag=True, help="Also files with changes that no commit holds.")
 @click.option("-r", "recursive", is_flag=True, help="Folders with all that is in them.")

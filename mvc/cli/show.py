@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mvc.cli import documents
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.commits import date, decorations, long_form
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
@@ -19,7 +19,7 @@ from mvc.repository import Repository
 
 
 @click.command("show")
-@click.argument("revision", default="HEAD")
+@click.argument("revision", default="HEAD", shell_complete=completing.revisions)
 @click.option("--stat", is_flag=True, help="A line a file instead of the numbers.")
 @click.option(
     "--record", is_flag=True, help="The commit's record: operation, parameters, versions."
@@ -64,7 +64,7 @@ def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) 
         yield from ["", *map(quoted, message.rstrip().split("\n")), ""]
     yield from long_form(commit, decorations(repository))
     yield ""
-    difference = repository.changes_of(commit, numeric=not stat)
+    difference = repository.changes_of(commit, numeric=not stat and (rows or True))
     yield from stat_lines(difference) if stat else difference_lines(difference, rows=rows)
 
 

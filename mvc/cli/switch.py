@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.switched import switched
@@ -11,8 +12,8 @@ from mvc.errors import UsageError
 
 
 @click.command("switch")
-@click.argument("target", required=False)
-@click.argument("start", required=False)
+@click.argument("target", required=False, shell_complete=completing.branches)
+@click.argument("start", required=False, shell_complete=completing.revisions)
 @click.option("-c", "--create", metavar="NAME", help="Create the branch first.")
 @click.option("-C", "--force-create", metavar="NAME", help="Create it, or move it here.")
 @click.option("-d", "--detach", is_flag=True, help="To a commit, on no branch.")

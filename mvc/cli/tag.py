@@ -6,13 +6,14 @@ from fnmatch import fnmatchcase
 
 import click
 
+from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
 
 @click.command("tag")
-@click.argument("names", nargs=-1, metavar="[NAME [COMMIT]]")
+@click.argument("names", nargs=-1, metavar="[NAME [COMMIT]]", shell_complete=completing.tags)
 @click.option("-a", "--annotate", is_flag=True, help="With tagger, date and message (needs -m).")
 @click.option("-m", "--message", help="The message of an annotated tag.")
 @click.option("-d", "--delete", is_flag=True, help="Delete tags.")

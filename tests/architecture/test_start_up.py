@@ -82,5 +82,17 @@ def test_asking_for_help_imports_nothing_heavy(words: list[str], tmp_path: Path)
     assert not mvc(tmp_path, *words)
 
 
+def test_no_verb_imports_anything_heavy_to_explain_itself(tmp_path: Path) -> None:
+    code = "from mvc.cli.app import VERBS, main; [main([verb, '--help']) for verb in VERBS]"
+    assert not heavy_imports(tmp_path, code)
+
+
+@pytest.mark.parametrize("words", [["log", "-n1"], ["branch"], ["tag"], ["grep", "a", "HEAD"]])
+def test_looking_at_a_small_history_imports_nothing_heavy(
+    words: list[str], repository: Path
+) -> None:
+    assert not mvc(repository, *words)
+
+
 def test_status_with_nothing_changed_imports_nothing_heavy(repository: Path) -> None:
     assert not mvc(repository, "status")
