@@ -27,6 +27,8 @@ from mvc.worktree.place import check_way, folder_above, folders_above, locate, l
 from mvc.worktree.plan import Plan, met, plan
 from mvc.worktree.rebuild import TEMPORARY, Rebuilt, rebuild, size
 
+_UNDER_WAY = "the files were put in place; some are already the new ones"
+
 
 def switch_files(
     context: Context,
@@ -106,17 +108,15 @@ class Prepared:
             DirtyWorktree: the user saved something meanwhile.
         """
         for path in (*self._todo.write, *self._todo.chmod, *self._todo.remove):
-            if met(self._context, path) != self._todo.met[path]:
-                raise DirtyWorktree(
-                    f"{path} changed while the command prepared its files; none was written",
-                    hint="mvc status, then run the same command again",
-                )
+            _check_unmoved(
+                self._context, self._todo, path, "the command prepared its files; none was written"
+            )
 
     def put_in_place(self) -> None:
         """Rename, remove and change modes, durably.
 
         Raises:
-            DirtyWorktree: something was saved meanwhile; nothing has changed.
+            DirtyWorktree: something was saved meanwhile; it is kept, and nearly always nothing has changed.
             StorageError: the disk refused; each file is as it was or as it shall be.
         """
         context, todo = self._context, self._todo
@@ -128,6 +128,13 @@ class Prepared:
             if os.path.isdir(folder):
                 context.disk.sync_folder(folder)
         index.learn(context, _facts(context, self._new, self._ready))
+
+
+def _check_unmoved(context: Context, todo: Plan, path: str, what: str) -> None:
+    if met(context, path) != todo.met[path]:
+        raise DirtyWorktree(
+            f"{path} changed while {what}", hint="mvc status, then run the same command again"
+        )
 
 
 def _lock(context: Context) -> str:
@@ -145,19 +152,29 @@ def _clear_left_over(context: Context) -> None:
 def _put_in_place(
     context: Context, todo: Plan, new: Snapshot, ready: Sequence[Rebuilt]
 ) -> set[str]:
-    """Remove, rename and change modes; the folders whose entries changed."""
+    """Remove, rename and change modes; the folders whose entries changed.
+
+    Making a folder durable takes its time, so that each file is looked at once more just before its turn.
+    """
     touched: set[str] = set()
+
+    def remove(path: str) -> None:
+        _check_unmoved(context, todo, path, _UNDER_WAY)
+        _remove(context, path, touched)
+
     # What stands where a folder must be goes first, everything else after the new files are there.
     needed = {parent for path in todo.write for parent in folders_above(path)}
     wanted = set(todo.write)
     early = [p for p in todo.remove if p in needed or not wanted.isdisjoint(folders_above(p))]
     for path in early:
-        _remove(context, path, touched)
+        remove(path)
     for one in ready:
         target = locate(context.root, one.path)
         _clear_folder(context, target)
         check_way(context.root, one.path)
         context.disk.make_folder(os.path.dirname(target))
+        if os.path.lexists(target):
+            _check_unmoved(context, todo, one.path, _UNDER_WAY)
         context.disk.replace(one.temporary, target)
         touched.add(os.path.dirname(target))
     for path in todo.chmod:
@@ -167,7 +184,7 @@ def _put_in_place(
             context.disk.set_mode(locate(context.root, path), _mode(bits.st_mode, executable))
     for path in todo.remove:
         if path not in early:
-            _remove(context, path, touched)
+            remove(path)
     return touched
 
 

@@ -34,7 +34,7 @@ UNKNOWN = "0 0 0 0 0 0"
 
 #: A change may leave the times as they are for as long as the kernel's clock stands still (1/100 s at
 #: most), or, where times are whole seconds, for FAT's two seconds.
-_TICK = 20_000_000
+TICK = 20_000_000
 _COARSE_TICK = 2_000_000_000
 _SECOND = 1_000_000_000
 
@@ -56,7 +56,7 @@ def settled(status: os.stat_result, seen: int, written: int) -> bool:
     ``Documentation/technical/racy-git.txt``).
     """
     newest = max(status.st_mtime_ns, status.st_ctime_ns)
-    tick = _TICK if newest % _SECOND else _COARSE_TICK
+    tick = TICK if newest % _SECOND else _COARSE_TICK
     return newest + tick < seen and newest < written
 
 

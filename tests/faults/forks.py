@@ -7,6 +7,7 @@ attaches to the child and lets it go on. Its calls are the command's alone, none
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -20,7 +21,9 @@ def preload() -> None:
     import mvc
 
     for module in pkgutil.walk_packages(mvc.__path__, "mvc."):
-        if not module.name.rpartition(".")[2].startswith("_"):  # a library of the kernel is no module
+        if not module.name.rpartition(".")[2].startswith(
+            "_"
+        ):  # a library of the kernel is no module
             importlib.import_module(module.name)
     for name in ("encodings.idna", "concurrent.futures.thread", "numpy", "difflib", "email.utils"):
         importlib.import_module(name)

@@ -109,7 +109,7 @@ class Injector:
         """Run ``words`` without a fault; every place where one could be put."""
         ended = self._run(cwd, words, ["-y"])
         with open(self._trace, encoding="utf-8", errors="replace") as file:
-            return ended, sorted(set(_points(file.read().splitlines())))
+            return ended, sorted(set(_points(file.read().splitlines(), cwd)))
 
     def strike(self, cwd: str, words: list[str], point: Point) -> Ended:
         """Run ``words`` with the fault."""
@@ -137,7 +137,8 @@ class Injector:
             return Ended(code, file.read())
 
 
-def _points(lines: list[str]) -> Iterator[Point]:
+def _points(lines: list[str], cwd: str) -> Iterator[Point]:
+    """``cwd``: what is opened elsewhere (a module that is imported late) is no concern of a repository."""
     counts: dict[tuple[str, str], int] = {}
     writable: set[str] = set()
     for line in lines:
@@ -155,6 +156,8 @@ def _points(lines: list[str]) -> Iterator[Point]:
                 writable.discard(opened[1])
         if call in ("write", "close") and file not in writable:
             continue  # the streams, and what was only read
+        if call == "openat" and cwd not in rest.rsplit("=", 1)[0].split(", ", 1)[1]:
+            continue
         for fault, calls in FAULTS.items():
             if call in calls and (call != "openat" or fault == "EMFILE" or _WRITABLE.search(rest)):
                 yield Point(call, number, fault, rest)
