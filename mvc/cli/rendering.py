@@ -109,6 +109,10 @@ def _change(delta: Delta, color: str) -> str:
 
 def _unfinished(status: Status) -> Iterator[str]:
     kind = status.unfinished
+    if kind == "stash":
+        yield "A stash was applied, with conflicts; it is kept."
+        yield '  (settle them, or use "mvc reset --hard" to give it up)'
+        return
     if status.conflicts:
         yield f"You have an unfinished {kind}."
         yield f'  (settle the conflicts and run "mvc {kind} --continue")'

@@ -61,8 +61,9 @@ def unshelve(
     shelf, stage = read(context, named.commit), read_stage(context)
     objects = context.writer()
     restored = _stage(context, objects, shelf, stage) if index_too else None
+    theirs = shelf.files if index_too else _all_files(context, shelf)
     merged = merge_commits(
-        context, objects, shelf.before, stage, shelf.files, labels=LABELS, progress=progress
+        context, objects, shelf.before, stage, theirs, labels=LABELS, progress=progress
     )
     objects.flush()
     result = Snapshot(context.git, merged.files)
@@ -130,6 +131,12 @@ def branch(
 def _state(context: Context) -> list[str | None]:
     refs = ("HEAD", STAGE, UNFINISHED)
     return [context.refs.head(), *(context.refs.raw(ref) for ref in refs)]
+
+
+def _all_files(context: Context, shelf: Shelf) -> Snapshot:
+    """The work tree, and as in Git what was only on the stage any more: else it would be lost."""
+    gone = {path: e for path, e in shelf.stage.items() if path not in shelf.before}
+    return Snapshot(context.git, gone).with_files(dict(shelf.files))
 
 
 def _stage(
