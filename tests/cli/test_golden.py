@@ -1,0 +1,121 @@
+"""What ``--json`` prints, byte for byte: the files in ``golden`` are the schema that others rely on.
+
+After a change on purpose write them anew: ``MVC_GOLDEN=write python -m pytest tests/cli/test_golden.py``. A key that
+went or changed its meaning also raises the number in ``schema``; ``docs/reference/json.md`` says what each is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from cli.terminal import Terminal, safetensors
+
+from mvc.cli.app import VERBS, program
+
+GOLDEN = Path(__file__).with_name("golden")
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+
+#: golden file → what is typed
+ASKED = {
+    "status": ["status"],
+    "log": ["log"],
+    "show": ["show", "v1"],
+    "diff": ["diff", "HEAD~1", "HEAD"],
+    "diff-worktree": ["diff"],
+    "ls": ["ls", "HEAD"],
+    "branch": ["branch"],
+    "tag": ["tag"],
+    "reflog": ["reflog"],
+    "config": ["config", "--list"],
+    "fsck": ["fsck"],
+    "cat": ["cat", "HEAD:m.safetensors", "a", "odd"],
+    "cat-values": ["cat", "HEAD:m.safetensors", "a", "odd", "--values"],
+    "grep": ["grep", "a|o", "HEAD"],
+    "op-log": ["op", "log"],
+    "op-show": ["op", "show"],
+    "stash": ["stash", "list"],
+    "stash-show": ["stash", "show", "-p"],
+    "clean": ["clean", "-n"],
+}
+#: Its numbers are bytes of packs and the present; it acts rather than reads.
+UNASKED = {"gc"}
+
+
+@pytest.fixture
+def storied(
+    bare_terminal: Terminal, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
+    """Every kind of thing once, on fixed dates."""
+    monkeypatch.setattr("mvc.history.commits.VERSION", "0")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
+    terminal, nan = bare_terminal, float("nan")
+    clock(1_700_000_000)
+    terminal("init")
+    terminal.write("notes.md", "one\ntwo\n")
+    terminal.write("data.bin", b"\0\1\2")
+    terminal.commit("one\n\nBody.", m={"a": [1.0, 2.0], "gone": [1.0], "odd": [nan, 0.0]})
+    terminal("branch", "other")
+    clock(1_700_000_060)
+    terminal.write("notes.md", "one\nthree\n")
+    terminal.commit("two", m={"a": [1.0, 2.5], "odd": [nan, 0.0], "new": [3.0]})
+    terminal("tag", "-a", "v1", "-m", "first release")
+    terminal("tag", "light", "HEAD~1")
+    clock(1_700_000_120)
+    terminal.write("notes.md", "put aside\n")
+    terminal("stash", "push", "-m", "aside")
+    terminal.write("m.safetensors", safetensors({"a": [9.0, 2.5], "odd": [nan, 0.0]}))
+    terminal("mv", "data.bin", "moved.bin")
+    terminal.write("fresh.txt", "x\n")
+    return terminal
+
+
+def test_json_is_what_it_was(storied: Terminal) -> None:
+    """One story for all, as it takes longer to tell than to ask."""
+    found = {name: storied(*words, "--json") for name, words in ASKED.items()}
+    if os.environ.get("MVC_GOLDEN") == "write":
+        for name, text in found.items():
+            (GOLDEN / f"{name}.json").write_text(text, "utf-8", newline="\n")
+    golden = {path.stem: path.read_text("utf-8") for path in GOLDEN.glob("*.json")}
+    assert found.keys() == golden.keys()
+    assert not {name: text for name, text in found.items() if text != golden[name]}
+
+
+def test_every_golden_file_names_its_schema_and_the_page_has_it() -> None:
+    page = PAGE.read_text("utf-8")
+    for path in GOLDEN.glob("*.json"):
+        schema = json.loads(path.read_text("utf-8"))["schema"]
+        assert path.stem.startswith(schema.removeprefix("mvc.").split("/")[0])
+        assert f"`{schema}`" in page
+
+
+def test_every_verb_with_json_has_a_golden_file_and_a_section() -> None:
+    asked = {" ".join(word for word in words if word.isalpha()) for words in ASKED.values()}
+    sections = re.findall(r"^## mvc (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    for path in with_json():
+        assert path in sections, path
+        assert path in UNASKED or any(words.startswith(path) for words in asked), path
+
+
+def with_json() -> Iterator[str]:
+    """``log``, ``stash list`` and all others that take ``--json``."""
+
+    def below(command: click.Command, path: str) -> Iterator[str]:
+        if isinstance(command, click.Group):
+            for name, inner in command.commands.items():
+                yield from below(inner, f"{path} {name}")
+        elif any("--json" in parameter.opts for parameter in command.params):
+            yield path
+
+    context = click.Context(program)
+    for verb in VERBS:
+        found = program.get_command(context, verb)
+        assert found is not None
+        yield from below(found, verb)
