@@ -52,10 +52,10 @@ def clean(
         frozenset(path for path in doomed if matches(path, paths or [""])),
         frozenset(folder for path in tracked for folder in folders_above(path)),
         tuple(paths) or ("",) * folders,
-        empty=which != "ignored" and not in_code_repository(context.root),
-        ignored=which == "all",
+        empty=not in_code_repository(context.root),
+        which=which,
     )
-    found = list(sweep.found(f"{below}/" if below else ""))
+    found = list(sweep.found(f"{below}/" if below else "")) if sweep.enters(below) else []
     if not dry_run:
         for path in found:
             _remove(context, path, sweep.doomed)
@@ -68,7 +68,7 @@ def clean(
 class _Sweep:
     """``doomed`` files go, and untracked folders that ``opened`` patterns mean when nothing else is in them.
 
-    ``empty`` folders go too, unless they are ignored and ``ignored`` ones stay.
+    ``empty`` folders go too, ignored or not as ``which`` has it.
     """
 
     root: str
@@ -76,7 +76,7 @@ class _Sweep:
     tracked: frozenset[str]
     opened: tuple[str, ...]
     empty: bool
-    ignored: bool
+    which: Which
 
     def found(self, folder: str) -> Iterator[str]:
         """What goes of ``folder`` (``""`` or ending in a slash), sorted."""
@@ -84,13 +84,20 @@ class _Sweep:
             if not is_folder:
                 if path in self.doomed:
                     yield path
-            elif path in self.tracked:
+            elif path not in self.tracked and matches(path, self.opened) and self._goes(path):
+                yield f"{path}/"
+            elif self.enters(path):
                 yield from self.found(f"{path}/")
-            elif self.opened and not self._is_foreign(path):
-                if matches(path, self.opened) and self._goes(path):
-                    yield f"{path}/"
-                else:
-                    yield from self.found(f"{path}/")
+
+    def enters(self, folder: str) -> bool:
+        """Whether files go that lie in ``folder`` (``""`` is the root), each for itself."""
+        if folder == "" or folder in self.tracked:
+            return True
+        if self._is_foreign(folder):
+            return False
+        # Git looks for ignored files everywhere but in folders that are ignored, or hold nothing else.
+        whole = self.which != "ignored" or self._is_ignored(folder) or self._goes(folder)
+        return bool(self.opened) or not whole
 
     def _goes(self, folder: str) -> bool:
         """Whether nothing would be left in the untracked ``folder``."""
@@ -98,10 +105,15 @@ class _Sweep:
             return False
         inner = self._inside(f"{folder}/")
         if not inner:
-            return self.empty and (self.ignored or not is_path_ignored(self.root, f"{folder}/x"))
+            wanted = self.which == "all" or self._is_ignored(folder) == (self.which == "ignored")
+            return self.empty and wanted
         return all(
             self._goes(path) if is_folder else path in self.doomed for path, is_folder in inner
         )
+
+    def _is_ignored(self, folder: str) -> bool:
+        """Whether any new file in ``folder`` would be ignored."""
+        return is_path_ignored(self.root, f"{folder}/a new file")
 
     def _is_foreign(self, folder: str) -> bool:
         return folder.rsplit("/", 1)[-1].lower() in SKIPPED or is_repository(self.root, folder)
