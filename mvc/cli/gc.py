@@ -78,7 +78,7 @@ def _lines(done: Collected) -> Iterator[str]:
             sizes += f" → {size(done.git_after)}"
         yield f"{verb('packed', 'pack')} {counted(done.packed, 'Git object')}{sizes}"
     if done.gathered:
-        yield f"{verb('gathered', 'gather')} what lives in {counted(done.gathered, 'pack')} into one"
+        yield f"{verb('copied', 'copy')} what lives in {counted(done.gathered, 'pack')} into a new one"
     if done.objects or done.git_objects:
         gone = f"{counted(done.objects, 'object')} and {counted(done.git_objects, 'Git object')}"
         yield f"{verb('removed', 'remove')} {gone} that nothing reaches"

@@ -1,7 +1,7 @@
 """What garbage collection does to packs: gathers what is alive into fewer, and removes those left over.
 
-A pack never changes. One that holds too much garbage, or is one of several small ones, is copied, as far as
-it is alive, into one new pack. A pack that is left over is removed once its heir has stood for the grace
+A pack never changes. One that holds too much garbage, or is one of many small ones, is copied, as far as it
+is alive, into one new pack. A pack that is left over is removed once its heir has stood for the grace
 period, so that no reader who knew the old place loses it.
 
 Order of writes, which a crash anywhere keeps readable: the new pack; an index of all that stays; whatever a
@@ -31,9 +31,11 @@ from mvc.store.packfile import Run
 if TYPE_CHECKING:
     from mvc.store.fs import Disk
 
-#: Packs with less alive in them than this are gathered into one. A larger one stays as it is: copying it
-#: would cost its size again for the length of the grace period, and opening a pack is cheap.
+#: Packs with less alive in them than this are small. A larger one is only copied when it holds garbage: its
+#: size would be taken twice for the length of the grace period, and opening a pack is cheap.
 SMALL = 32 * MIB
+#: Small packs that are left alone for the same reason; more are gathered. Git is as patient with its own.
+FEW = 50
 #: Share of a pack that may be garbage before it is copied: what goes is then a third of what is copied.
 GARBAGE = 0.25
 
@@ -114,9 +116,9 @@ class Compaction:
         packs = self._census.packs
         used = {number for number, one in enumerate(packs) if one.alive}
         gathered = {n for n in used if packs[n].time <= before and _is_wasteful(packs[n])}
-        small = gathered | {n for n in used if packs[n].stored < SMALL}
-        if len(small) > 1:
-            gathered = small
+        small = {n for n in used if packs[n].stored < SMALL}
+        if len(small) > (1 if before == math.inf else FEW):
+            gathered |= small
 
         def left_since(number: int) -> float:
             one = packs[number]

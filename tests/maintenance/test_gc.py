@@ -110,7 +110,10 @@ def test_many_small_commits_end_in_one_pack_of_each_kind(repository: Repository)
     check(repository)
 
 
-def test_old_packs_outlive_a_collection_by_the_grace_period(wasteful: Repository) -> None:
+def test_old_packs_outlive_a_collection_by_the_grace_period(
+    wasteful: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mvc.store.compaction.FEW", 1)
     before = {path for path in files(wasteful) if path.startswith("store/packs/")}
     done = wasteful.upkeep.gc(expire="now")
     assert before < files(wasteful).keys() and done.waiting > 0 and done.objects == 0
@@ -122,6 +125,26 @@ def test_old_packs_outlive_a_collection_by_the_grace_period(wasteful: Repository
     done = wasteful.upkeep.gc(expire="now")
     assert not before & files(wasteful).keys() and done.freed > 0
     check(wasteful)
+
+
+def test_a_pack_that_was_left_goes_though_its_content_moves_on_every_week(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mvc.store.compaction.FEW", 1)
+    first = {path for path in files(repository) if path.startswith("store/packs/")}
+    for seed in range(3):
+        repository.upkeep.gc()
+        age(repository, days=8)
+        commit(repository, seed)
+    repository.upkeep.gc()
+    assert not first & files(repository).keys()
+    check(repository)
+
+
+def test_a_few_small_packs_are_not_worth_being_kept_twice(repository: Repository) -> None:
+    before = {path for path in files(repository) if path.startswith("store/packs/")}
+    assert repository.upkeep.gc().gathered == 0
+    assert before <= files(repository).keys()
 
 
 def test_what_nothing_reaches_stays_for_the_grace_period(wasteful: Repository) -> None:
@@ -398,7 +421,10 @@ def test_options_of_the_repository_are_its_defaults(wasteful: Repository) -> Non
         wasteful.upkeep.gc(prune="soon")
 
 
-def test_never_keeps_everything_for_ever(wasteful: Repository) -> None:
+def test_never_keeps_everything_for_ever(
+    wasteful: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mvc.store.compaction.FEW", 1)
     age(wasteful, days=4000)
     done = wasteful.upkeep.gc(prune="never", expire="now")
     assert done.objects == 0 and done.until == float("inf")
