@@ -10,7 +10,7 @@ from hooks.weight_hashes import Tensor, Weight
 
 #: Tensors that are named before "and N more".
 _NAMED = 10
-_GAP = " " * 13
+_GAP = " " * 11
 
 
 def change_lines(changes: Sequence[Change]) -> Iterator[str]:
@@ -19,7 +19,7 @@ def change_lines(changes: Sequence[Change]) -> Iterator[str]:
         path = quoted(change.path)
         if change.old_path is not None:
             path = f"{quoted(change.old_path)} -> {path}"
-        yield f"  {change.kind:<9}{path}{_detail(change)}"
+        yield f"{change.kind:<9}{path}{_detail(change)}"
         if change.kind == "changed":
             touched = tensor_changes(change)
             yield from (f"{_GAP}{_tensor(one)}" for one in islice(touched, _NAMED))

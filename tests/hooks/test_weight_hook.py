@@ -92,7 +92,7 @@ def test_a_change_is_told_in_words(
     repo.add("m.safetensors", tensors, **metadata)
     done = repo.hook()
     assert done.code == 1
-    assert done.out.splitlines()[0] == f"  changed  m.safetensors: {said}"
+    assert done.out.splitlines()[0] == f"changed  m.safetensors: {said}"
 
 
 def test_changed_tensors_are_named_with_what_they_are(repo: WeightsRepo) -> None:
@@ -123,7 +123,7 @@ def test_a_rename_and_a_deletion_are_called_so(repo: WeightsRepo) -> None:
     repo.git("rm", "-q", "b.gguf")
     done = repo.hook()
     assert done.code == 1
-    assert done.out == "  deleted  b.gguf\n  renamed  a.safetensors -> sub.safetensors\n"
+    assert done.out == "deleted  b.gguf\nrenamed  a.safetensors -> sub.safetensors\n"
     assert list(repo.hashes()) == ["sub.safetensors"]
 
 
@@ -275,7 +275,7 @@ def test_what_is_newly_excluded_is_called_left_out(repo: WeightsRepo) -> None:
     repo.add("m.safetensors", A)
     repo.settle()
     done = repo.hook("--exclude", "m.*")
-    assert done.out == "  left out m.safetensors\n"
+    assert done.out == "left out m.safetensors\n"
     assert repo.hashes() == {}
 
 
