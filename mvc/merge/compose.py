@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mvc import formats
 from mvc.dtypes import DTYPES, nbytes
@@ -21,7 +22,7 @@ from mvc.limits import FRAME
 from mvc.merge.content import Content
 from mvc.merge.job import Job
 from mvc.merge.strategies.strategy import Blend
-from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece, Term
 from mvc.store.source import BytesSource, Incoming
 from mvc.store.store import Store
 
@@ -114,7 +115,10 @@ def _conflict(job: Job, clash: Clash) -> Conflict:
 def _computed(job: Job, computed: Sequence[Computed]) -> list[Entry]:
     """New tensors, all in one batch so that every core has something to do."""
     store = job.context.store
-    incoming = [Incoming(BlendSource.of(store, one), one.blend.dtype) for one in computed]
+    incoming = [
+        Incoming(BlendSource.of(store, one), one.blend.dtype, partial(_sides, one.term))
+        for one in computed
+    ]
     total = sum(item.source.length for item in incoming)
     done = 0
 
@@ -129,6 +133,12 @@ def _computed(job: Job, computed: Sequence[Computed]) -> list[Entry]:
         Entry(one.term.name, one.blend.dtype, one.blend.shape, id_)
         for one, id_ in zip(computed, ids, strict=True)
     ]
+
+
+def _sides(term: Term) -> list[ObjectId]:
+    """What a computed tensor lies between."""
+    pieces = (piece for piece in (term.ours, term.theirs, term.base) if piece is not None)
+    return [piece.entry.id for piece in pieces if piece.entry.storage is None]
 
 
 @dataclass(frozen=True, slots=True)

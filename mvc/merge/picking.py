@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from mvc.errors import UsageError
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
+from mvc.history.kin import Kin
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.snapshot import Snapshot
 from mvc.ids import BlobId
@@ -62,10 +63,11 @@ def _sources(origin: Snapshot, path: str, globs: Sequence[str]) -> bool:
 def _taken_in(context: Context, paths: Sequence[str]) -> dict[str, tuple[int, Manifest]]:
     """Mode and manifest of each file on disk, its tensors in the store."""
     found: dict[str, tuple[int, Manifest]] = {}
+    kin = Kin(context)
     with context.store.writer() as pack:
         for path in paths:
             with open_file(context.root, path) as opened:
-                blob = stow(pack, opened, classify(opened))
+                blob = stow(pack, opened, classify(opened), kin)
             manifest = Manifest.decode(blob) if is_manifest(blob) else None
             if manifest is None or manifest.skeleton is None:
                 raise UsageError(f"{path} has no tensors on disk", hint=f"mvc restore {path}")

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mvc import limits
 from mvc.store import pack, workers
-from mvc.store.codecs import plan
+from mvc.store.codecs import plan, plan_over_base
 from mvc.store.framing import Part, store_parts
-from mvc.store.pack import NO_BASE, WHOLE, ObjectHeader
+from mvc.store.pack import DELTA, NO_BASE, WHOLE, ObjectHeader
+
+if TYPE_CHECKING:
+    from mvc.store.bases import Ground
 
 #: Small parts share a task of up to this many: handing a task over costs as much as encoding 1 KiB.
 _MOST_IN_TASK = 256
@@ -24,14 +28,26 @@ class NewObject:
 
     digest: bytes
     length: int
+    ground: Ground | None = None
     offset: int = -1
     stored: int = 0
 
     def header(self) -> bytes:
         """What goes in front of the object's frames."""
         frames = pack.frame_count(self.length, limits.FRAME)
-        header = ObjectHeader(WHOLE, 0, frames, limits.FRAME, self.length, self.digest, NO_BASE)
-        return pack.encode_object(header)
+        fields = frames, limits.FRAME, self.length, self.digest
+        base = self.ground.digest if self.ground else NO_BASE
+        return pack.encode_object(ObjectHeader(self.kind, self.depth, *fields, base))
+
+    @property
+    def kind(self) -> int:
+        """``WHOLE`` or ``DELTA``."""
+        return DELTA if self.ground else WHOLE
+
+    @property
+    def depth(self) -> int:
+        """How many bases stand below it."""
+        return self.ground.depth + 1 if self.ground else 0
 
 
 class Slot:
@@ -78,13 +94,14 @@ class Tasks:
         self._raw = 0
         self._done: list[Task] = []
 
-    def add(self, owner: NewObject, dtype: str | None, raw: memoryview, *, first: bool) -> None:
-        """The frames of ``raw``, which begins on a frame; the ``first`` has the object's header in
-        front."""
-        tries = plan(dtype)
+    def add(self, owner: NewObject, dtype: str | None, raw: memoryview, at: int = 0) -> None:
+        """The frames of ``raw``, which begins on a frame, ``at`` bytes into the object; the first frame
+        of an object has its header in front."""
+        tries = plan_over_base(dtype) if owner.ground else plan(dtype)
         for start in range(0, len(raw) or 1, limits.FRAME):
-            header = owner.header() if first and start == 0 else b""
-            part = Part(header, raw[start : start + limits.FRAME], tries)
+            header = owner.header() if at == start == 0 else b""
+            frame = raw[start : start + limits.FRAME]
+            part = Part(header, frame, tries, at + start, owner.ground)
             if self._raw + len(part.raw) > limits.FRAME or len(self._parts) == _MOST_IN_TASK:
                 self._close()
             self._parts.append(part)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mvc.errors import CorruptPack, IntegrityError, StorageError
 from mvc.ids import ObjectId
 from mvc.store import framing, index, pack, reading, workers
+from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog, Location
 from mvc.store.index import Index
 from mvc.store.pack import RECORD_SIZE, Record
@@ -86,7 +87,7 @@ def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iter
     for one in catalog.indexes():
         if name in one.packs:
             yield from _check_records(one, name, file, table)
-    yield from check_objects(name, file, records, full)
+    yield from check_objects(catalog, name, file, records, full)
 
 
 def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Iterator[Problem]:
@@ -96,22 +97,24 @@ def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Itera
 
 
 def check_objects(
-    name: str, file: PackFile, records: Iterable[Record], full: bool
+    catalog: Catalog, name: str, file: PackFile, records: Iterable[Record], full: bool
 ) -> Iterator[Problem]:
     """Problems of the objects that lie where ``records`` say in ``file``, the pack ``name``."""
     places = {
         Location(name, record.offset, record.stored, record.length): record for record in records
     }
 
+    bases = Bases(catalog)
+
     def work(group: list[Location]) -> list[Problem]:
-        return list(_check_objects(file, [(places[one], one) for one in group], full))
+        return list(_check_objects(bases, file, [(places[one], one) for one in group], full))
 
     for problems in workers.run(work, reading.neighbours(places)):
         yield from problems
 
 
 def _check_objects(
-    file: PackFile, group: list[tuple[Record, Location]], full: bool
+    bases: Bases, file: PackFile, group: list[tuple[Record, Location]], full: bool
 ) -> Iterator[Problem]:
     places = [place for _, place in group]
     run, scratch = _lane.enter(file, places)
@@ -119,9 +122,10 @@ def _check_objects(
         object_id = ObjectId(record.digest.hex())
         try:
             if full:
-                for _ in reading.serial(run, place, object_id, scratch):
+                for _ in reading.serial(run, place, object_id, scratch, bases):
                     pass
             else:
+                bases.below(file.object_header(place.offset), file.path)
                 for offset, frame, payload in reading.walk(run, place, object_id):
                     framing.check_payload(frame, payload, file.path, offset)
         except (IntegrityError, StorageError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mvc import limits
 from mvc.ids import ObjectId
 from mvc.store import reading, workers
+from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog, Location
 
 #: Takes bytes and the position where they belong; called from several threads.
@@ -24,6 +25,7 @@ def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: W
     wanted: dict[ObjectId, list[int]] = {}
     for object_id, position in items:
         wanted.setdefault(object_id, []).append(position)
+    bases = Bases(catalog)
     ids = {catalog.place(object_id): object_id for object_id in wanted}
     large = [place for place in ids if place.length > limits.WINDOW]
     memory = reading.memory_for(limits.WINDOW)
@@ -35,14 +37,14 @@ def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: W
                 write_at(view, position + offset)
 
         file = catalog.holder(place)
-        for _ in reading.windows(file, place, ids[place], memory, emit):
+        for _ in reading.windows(file, place, ids[place], memory, bases, emit):
             pass
 
     def work(group: list[Location]) -> None:
         run, scratch = _lane.enter(catalog.holder(group[0]), group)
         for place in group:
             positions = wanted[ids[place]]
-            for view, offset in reading.serial(run, place, ids[place], scratch):
+            for view, offset in reading.serial(run, place, ids[place], scratch, bases):
                 for position in positions:
                     write_at(view, position + offset)
 

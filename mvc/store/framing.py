@@ -7,11 +7,11 @@ comes before the step that would trust what it checks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch
+from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch, IntegrityError
 from mvc.store import pack
 from mvc.store.codecs import RAW, Plan, codec
 from mvc.store.kernel import kernel
@@ -20,22 +20,36 @@ from mvc.store.workers import Buffers
 
 _decoded = Buffers()
 _second = Buffers()
+_base = Buffers()
 
 #: Below this no codec is tried: its own headers, and the time, outweigh what it could save.
 _SMALLEST = 96
 #: Up to here bytes objects are compared, above it the kernel: a call costs more than it saves.
 _SMALL = 4096
+#: A payload below this share ends the search: no later codec of a plan gets there.
+_GOOD_ENOUGH = 0.4
+
+
+class Foundation(Protocol):
+    """What a frame may stand on: see ``mvc.store.bases.Ground``."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill ``out`` with the raw bytes from ``start`` on."""
+        ...
 
 
 class Part(NamedTuple):
     """A frame to store. ``header`` goes in front (an object's, before its first frame).
 
-    An empty object has a part with neither raw bytes nor frame.
+    An empty object has a part with neither raw bytes nor frame. ``start`` is the frame's place in its
+    object, and in the ``ground`` that it may stand on.
     """
 
     header: bytes
     raw: memoryview
     plan: Plan
+    start: int = 0
+    ground: Foundation | None = None
 
     def room(self) -> int:
         """Bytes that the stored part takes at most."""
@@ -61,38 +75,50 @@ def store_parts(parts: Sequence[Part], out: memoryview) -> list[int]:
 
 
 def _store(part: Part, out: memoryview) -> int:
-    raw = part.raw
+    raw, base = part.raw, None
+    if part.ground is not None:
+        base = _base.take(len(raw))
+        try:
+            part.ground.read_into(part.start, base)
+        except IntegrityError:  # found damaged only here; the frame can do without
+            base = None
     room = out[pack.FRAME_SIZE : pack.FRAME_SIZE + len(raw)]
-    number, param, size = _encode(raw, part.plan, room)
+    number, param, size = _encode(raw, part.plan, room, base)
     payload = room[:size]
     if number == RAW:
         copy(raw, payload)
     else:
-        _prove(raw, number, param, payload)
+        _prove(raw, number, param, payload, base)
     check, digest = xxh3_64_intdigest(payload), xxh3_128_digest(raw)
     header = FrameHeader(number, param, len(raw), size, check, digest)
     out[: pack.FRAME_SIZE] = pack.encode_frame(header)
     return pack.FRAME_SIZE + size
 
 
-def _encode(raw: memoryview, plan: Plan, out: memoryview) -> tuple[int, int, int]:
+def _encode(
+    raw: memoryview, plan: Plan, out: memoryview, base: memoryview | None
+) -> tuple[int, int, int]:
     """Codec, parameter and length of the smallest payload, which is in ``out`` unless it is raw."""
     best = (RAW, 0, len(raw))
     if len(raw) < _SMALLEST:
         return best
     for attempt, (number, param) in enumerate(plan):
         target = _second.take(len(raw)) if attempt else out
-        size = codec(number).encode(raw, param, target)
+        size = codec(number).encode(raw, param, target, base)
         if size is not None and size < best[2]:
             best = (number, param, size)
             if attempt:
-                out[:size] = target[:size]
+                copy(target[:size], out[:size])
+            if size < len(raw) * _GOOD_ENOUGH:
+                break
     return best
 
 
-def _prove(raw: memoryview, number: int, param: int, payload: memoryview) -> None:
+def _prove(
+    raw: memoryview, number: int, param: int, payload: memoryview, base: memoryview | None
+) -> None:
     back = _decoded.take(len(raw))
-    codec(number).decode(payload, param, back)
+    codec(number).decode(payload, param, back, base)
     if not equal(raw, back):
         raise DecodeMismatch(
             f"codec {number} (parameter {param}) did not give back a frame of {len(raw)} bytes",
@@ -127,15 +153,23 @@ def check_payload(frame: FrameHeader, payload: memoryview, where: str, offset: i
         raise pack.corrupt(where, offset, "has damage in a frame")
 
 
-def load(frame: FrameHeader, payload: memoryview, out: memoryview, where: str, offset: int) -> None:
-    """Check the payload at ``offset`` and decode it into ``out``, which has the frame's raw length.
+def load(
+    frame: FrameHeader,
+    payload: memoryview,
+    out: memoryview,
+    where: str,
+    offset: int,
+    base: memoryview | None = None,
+) -> None:
+    """Check the payload at ``offset`` and decode it into ``out``, which has the frame's raw length, as
+    ``base`` has.
 
     Raises:
         CorruptPack
     """
     check_payload(frame, payload, where, offset)
     try:
-        codec(frame.codec).decode(payload, frame.param, out)
+        codec(frame.codec).decode(payload, frame.param, out, base)
     except CorruptPack as error:
         raise pack.corrupt(where, offset, f"has a frame that can't be decoded: {error}") from error
 

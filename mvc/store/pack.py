@@ -36,8 +36,9 @@ FRAME_SIZE = _FRAME.size + _CHECK.size  # 48
 RECORD_SIZE = _RECORD.size  # 64
 FOOTER_SIZE = _FOOTER.size + _CHECK.size + len(_END)  # 64
 
-#: Kind of an object whose frames need no base. Deltas will take the next numbers.
+#: Kinds of objects: one whose frames need no base, and one whose frames may.
 WHOLE = 0
+DELTA = 1
 NO_BASE = bytes(32)
 
 
@@ -129,11 +130,17 @@ def decode_object(data: bytes | memoryview, where: str, offset: int) -> ObjectHe
     """
     _check(data, OBJECT_SIZE, _OBJECT_MAGIC, where, offset, "an object header")
     _, kind, flags, depth, frames, frame_size, length, digest, base = _OBJECT.unpack_from(data)
-    if kind != WHOLE or flags or depth or base != NO_BASE:
+    if kind not in (WHOLE, DELTA) or flags:
         raise CorruptPack(
-            f"{where} has at offset {offset} an object of kind {kind}, flags {flags}, depth {depth}, "
+            f"{where} has at offset {offset} an object of kind {kind}, flags {flags}, "
             "which this mvc does not know",
             hint="upgrade mvc, or run: mvc fsck --full",
+        )
+    # A base is less deep than what stands on it, so no chain is a circle.
+    least, most = (1, limits.DELTA_DEPTH) if kind == DELTA else (0, 0)
+    if not least <= depth <= most or (base == NO_BASE) != (kind == WHOLE) or base == digest:
+        raise corrupt(
+            where, offset, f"has an object of kind {kind} at depth {depth} over {base.hex()}"
         )
     if not 0 < frame_size <= limits.FRAME or frames != frame_count(length, frame_size):
         raise corrupt(where, offset, f"has {frames} frames of {frame_size} for {length} bytes")

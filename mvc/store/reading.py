@@ -18,6 +18,7 @@ from mvc import limits
 from mvc.errors import HashMismatch
 from mvc.ids import ObjectId
 from mvc.store import framing, pack, workers
+from mvc.store.bases import Bases, Ground, under
 from mvc.store.catalog import Location
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import READ_AHEAD, PackFile, Run
@@ -32,6 +33,18 @@ _TASK_OBJECTS = 256
 _payloads = workers.Buffers()
 
 
+def enter(run: Run, location: Location, object_id: ObjectId) -> ObjectHeader:
+    """The header of an object, whose frames the run comes to next.
+
+    Raises:
+        CorruptPack: the object is not the one, or not of the size, that the index has.
+    """
+    run.enter(location.offset, location.offset + location.stored)
+    header = pack.decode_object(run.take(pack.OBJECT_SIZE), run.file.path, location.offset)
+    _agree(header, run.file.path, location, object_id)
+    return header
+
+
 def walk(
     run: Run, location: Location, object_id: ObjectId
 ) -> Iterator[tuple[int, FrameHeader, memoryview]]:
@@ -40,11 +53,14 @@ def walk(
     Raises:
         CorruptPack: the object is not the one, or not of the size, that the index has.
     """
+    yield from _frames(run, location, enter(run, location, object_id))
+
+
+def _frames(
+    run: Run, location: Location, header: ObjectHeader
+) -> Iterator[tuple[int, FrameHeader, memoryview]]:
     where = run.file.path
     end = location.offset + location.stored
-    run.enter(location.offset, end)
-    header = pack.decode_object(run.take(pack.OBJECT_SIZE), where, location.offset)
-    _agree(header, where, location, object_id)
     remaining = header.length
     while remaining:
         length = min(header.frame_size, remaining)
@@ -53,11 +69,12 @@ def walk(
         yield offset, frame, run.take(frame.stored)
         remaining -= length
     if run.position != end:
-        raise pack.corrupt(where, run.position, f"ends object {object_id} before its index does")
+        digest = header.digest.hex()
+        raise pack.corrupt(where, run.position, f"ends object {digest} before its index does")
 
 
 def serial(
-    run: Run, location: Location, object_id: ObjectId, scratch: memoryview
+    run: Run, location: Location, object_id: ObjectId, scratch: memoryview, bases: Bases
 ) -> Iterator[tuple[memoryview, int]]:
     """Each frame's bytes with their offset in the object, decoded into ``scratch`` one by one.
 
@@ -69,9 +86,11 @@ def serial(
     """
     hasher = blake3()
     done = 0
-    for offset, frame, payload in walk(run, location, object_id):
+    header = enter(run, location, object_id)
+    ground = bases.below(header, run.file.path)
+    for offset, frame, payload in _frames(run, location, header):
         view = scratch[: frame.length]
-        framing.load(frame, payload, view, run.file.path, offset)
+        framing.load(frame, payload, view, run.file.path, offset, under(ground, frame, done))
         hasher.update(view)
         yield view, done
         _invalidate(view)
@@ -84,6 +103,7 @@ def windows(
     location: Location,
     object_id: ObjectId,
     memory: memoryview,
+    bases: Bases,
     emit: Emit | None = None,
 ) -> Iterator[memoryview]:
     """The object in pieces of up to half of ``memory``, each decoded on all cores while the last is
@@ -98,11 +118,12 @@ def windows(
     """
     header = file.object_header(location.offset)
     _agree(header, file.path, location, object_id)
+    ground = bases.below(header, file.path)
     hasher = blake3(max_threads=workers.cores())
     frames = file.frames(location.offset, header)
     size = len(memory) // 2 // header.frame_size * header.frame_size
     buffers = (memory[:size], memory[size : 2 * size])
-    ahead = _start(file, header, frames, 0, buffers[0], emit)
+    ahead = _start(file, header, ground, frames, 0, buffers[0], emit)
     turn = 0
     done = 0
     try:
@@ -112,7 +133,7 @@ def windows(
             view = buffers[turn][: min(len(buffers[turn]), header.length - done)]
             done += len(view)
             turn ^= 1
-            ahead = _start(file, header, frames, done, buffers[turn], emit)
+            ahead = _start(file, header, ground, frames, done, buffers[turn], emit)
             hasher.update(view)
             yield view
             _invalidate(view)
@@ -122,7 +143,12 @@ def windows(
 
 
 def slice_of(
-    file: PackFile, location: Location, object_id: ObjectId, start: int, length: int
+    file: PackFile,
+    location: Location,
+    object_id: ObjectId,
+    start: int,
+    length: int,
+    bases: Bases,
 ) -> bytes:
     """``length`` bytes from ``start`` on, which lie inside the object; decodes no other frame.
 
@@ -131,6 +157,7 @@ def slice_of(
     """
     header = file.object_header(location.offset)
     _agree(header, file.path, location, object_id)
+    ground = bases.below(header, file.path)
     pieces = []
     position = 0
     for offset, frame in file.frames(location.offset, header):
@@ -138,7 +165,8 @@ def slice_of(
         if low < high:
             raw = memoryview(bytearray(frame.length))
             payload = memoryview(file.read(offset, frame.stored))
-            framing.load(frame, payload, raw, file.path, offset)
+            base = under(ground, frame, position)
+            framing.load(frame, payload, raw, file.path, offset, base)
             framing.check_raw(frame, raw, file.path, offset)
             pieces.append(bytes(raw[low:high]))
         position += frame.length
@@ -150,6 +178,7 @@ def slice_of(
 def _start(
     file: PackFile,
     header: ObjectHeader,
+    ground: Ground | None,
     frames: Iterator[tuple[int, FrameHeader]],
     done: int,
     buffer: memoryview,
@@ -161,7 +190,8 @@ def _start(
         payload = _payloads.take(frame.stored)
         file.read_into(offset, payload)
         view = buffer[position : position + frame.length]
-        framing.load(frame, payload, view, file.path, offset)
+        base = under(ground, frame, done + position)
+        framing.load(frame, payload, view, file.path, offset, base)
         if emit:
             emit(view, done + position)
 

@@ -127,7 +127,7 @@ def _examine(catalog: Catalog, name: str) -> _Wreck | None:
         return None
     reason, records = _records(file)
     bad: dict[ObjectId, str] = {}
-    for problem in check_objects(name, file, records, full=True):
+    for problem in check_objects(catalog, name, file, records, full=True):
         if problem.object_id is not None:
             bad[problem.object_id] = problem.message
     whole = tuple(record for record in records if record.digest.hex() not in bad)

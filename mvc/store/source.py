@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mvc.errors import MvcError
+from mvc.ids import ObjectId
 from mvc.store.fs import explained
 
 _SEEK = threading.Lock()
@@ -37,10 +39,12 @@ class ByteSource(Protocol):
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """Bytes to store. ``dtype`` (a name of ``mvc.dtypes``) only picks the codec; None is plain
-    bytes."""
+    bytes. ``bases`` gives objects that these bytes may resemble, the likeliest first; it is asked
+    only if the store lacks them."""
 
     source: ByteSource
     dtype: str | None = None
+    bases: Callable[[], Sequence[ObjectId]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from mvc import limits
 from mvc.errors import LimitExceeded, UsageError
 from mvc.ids import ObjectId
 from mvc.store import checking, extraction, reading
+from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog, Location
 from mvc.store.checking import Problem
 from mvc.store.extraction import WriteAt
@@ -38,6 +39,7 @@ class Store:
         self._root = root
         self._disk = disk
         self._catalog = Catalog(root)
+        self._bases = Bases(self._catalog)
 
     @staticmethod
     def create(root: str, disk: Disk) -> Store:
@@ -77,7 +79,9 @@ class Store:
             raise LimitExceeded(
                 f"object {object_id} has {location.length} bytes, too many to hand out in one piece"
             )
-        return b"".join(bytes(view) for view in _pieces(file, location, object_id, limits.WINDOW))
+        return b"".join(
+            bytes(view) for view in _pieces(file, location, object_id, limits.WINDOW, self._bases)
+        )
 
     def read_range(self, object_id: ObjectId, start: int, length: int) -> bytes:
         """A slice of the object; only the frames under it are read, each verified by its own hash.
@@ -92,7 +96,7 @@ class Store:
                 f"bytes {start} to {start + length} are not in object {object_id}, "
                 f"which has {location.length}"
             )
-        return reading.slice_of(file, location, object_id, start, length)
+        return reading.slice_of(file, location, object_id, start, length, self._bases)
 
     def chunks(self, object_id: ObjectId, window: int | None = None) -> Iterator[memoryview]:
         """The object in pieces, decoded on all cores within ``window`` bytes of memory.
@@ -104,7 +108,7 @@ class Store:
             MissingObject, CorruptPack, HashMismatch
         """
         file, location = self._catalog.reach(object_id)
-        yield from _pieces(file, location, object_id, window or limits.WINDOW)
+        yield from _pieces(file, location, object_id, window or limits.WINDOW, self._bases)
 
     def extract(self, items: Sequence[tuple[ObjectId, int]], write_at: WriteAt) -> None:
         """Hand each object's bytes to ``write_at(bytes, position)``, from the position given with
@@ -172,11 +176,12 @@ class Store:
 
 
 def _pieces(
-    file: PackFile, location: Location, object_id: ObjectId, window: int
+    file: PackFile, location: Location, object_id: ObjectId, window: int, bases: Bases
 ) -> Iterator[memoryview]:
     if location.length > 2 * limits.FRAME:
-        yield from reading.windows(file, location, object_id, reading.memory_for(window))
+        yield from reading.windows(file, location, object_id, reading.memory_for(window), bases)
         return
     run = reading.run_over(file, [location])
-    for view, _ in reading.serial(run, location, object_id, reading.scratch_for([location])):
+    scratch = reading.scratch_for([location])
+    for view, _ in reading.serial(run, location, object_id, scratch, bases):
         yield view

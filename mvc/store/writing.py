@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -27,10 +28,11 @@ from mvc import limits
 from mvc.errors import Locked, MvcError
 from mvc.ids import ObjectId
 from mvc.store import pack, workers
+from mvc.store.bases import Bases, Ground
 from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack, publish_index
-from mvc.store.pack import WHOLE, Record
+from mvc.store.pack import Record
 from mvc.store.source import ByteSource, BytesSource, Incoming
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class PackWriter:
         self._slots: list[Slot] = []
         self._turn = 0
         self._encoding: list[tuple[Future[list[int]], Task]] = []
+        self._bases = Bases(catalog)
         self._objects: dict[bytes, NewObject] = {}
         self._pack: OutgoingPack | None = None
         self._offered = 0
@@ -182,13 +185,33 @@ class PackWriter:
         slot = self._next_slot(sum(item.source.length for item in items), len(items))
         views = slot.place(item.source.length for item in items)
         digests = self._read(items, views)
-        tasks = Tasks(slot.out)
+        new = []
         for item, view, digest in zip(items, views, digests, strict=True):
             if not self._known(digest):
-                owner = self._objects[digest] = NewObject(digest, len(view))
-                tasks.add(owner, item.dtype, view, first=True)
+                self._objects[digest] = NewObject(digest, len(view))
+                new.append((item, view, digest))
+        tasks = Tasks(slot.out)
+        for (item, view, digest), ground in zip(new, self._grounds(new), strict=True):
+            self._objects[digest].ground = ground
+            tasks.add(self._objects[digest], item.dtype, view)
         self._encode(tasks.all())
         return digests
+
+    def _grounds(
+        self, new: Sequence[tuple[Incoming, memoryview, bytes]]
+    ) -> Iterator[Ground | None]:
+        """What each new object had best stand on."""
+        # Asked here, not by the workers: who answers may read Git objects, one at a time.
+        asked = [(item, view, item.bases() if item.bases else ()) for item, view, _ in new]
+        if not any(candidates for *_, candidates in asked):
+            return repeat(None, len(new))
+        from mvc.store.choosing import choose
+
+        def work(one: tuple[Incoming, memoryview, Sequence[ObjectId]]) -> Ground | None:
+            item, view, candidates = one
+            return choose(self._bases, candidates, item.source.length, item.dtype, view)
+
+        return workers.run(work, asked)
 
     def _read(self, items: list[Incoming], views: list[memoryview]) -> list[bytes]:
         """Fill the views and hash them."""
@@ -211,6 +234,8 @@ class PackWriter:
         if self._known(digest):
             return digest
         owner = self._objects[digest] = NewObject(digest, source.length)
+        if item.bases:
+            owner.ground = self._ground_of_large(item)
         for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
             slot = self._next_slot(source.length, 1)
             view = slot.raw[: min(self._slot_size, source.length - start)]
@@ -221,9 +246,17 @@ class PackWriter:
                     hint="wait until nothing writes to it, then add it again",
                 )
             tasks = Tasks(slot.out)
-            tasks.add(owner, item.dtype, view, first=start == 0)
+            tasks.add(owner, item.dtype, view, start)
             self._encode(tasks.all())
         return digest
+
+    def _ground_of_large(self, item: Incoming) -> Ground | None:
+        slot = self._next_slot(item.source.length, 1)
+        view = slot.raw[: self._slot_size]
+        item.source.read_into(0, view)
+        ((ground),) = self._grounds([(item, view, b"")])
+        self._turn ^= 1
+        return ground
 
     def _hash_large(self, source: ByteSource) -> tuple[bytes, list[bytes]]:
         """The object's id, and what each slotful must look like when it is read again."""
@@ -271,7 +304,12 @@ class PackWriter:
 
     def _publish(self, outgoing: OutgoingPack) -> None:
         table = b"".join(
-            pack.encode_record(Record(one.digest, 0, 0, WHOLE, one.offset, one.stored, one.length))
+            pack.encode_record(
+                Record(
+                    *(one.digest, 0, one.depth, one.kind),
+                    *(one.offset, one.stored, one.length),
+                )
+            )
             for one in sorted(self._objects.values(), key=lambda one: one.digest)
         )
         name = outgoing.publish(table, self._catalog.packs_folder)

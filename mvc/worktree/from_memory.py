@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mvc import paths as tracked
@@ -14,6 +15,7 @@ from mvc.formats.safetensors import EMPTY, SAFETENSORS
 from mvc.history.commits import Plan, commit_stage
 from mvc.history.context import Context, writes_objects
 from mvc.history.gitobjects import FILE_MODE
+from mvc.history.kin import Kin
 from mvc.history.manifest import Entry, Manifest
 from mvc.history.refs import UNFINISHED
 from mvc.history.signature import Signature
@@ -51,7 +53,7 @@ def commit_tensors(
     if os.path.lexists(absolute) and changed_paths(context, stage, [path]):
         raise DirtyWorktree(f"{path} holds changes that no commit has", hint=f"mvc add {path}")
     objects = context.writer()
-    blob = objects.blob(_pack(context, tensors, metadata).encode())
+    blob = objects.blob(_pack(context, path, tensors, metadata).encode())
     objects.flush()
     change = {path: (FILE_MODE, blob)}
     switch_files(context, stage, stage.with_files(change), paths=[path])
@@ -79,14 +81,17 @@ def _check_words(tensors: Mapping[str, Any], path: str, metadata: Mapping[str, s
 
 
 def _pack(
-    context: Context, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None
+    context: Context, path: str, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None
 ) -> Manifest:
     described: list[ComposedTensor] = []
     entries: list[Entry] = []
+    kin = Kin(context)
     with context.store.writer() as writer:
         for name in sorted(tensors):
             dtype, shape, data = to_bytes(tensors[name])
-            (id_,) = writer.add([Incoming(BytesSource(data), dtype)])
+            (id_,) = writer.add(
+                [Incoming(BytesSource(data), dtype, partial(kin.of, path, name, dtype))]
+            )
             described.append(ComposedTensor(name, dtype, shape, len(data)))
             entries.append(Entry(name, dtype, shape, id_))
         skeleton, layout = SAFETENSORS.compose(EMPTY, tuple(described), metadata or {})

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mvc import paths as tracked_paths
 from mvc.errors import FormatError
 from mvc.formats.layout import Layout
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
+from mvc.history.kin import Kin
 from mvc.history.manifest import Manifest
 from mvc.ids import BlobId, object_id
 from mvc.store.source import Incoming
@@ -63,11 +65,12 @@ def take_in(
     seen: dict[str, Known] = {}
     wanted = sorted({tracked_paths.check(path) for path in paths})
     advance = _counter(context.root, wanted, progress)
+    kin = Kin(context)
     with context.store.writer() as pack:
         for path in wanted:
             with open_file(context.root, path, patient=True) as opened:
                 content = contents(opened, lenient, opaque=path in opaque)
-                blob = objects.blob(stow(pack, opened, content, advance))
+                blob = objects.blob(stow(pack, opened, content, kin, advance))
             files[path] = (opened.mode, blob)
             seen[path] = known(opened, blob)
         report = pack.publish()
@@ -79,12 +82,14 @@ def stow(
     pack: PackWriter,
     opened: OpenFile,
     content: Content,
+    kin: Kin | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> bytes:
-    """The Git blob that stands for an open file, its objects put into the pack."""
+    """The Git blob that stands for an open file, its objects put into the pack: where ``kin`` has earlier
+    versions of them, as the difference."""
     if isinstance(content, Text):
         return content.data
-    ids = pack.add(_incoming(opened, content), advance)
+    ids = pack.add(_incoming(opened, content, kin), advance)
     skeleton = pack.put(content.skeleton.encode()) if isinstance(content, Model) else None
     return manifest_of(opened, content, ids, skeleton).encode()
 
@@ -150,13 +155,17 @@ def _counter(
     return advance
 
 
-def _incoming(opened: OpenFile, content: Content) -> list[Incoming]:
+def _incoming(opened: OpenFile, content: Content, kin: Kin | None = None) -> list[Incoming]:
     """The spans to store: the storages in the order of the file, or all of it."""
     if not isinstance(content, Model):
         return [Incoming(opened.whole())]
     dtypes = _dtypes(content.layout)
     return [
-        Incoming(opened.span(storage.offset, storage.length), dtypes.get(storage.key))
+        Incoming(
+            opened.span(storage.offset, storage.length),
+            dtypes.get(storage.key),
+            partial(kin.of, opened.path, storage.key, dtypes.get(storage.key)) if kin else None,
+        )
         for storage in content.layout.storages
     ]
 

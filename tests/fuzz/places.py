@@ -27,7 +27,8 @@ from mvc.history.snapshot import Snapshot
 from mvc.ids import ObjectId
 from mvc.limits import FRAME
 from mvc.store import pack, reading
-from mvc.store.catalog import Location
+from mvc.store.bases import Bases
+from mvc.store.catalog import Catalog, Location
 from mvc.store.codecs import codec
 from mvc.store.fs import Disk
 from mvc.store.index import Index
@@ -122,15 +123,20 @@ def _seal(data: bytearray, position: int, size: int) -> None:
     data[position + size - 8 : position + size] = xxh3_64_intdigest(body).to_bytes(8, "little")
 
 
+_NOWHERE = Bases(Catalog(os.devnull))
+
+
 def _read_object(file: PackFile, place: Location, identity: ObjectId) -> None:
     content = b""
     with contextlib.suppress(IntegrityError):
         run = reading.run_over(file, [place])
-        for view, _ in reading.serial(run, place, identity, reading.scratch_for([place])):
+        for view, _ in reading.serial(run, place, identity, reading.scratch_for([place]), _NOWHERE):
             content += view
         assert blake3(content).hexdigest() == identity
     with contextlib.suppress(IntegrityError):
-        part = reading.slice_of(file, place, identity, place.length // 3, place.length // 3)
+        part = reading.slice_of(
+            file, place, identity, place.length // 3, place.length // 3, _NOWHERE
+        )
         assert len(part) == place.length // 3
 
 

@@ -269,7 +269,7 @@ def test_a_large_object_that_changes_while_it_is_read_is_refused(
 def test_a_codec_that_does_not_give_back_its_frame_is_caught(
     store: Store, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(payload: memoryview, param: int, out: memoryview) -> None:
+    def wrong(payload: memoryview, param: int, out: memoryview, base: object) -> None:
         raw_codec.decode(memoryview(bytes(len(out))), 0, out)
 
     monkeypatch.setattr(zstd, "decode", wrong)

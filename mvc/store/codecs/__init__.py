@@ -19,16 +19,21 @@ RAW = 0
 PLANES = 1
 ZSTD = 2
 DELTA = 3
+COPY = 4
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
+
+#: Codecs that decode over a base.
+OVER_BASE = frozenset({DELTA, COPY})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
     PLANES: "mvc.store.codecs.planes",
     ZSTD: "mvc.store.codecs.zstd",
     DELTA: "mvc.store.codecs.delta",
+    COPY: "mvc.store.codecs.copy",
 }
 _loaded: dict[int, Codec] = {}
 
@@ -90,3 +95,11 @@ def plan(dtype: str | None) -> Plan:
     # Integers range from noise (packed 4-bit weights) to counters and masks, which only matches
     # shrink.
     return ((PLANES, known.word), (ZSTD, 0))
+
+
+def plan_over_base(dtype: str | None) -> Plan:
+    """What to try on a tensor of ``dtype`` that stands on a base; a frame may gain more without it."""
+    known = DTYPES.get(dtype) if dtype is not None else None
+    word = known.word if known else 1
+    turned = ROTATED if known and known.signed_float else 0
+    return ((COPY, 0), (DELTA, word | turned), *plan(dtype))

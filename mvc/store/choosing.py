@@ -1,0 +1,75 @@
+"""Which of several objects a new one had best stand on: by a trial on a sample.
+
+The policy is here: a delta is taken at 0.85 of what the object takes by itself, chains are bounded in depth and
+in the bytes that have to be read back. A candidate that is gone or damaged is no candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mvc.errors import IntegrityError, StorageError
+from mvc.ids import ObjectId
+from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, KIB
+from mvc.store.bases import Bases, Ground
+from mvc.store.codecs import OVER_BASE, Plan, codec, plan_over_base
+
+#: A delta must come to this share of what the object takes by itself: it costs time to read.
+WORTH = 0.85
+#: The search ends at a base that is this good.
+_EXCELLENT = 0.25
+#: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
+_PIECE = 128 * KIB
+#: Objects smaller than this stand by themselves: a base costs more to find than it saves.
+_SMALLEST = 4 * KIB
+
+
+def choose(
+    bases: Bases,
+    candidates: Sequence[ObjectId],
+    length: int,
+    dtype: str | None,
+    raw: memoryview,
+) -> Ground | None:
+    """The best ground for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
+    if dtype is None or length < _SMALLEST:
+        return None
+    tries = plan_over_base(dtype)
+    sample = _sample(raw)
+    alone = _size(sample, tuple(one for one in tries if one[0] not in OVER_BASE), None)
+    best, least = None, WORTH * alone
+    for candidate in candidates:
+        try:
+            ground = bases.ground(candidate)
+            if ground.depth >= DELTA_DEPTH or ground.stored > (DELTA_READ_BACK - 1) * length:
+                continue
+            size = _size(sample, tuple(one for one in tries if one[0] in OVER_BASE), ground)
+        except (IntegrityError, StorageError):
+            continue
+        if size < least:
+            best, least = ground, size
+        if least <= _EXCELLENT * alone:
+            break
+    return best
+
+
+def _sample(raw: memoryview) -> list[tuple[int, memoryview]]:
+    """Pieces with their places in the object."""
+    if len(raw) <= 2 * _PIECE:
+        return [(0, raw)]
+    starts = (len(raw) // 4 // 64 * 64, len(raw) * 3 // 4 // 64 * 64)
+    return [(start, raw[start : start + _PIECE]) for start in starts]
+
+
+def _size(sample: list[tuple[int, memoryview]], tries: Plan, ground: Ground | None) -> int:
+    """Bytes that the sample comes to by the best of ``tries``."""
+    total = 0
+    for start, piece in sample:
+        out = memoryview(bytearray(len(piece)))
+        base = None
+        if ground is not None:
+            base = memoryview(bytearray(len(piece)))
+            ground.read_into(start, base)
+        sizes = (codec(number).encode(piece, param, out, base) for number, param in tries)
+        total += min((size for size in sizes if size is not None), default=len(piece))
+    return total
