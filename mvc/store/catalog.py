@@ -1,9 +1,13 @@
 """Which packs and indexes there are, and where in them an object lies.
 
 The folders are the truth and change under us: other processes add packs, merge indexes and remove
-the ones they absorbed. A view is read as a whole and swapped in at once. Indexes are listed before
-packs, so that every pack seen is either covered by an index seen, or is read through its own table:
-a crash between the renames of a pack and its index hides nothing.
+the ones they absorbed. A view is read as a whole and swapped in at once.
+
+Ten thousand commits leave ten thousand packs and a dozen indexes, so a view begins with the indexes
+alone; a pack that one names is believed in when its file is there. Only who misses an object, or wants
+to see everything, has the packs listed: after the indexes, so that every pack seen is either covered by
+an index seen, or is read through its own table. A crash between the renames of a pack and its index
+hides nothing.
 """
 
 from __future__ import annotations
@@ -40,9 +44,12 @@ class Location(NamedTuple):
 
 
 class _View(NamedTuple):
-    packs: frozenset[str]
+    """``packs`` is None until they are listed; ``met`` says of single ones whether they are there."""
+
     indexes: tuple[Index, ...]
     damaged: tuple[IntegrityError, ...]
+    packs: frozenset[str] | None
+    met: dict[str, bool]
 
 
 class Catalog:
@@ -56,11 +63,14 @@ class Catalog:
         self._seen: _View | None = None
 
     def find(self, digest: bytes, *, refresh: bool = True) -> Location | None:
-        """Where the object is, or None; on a miss, packs that others added meanwhile are looked
-        at."""
+        """Where the object is, or None; on a miss, packs that no index covers, or that others added
+        meanwhile, are looked at.
+
+        Without ``refresh`` only the indexes count: who asks so will store it once more.
+        """
         location = self._look(digest)
         if location is None and refresh and self._pack_names() != self._view().packs:
-            self.refresh()
+            self._seen = self._settled(whole=True)
             location = self._look(digest)
         return location
 
@@ -89,7 +99,7 @@ class Catalog:
         location = self.find(bytes.fromhex(object_id))
         if location is not None:
             return location
-        unreadable = "; ".join(error.message for error in self._view().damaged)
+        unreadable = "; ".join(error.message for error in self.damaged())
         raise MissingObject(
             f"object {object_id} is in no pack"
             + (f"; unreadable: {unreadable}" if unreadable else ""),
@@ -130,16 +140,7 @@ class Catalog:
 
     def refresh(self) -> None:
         """Look at the folders again."""
-        for _ in range(_TRIES):
-            try:
-                view = self._read()
-            except FileNotFoundError:
-                continue
-            self._seen = view
-            return
-        raise StorageError(
-            f"the files in {self.index_folder} keep changing", hint="run the same command again"
-        )
+        self._seen = self._settled(whole=False)
 
     def forget(self, name: str) -> None:
         """Open the pack anew at its next use: another file has taken its place."""
@@ -148,23 +149,38 @@ class Catalog:
 
     def packs(self) -> frozenset[str]:
         """Names (64 hex digits) of all packs, at the last look."""
-        return self._view().packs
+        packs = self._whole().packs
+        assert packs is not None
+        return packs
 
     def indexes(self) -> tuple[Index, ...]:
         """All indexes, at the last look; those with an empty name live in memory only."""
-        return self._view().indexes
+        return self._whole().indexes
+
+    def index_files(self) -> tuple[Index, ...]:
+        """The indexes that are files, at the last look; no pack is looked at for them."""
+        return tuple(one for one in self._view().indexes if one.name)
 
     def damaged(self) -> tuple[IntegrityError, ...]:
         """What could not be read at the last look; the store works around it where it can."""
-        return self._view().damaged
+        return self._whole().damaged
 
     def _look(self, digest: bytes) -> Location | None:
         view = self._view()
         for one in view.indexes:
             for name, record in one.find(digest):
-                if name in view.packs:
+                if self._has(view, name):
                     return Location(name, record.offset, record.stored, record.length)
         return None
+
+    def _has(self, view: _View, name: str) -> bool:
+        """Whether the pack is there; an index may outlive it."""
+        if view.packs is not None:
+            return name in view.packs
+        if name not in view.met:
+            path = os.path.join(self.packs_folder, name + pack.SUFFIX)
+            view.met[name] = os.path.exists(path)
+        return view.met[name]
 
     def _view(self) -> _View:
         if self._seen is None:
@@ -172,7 +188,23 @@ class Catalog:
         assert self._seen is not None
         return self._seen
 
-    def _read(self) -> _View:
+    def _whole(self) -> _View:
+        view = self._view()
+        if view.packs is None:
+            view = self._seen = self._settled(whole=True)
+        return view
+
+    def _settled(self, *, whole: bool) -> _View:
+        for _ in range(_TRIES):
+            try:
+                return self._read(whole)
+            except FileNotFoundError:
+                continue
+        raise StorageError(
+            f"the files in {self.index_folder} keep changing", hint="run the same command again"
+        )
+
+    def _read(self, whole: bool) -> _View:
         old = {one.name or one.packs[0]: one for one in self._seen.indexes} if self._seen else {}
         damaged: list[IntegrityError] = []
         indexes: list[Index] = []
@@ -187,11 +219,14 @@ class Catalog:
             file_name = name + index.SUFFIX
             path = os.path.join(self.index_folder, file_name)
             take(file_name, lambda path=path: Index.open(path))  # type: ignore[misc]
-        packs = self._pack_names()
-        covered = {name for one in indexes for name in one.packs}
-        for name in sorted(packs - covered):
-            take(name, lambda name=name: Index.of_table(name, self._table(name, damaged)))  # type: ignore[misc]
-        return _View(packs, tuple(sorted(indexes, key=len, reverse=True)), tuple(damaged))
+        packs = None
+        if whole:
+            packs = self._pack_names()
+            covered = {name for one in indexes for name in one.packs}
+            for name in sorted(packs - covered):
+                take(name, lambda name=name: Index.of_table(name, self._table(name, damaged)))  # type: ignore[misc]
+        largest_first = tuple(sorted(indexes, key=len, reverse=True))
+        return _View(largest_first, tuple(damaged), packs, {})
 
     def _table(self, name: str, damaged: list[IntegrityError]) -> bytes:
         file = self.pack(name)

@@ -13,6 +13,7 @@ import os
 import struct
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 from blake3 import blake3
@@ -36,22 +37,26 @@ _PACK_NUMBER = slice(32, 36)
 
 
 class Index:
-    """Records sorted by id. ``packs`` are the names (64 hex digits) that record numbers point
-    into."""
+    """Records sorted by id, under the names of the packs that they point into."""
 
     def __init__(
         self,
         name: str,
-        packs: tuple[str, ...],
+        pack_names: bytes,
         data: bytes | mmap.mmap,
         start: int,
         fanout: tuple[int, ...],
     ) -> None:
         self.name = name
-        self.packs = packs
+        self._pack_names = pack_names
         self._data = data
         self._start = start
         self._fanout = fanout
+
+    @cached_property
+    def packs(self) -> tuple[str, ...]:
+        """The names (64 hex digits) that record numbers point into: thousands, in an old store."""
+        return tuple(map(self._pack, range(len(self._pack_names) // _NAME)))
 
     @classmethod
     def open(cls, path: str) -> Index:
@@ -93,17 +98,18 @@ class Index:
         fanout = _FANOUT.unpack_from(data, start - _FANOUT.size)
         if fanout[-1] != count or any(left > right for left, right in pairwise(fanout)):
             raise _corrupt(path, "has a fanout that does not rise")
-        names = tuple(
-            data[_HEADER.size + n * _NAME : _HEADER.size + (n + 1) * _NAME].hex()
-            for n in range(packs)
-        )
+        names = data[_HEADER.size : start - _FANOUT.size]
         return cls(os.path.basename(path), names, data, start, fanout)
 
     @classmethod
     def of_table(cls, pack: str, table: bytes) -> Index:
         """The index that a pack's own table amounts to; lives in memory."""
         return cls(
-            "", (pack,), table, 0, _fanout(table[n] for n in range(0, len(table), RECORD_SIZE))
+            "",
+            bytes.fromhex(pack),
+            table,
+            0,
+            _fanout(table[n] for n in range(0, len(table), RECORD_SIZE)),
         )
 
     def __len__(self) -> int:
@@ -116,9 +122,9 @@ class Index:
         position = bisect_left(range(high), digest, low, high, key=self._digest)
         while position < high and self._digest(position) == digest:
             record = decode_record(self._record(position))
-            if record.pack >= len(self.packs):
+            if record.pack * _NAME >= len(self._pack_names):
                 raise _corrupt(self.name, f"names pack number {record.pack}")
-            yield self.packs[record.pack], record
+            yield self._pack(record.pack), record
             position += 1
 
     def digests(self) -> Iterator[bytes]:
@@ -135,6 +141,9 @@ class Index:
             new = numbers[old]
             if new is not None:
                 yield record[:32] + new.to_bytes(4, "little") + record[36:]
+
+    def _pack(self, number: int) -> str:
+        return self._pack_names[number * _NAME : (number + 1) * _NAME].hex()
 
     def _record(self, position: int) -> bytes:
         start = self._start + position * RECORD_SIZE

@@ -102,13 +102,12 @@ def publish_index(new: Index, catalog: Catalog, incoming: str, disk: Disk) -> No
         StorageError: the pack stays readable through its own table.
     """
     catalog.refresh()
-    existing = [one for one in catalog.indexes() if one.packs != new.packs]
-    taken = index.absorbed(existing, len(new))
+    taken = index.absorbed(catalog.index_files(), len(new))
     data = index.merged([new, *taken])
     name = index.file_name(data)
     disk.write_whole(os.path.join(catalog.index_folder, name), data, via=incoming)
     for one in taken:
-        if one.name and one.name != name:
+        if one.name != name:
             # One that stays (Windows: someone maps it) says nothing that the new one doesn't.
             with contextlib.suppress(StorageError):
                 disk.remove(os.path.join(catalog.index_folder, one.name))

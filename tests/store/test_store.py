@@ -195,3 +195,45 @@ def test_an_error_of_the_receiver_reaches_the_caller(store: Store, small_window:
         if data:
             with pytest.raises(OSError, match="no room"):
                 store.extract([(identity, 0)], refuse)
+
+
+def test_what_an_index_covers_is_found_without_listing_the_packs(
+    store: Store, reopen: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [bytes([number]) * 100 for number in range(20)]
+    ids = [add(store, [data])[0] for data in contents]
+    listdir, listed = os.listdir, []
+
+    def listing(folder: str) -> list[str]:
+        listed.append(os.path.basename(folder))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", listing)
+    again = reopen()
+    assert [again.read(id_) for id_ in ids] == contents
+    assert add(again, [contents[0], b"new"]) == [ids[0], object_id(b"new")]
+    assert reopen().read(object_id(b"new")) == b"new"
+    assert "index" in listed
+    assert "packs" not in listed
+
+
+def test_a_pack_that_no_index_covers_is_found_all_the_same(
+    store: Store, reopen: Callable[[], Store], root: str
+) -> None:
+    [id_] = add(store, [b"found"])
+    for name in os.listdir(os.path.join(root, "index")):
+        os.unlink(os.path.join(root, "index", name))
+    assert id_ in reopen()
+    assert reopen().read(id_) == b"found"
+
+
+def test_an_index_that_outlived_its_pack_does_not_keep_a_writer_from_storing(
+    store: Store, reopen: Callable[[], Store], root: str
+) -> None:
+    [id_] = add(store, [b"once"])
+    [name] = os.listdir(os.path.join(root, "packs"))
+    os.unlink(os.path.join(root, "packs", name))
+    again = reopen()
+    assert id_ not in again
+    assert add(again, [b"once"]) == [id_]
+    assert reopen().read(id_) == b"once"
