@@ -52,7 +52,7 @@ def command(
     )
     if as_json:
         found = asdict(done)
-        found["until"] = None if math.isinf(done.until) else done.until
+        found["until"] = done.until if done.waiting and math.isfinite(done.until) else None
         session.output.document("gc", found)
     elif not quiet:
         session.output.note(list(_lines(done)) or ["nothing to collect"])
@@ -82,6 +82,9 @@ def _lines(done: Collected) -> Iterator[str]:
     if done.objects or done.git_objects:
         gone = f"{counted(done.objects, 'object')} and {counted(done.git_objects, 'Git object')}"
         yield f"{verb('removed', 'remove')} {gone} that nothing reaches"
+    if done.kept or done.git_kept:
+        young = f"{counted(done.kept, 'object')} and {counted(done.git_kept, 'Git object')}"
+        yield f"{verb('kept', 'keep')} {young} that nothing reaches: they are too young to go"
     if done.leftovers:
         yield f"{verb('removed', 'remove')} {counted(done.leftovers, 'file')} of killed commands"
     if done.freed > 0:

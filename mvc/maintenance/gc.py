@@ -39,7 +39,8 @@ class Collected:
     """What a collection did, or, with ``dry_run``, would do. Sizes are in bytes.
 
     ``operations`` and ``moves``: entries of the operation log and of reflogs that were forgotten. ``objects``
-    and ``git_objects``: those of the store and of Git that are gone. ``freed``: what the packs of the store,
+    and ``git_objects``: those of the store and of Git that are gone; ``kept`` and ``git_kept``: those that
+    nothing reaches and that are too young to go, or named by such. ``freed``: what the packs of the store,
     loose garbage and leftovers took, less the new pack. ``packed``: loose Git objects that are now in a pack;
     ``git_before`` and ``git_after``: what they and the packs they replace took, and what the new pack takes
     (unknown, None, before it is written). ``gathered``: packs of the store that became one, ``indexes`` the
@@ -52,6 +53,8 @@ class Collected:
     moves: int
     objects: int
     git_objects: int
+    kept: int
+    git_kept: int
     freed: int
     packed: int
     git_before: int
@@ -88,8 +91,10 @@ def gc(
         reach = Reach(context, forgetting.horizon)
         reach.follow(_roots(context, forgetting))
         reach.follow(forgetting.doubtful, strict=False)
+        reached = len(reach.store), len(reach.git)
         grace = max(now - before, 0.0)
         git = Packing(context, reach, before=before, now=now, grace=grace)
+        kept, git_kept = len(reach.store) - reached[0], len(reach.git) - reached[1]
         store = context.store.compaction(reach.store, before=before, now=now, grace=grace)
         forsaken = list(leftovers.find(context.folder, now))
         after = None
@@ -109,6 +114,8 @@ def gc(
         moves=forgetting.moves,
         objects=store.plan.objects,
         git_objects=git.plan.objects,
+        kept=kept,
+        git_kept=git_kept,
         freed=store.plan.freed
         - store.plan.written
         + git.plan.freed

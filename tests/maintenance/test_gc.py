@@ -117,6 +117,7 @@ def test_old_packs_outlive_a_collection_by_the_grace_period(
     before = {path for path in files(wasteful) if path.startswith("store/packs/")}
     done = wasteful.upkeep.gc(expire="now")
     assert before < files(wasteful).keys() and done.waiting > 0 and done.objects == 0
+    assert done.kept == 2 and done.git_kept > 4
     check(wasteful)
     age(wasteful, days=13)
     wasteful.upkeep.gc(expire="now")
