@@ -4,6 +4,7 @@
 
     MvcError                1   anything that has no class of its own
     ├── UsageError          2   the call's words are off; unknown revision, path or option
+    │   └── NothingToCommit 1   as in Git
     ├── NotARepository      3
     ├── Locked              4   another process holds the repository
     ├── DirtyWorktree       5   unsaved work is in the way
@@ -46,6 +47,7 @@ __all__ = [
     "MissingObject",
     "MvcError",
     "NotARepository",
+    "NothingToCommit",
     "OutOfSpace",
     "ReadOnly",
     "RefConflict",
@@ -71,6 +73,12 @@ class UsageError(MvcError):
     """The call names something that does not exist or can't be combined."""
 
     exit_code = 2
+
+
+class NothingToCommit(UsageError):
+    """The stage is as HEAD has it."""
+
+    exit_code = 1
 
 
 class NotARepository(MvcError):

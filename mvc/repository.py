@@ -166,7 +166,7 @@ class Repository:
         ``amend`` replaces HEAD's commit and keeps its message and author unless others are given.
 
         Raises:
-            UsageError: nothing to commit, no message, or no author.
+            UsageError: nothing to commit (``NothingToCommit``), no message, or no author.
             MergeConflict: conflicts are not settled.
         """
         if all:

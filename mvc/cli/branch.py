@@ -18,6 +18,7 @@ from mvc.repository import Repository
 @click.option("-d", "--delete", is_flag=True, help="Delete branches that are merged.")
 @click.option("-D", "force_delete", is_flag=True, help="Delete branches, merged or not.")
 @click.option("-m", "--move", is_flag=True, help="Rename: [OLD] NEW.")
+@click.option("-M", "force_move", is_flag=True, help="Rename, also onto one that exists.")
 @click.option("-f", "--force", is_flag=True, help="Move a branch, or rename onto one, that exists.")
 @click.option("-v", "--verbose", is_flag=True, help="With each branch's last commit.")
 @click.option("--show-current", is_flag=True, help="Only the current branch's name.")
@@ -30,6 +31,7 @@ def command(
     delete: bool,
     force_delete: bool,
     move: bool,
+    force_move: bool,
     force: bool,
     verbose: bool,
     show_current: bool,
@@ -43,13 +45,13 @@ def command(
         for name in names:
             commit = repository.branches.delete(name, force=force_delete or force)
             output.note([f"Deleted branch {name} (was {shorten(commit)})."])
-    elif move:
+    elif move or force_move:
         if not 1 <= len(names) <= 2:
             raise UsageError("-m takes one or two branch names", hint="mvc branch -m OLD NEW")
         old = names[0] if len(names) > 1 else repository.branch
         if old is None:
             raise UsageError("cannot rename the current branch while not on any")
-        repository.branches.rename(old, names[-1], force=force)
+        repository.branches.rename(old, names[-1], force=force or force_move)
     elif names:
         if len(names) > 2:
             raise UsageError("too many arguments", hint="mvc branch NAME START")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 import click
 
 from mvc.cli import completing
@@ -10,6 +13,9 @@ from mvc.cli.difference import ROWS, difference_lines, stat_lines
 from mvc.cli.output import quoted
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
+from mvc.history.log import matches
+from mvc.paths import inside
+from mvc.repository import Repository
 
 
 @click.command("diff", cls=Separated)
@@ -29,6 +35,7 @@ from mvc.errors import UsageError
 @click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
 @click.option("--no-numbers", is_flag=True, help="Which tensors changed, without reading them.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
+@click.option("--quiet", is_flag=True, help="Only the exit code; implies --exit-code.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def command(
@@ -41,6 +48,7 @@ def command(
     all_tensors: bool,
     no_numbers: bool,
     exit_code: bool,
+    quiet: bool,
     as_json: bool,
 ) -> int:
     """Show which tensors changed, and for each by how much.
@@ -53,13 +61,16 @@ def command(
     revisions, paths = split_revisions(repository, arguments)
     if len(revisions) > 2:
         raise UsageError("diff takes at most two revisions", hint="mvc diff A B")
-    numeric: bool | int = not (no_numbers or stat or name_only)
+    numeric: bool | int = not (no_numbers or stat or name_only or quiet)
     if numeric and not (all_tensors or as_json):
         numeric = ROWS  # what is not shown need not be read
     old, new = [*revisions, None, None][:2]
     difference = repository.diff(
         old, new, staged=staged, paths=paths, tensors=tensors, numeric=numeric
     )
+    if quiet:
+        return 1 if difference else 0
+    unmerged = [] if len(revisions) > 1 else _unmerged(repository, paths)
     if as_json:
         from mvc.diff.schema import as_json as plain
 
@@ -67,7 +78,17 @@ def command(
     elif name_only:
         output.page(quoted(file.path) for file in difference.files)
     elif stat:
-        output.page(stat_lines(difference))
+        output.page(chain(unmerged, stat_lines(difference)))
     else:
-        output.page(difference_lines(difference, rows=None if all_tensors else ROWS))
+        rows = None if all_tensors else ROWS
+        output.page(chain(unmerged, difference_lines(difference, rows=rows)))
     return 1 if exit_code and difference else 0
+
+
+def _unmerged(repository: Repository, paths: Sequence[str]) -> list[str]:
+    """Git's lines for what a merge has left undecided."""
+    if repository.unfinished() is None:
+        return []
+    wanted = [inside(repository.root, path, repository.cwd) for path in paths] or [""]
+    conflicts = [one.path for one in repository.status().conflicts]
+    return [f"* Unmerged path {quoted(path)}" for path in conflicts if matches(path, wanted)]

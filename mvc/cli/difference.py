@@ -34,7 +34,7 @@ def difference_lines(difference: Difference, *, rows: int | None = ROWS) -> Iter
 
 def stat_lines(difference: Difference) -> Iterator[str]:
     """`` path | what changed``, then a line that sums up."""
-    rows = [_stat_row(change) for change in difference.in_order()]
+    rows = [_stat_row(difference, change) for change in difference.in_order()]
     yield from (f" {line}" for line in columns(rows, "<<", " "))
     yield from stat_total(difference)
 
@@ -67,9 +67,10 @@ def _total(model: ModelChange) -> int:
     return model.new_tensors + model.count("removed")
 
 
-def _stat_row(change: ModelChange | FileChange) -> list[str]:
+def _stat_row(difference: Difference, change: ModelChange | FileChange) -> list[str]:
     if isinstance(change, ModelChange):
-        return [quoted(change.name), f"| {_model_summary(change)}"]
+        files = [file for file in difference.files if file.model == change.name]
+        return [quoted(change.name), f"| {_model_summary(change, files)}"]
     if change.text is not None:
         counts = f"{change.text.insertions + change.text.deletions}"
         marks = click.style("+" * min(change.text.insertions, 20), fg="green") + click.style(
@@ -79,7 +80,7 @@ def _stat_row(change: ModelChange | FileChange) -> list[str]:
     return [quoted(change.path), f"| {_sizes(change)}"]
 
 
-def _model_summary(model: ModelChange) -> str:
+def _model_summary(model: ModelChange, files: Sequence[FileChange]) -> str:
     if not model.old_tensors:
         return f"new, {counted(model.new_tensors, 'tensor')}"
     if not model.new_tensors:
@@ -87,18 +88,18 @@ def _model_summary(model: ModelChange) -> str:
     differing = _differing(model)
     if differing:
         return f"{differing} of {_total(model)} tensors changed"
-    return (
-        "no tensor changed, only what is around them"
-        if model.other_content
-        else "no tensor changed"
-    )
+    if model.other_content:
+        return "no tensor changed, only what is around them"
+    if len(files) == 1 and files[0].status in ("renamed", "mode"):
+        return _sizes(files[0])
+    return "no tensor changed"
 
 
 def _sizes(change: FileChange) -> str:
     if change.status == "renamed" and change.old is not None:
         return f"renamed from {quoted(change.old.path)}"
     if change.status == "mode" and change.old and change.new:
-        return f"mode {change.old.mode:o} -> {change.new.mode:o}"
+        return f"mode {change.old.mode:o} → {change.new.mode:o}"
     old = size(change.old.size) if change.old else "0"
     new = size(change.new.size) if change.new else "0"
     return f"Bin {old} -> {new}"
@@ -107,11 +108,21 @@ def _sizes(change: FileChange) -> str:
 def _model(model: ModelChange, files: Sequence[FileChange], rows: int | None) -> Iterator[str]:
     for file in files:
         yield from (click.style(line, bold=True) for line in _header(file))
-    yield f"{quoted(model.name)}: {_model_summary(model)}"
+    yield f"{quoted(model.name)}: {_model_summary(model, files)}"
     if model.old_tensors and model.new_tensors:
         yield from _table(model.tensors, rows)
-    if model.other_content:
+    named = [line for file in files for line in _metadata(file)]
+    yield from named
+    if model.other_content and not named:
         yield "  other content of the file changed (metadata, or what is pickled with the tensors)"
+
+
+def _metadata(file: FileChange) -> Iterator[str]:
+    for one in file.metadata:
+        if one.old is not None:
+            yield click.style(f"  - __metadata__ {quoted(one.key)}: {quoted(one.old)}", fg="red")
+        if one.new is not None:
+            yield click.style(f"  + __metadata__ {quoted(one.key)}: {quoted(one.new)}", fg="green")
 
 
 def _table(tensors: Sequence[TensorChange], rows: int | None) -> Iterator[str]:

@@ -47,6 +47,8 @@ def _explained(error: BaseException) -> tuple[str, str | None, int]:
         return error.message, error.hint, error.exit_code
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "mvc"
+        if isinstance(error, click.NoSuchOption):
+            return f"No such option '{error.option_name}'.", _meant(error, command), 2
         return error.format_message(), f"{command} --help", 2
     if isinstance(error, OSError):
         where = os.fsdecode(error.filename) if error.filename else "the output"
@@ -55,6 +57,16 @@ def _explained(error: BaseException) -> tuple[str, str | None, int]:
     if isinstance(error, MemoryError):
         return "out of memory", "close other programs, or take a machine with more", 1
     return _bug(error), "please report it; MVC_TRACEBACK=1 shows where it happened", 1
+
+
+def _meant(error: click.NoSuchOption, command: str) -> str:
+    """The option that looks like the one that there is not; else where they all are."""
+    import difflib
+
+    parameters = error.ctx.command.params if error.ctx else []
+    known = [name for parameter in parameters for name in parameter.opts]
+    close = difflib.get_close_matches(error.option_name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"{command} --help"
 
 
 def _bug(error: BaseException) -> str:

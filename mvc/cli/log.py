@@ -93,7 +93,7 @@ def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, .
         if argument[:1] == "-" and argument[1:].isdigit():
             limit = int(argument[1:])
         elif argument.startswith("-"):
-            raise click.NoSuchOption(argument)
+            raise click.NoSuchOption(argument, ctx=click.get_current_context())
         else:
             kept.append(argument)
     return (*kept, *arguments[end:]), limit

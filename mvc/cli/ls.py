@@ -27,8 +27,10 @@ from mvc.paths import inside
     shell_complete=completing.revisions_or_tracked,
 )
 @click.option("-l", "--long", is_flag=True, help="With format, size and number of tensors.")
-@click.option("-t", "--tensors", is_flag=True, help="The tensors in each file.")
-@click.option("--tensor", "globs", multiple=True, metavar="GLOB", help="Only matching tensors.")
+@click.option("--tensors", is_flag=True, help="The tensors in each file.")
+@click.option(
+    "-t", "--tensor", "globs", multiple=True, metavar="GLOB", help="Only matching tensors."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def command(

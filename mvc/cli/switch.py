@@ -35,6 +35,8 @@ def command(
     name = create or force_create
     if name is not None:
         target, start = name, target
+    if target is None and detach:
+        target = "HEAD"
     if target is None:
         raise UsageError("missing branch or commit argument", hint="mvc switch BRANCH")
     repository = session.repository

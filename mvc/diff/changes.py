@@ -35,6 +35,15 @@ class FileVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataChange:
+    """A key of a file's own key-values (safetensors' ``__metadata__``); None where a side lacks it."""
+
+    key: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """A file of which path, mode or content differs; ``old`` is None for an added one, ``new`` for a
     deleted one.
@@ -42,7 +51,8 @@ class FileChange:
     ``mode``: nothing but the mode differs. ``renamed``: the content is the same, bit for bit.
     ``text`` is set where both sides are text (or not there). ``model`` names the ``ModelChange`` that the
     file belongs to. ``other_content``: beside the tensors something else in the file changed, such as a
-    header's metadata or a pickled structure, that the tensors' changes don't account for.
+    header's metadata or a pickled structure, that the tensors' changes don't account for. ``metadata``: what
+    changed in its key-values, sorted by key.
     """
 
     status: FileStatus
@@ -51,6 +61,7 @@ class FileChange:
     text: TextDiff | None = None
     model: str | None = None
     other_content: bool = False
+    metadata: tuple[MetadataChange, ...] = ()
 
     @property
     def path(self) -> str:

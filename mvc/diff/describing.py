@@ -113,7 +113,9 @@ def _files(side: Side, path: str) -> Sequence[str]:
     close = get_close_matches(path, side.files, n=1)
     raise UsageError(
         f"path '{path}' is not tracked there",
-        hint=f"did you mean '{close[0]}'? mvc ls lists what is" if close else "mvc ls lists what is",
+        hint=f"did you mean '{close[0]}'? mvc ls lists what is"
+        if close
+        else "mvc ls lists what is",
     )
 
 

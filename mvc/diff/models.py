@@ -11,9 +11,17 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
 
-from mvc.diff.changes import Difference, FileChange, ModelChange, Progress, TensorChange
+from mvc import formats
+from mvc.diff.changes import (
+    Difference,
+    FileChange,
+    MetadataChange,
+    ModelChange,
+    Progress,
+    TensorChange,
+)
 from mvc.diff.files import differing, file_changes, is_model
-from mvc.diff.tensors import Parts, other_content, tensor_changes
+from mvc.diff.tensors import Parts, metadata_changes, other_content, tensor_changes
 from mvc.errors import LimitExceeded
 from mvc.formats.sharded import models
 from mvc.history.log import matches
@@ -132,12 +140,17 @@ def _assigned(old: Side, new: Side, groups: _Groups, change: FileChange) -> File
         model = groups.old.get(before.path, before.path)
     if after:
         model = groups.new.get(after.path, after.path)
-    other = False
+    other, metadata = False, tuple[MetadataChange, ...]()
     if before and after and change.status == "modified":
         earlier, later = old.manifest(before.path), new.manifest(after.path)
         assert earlier is not None and later is not None
         other = other_content(earlier, later, lambda: old.rest(before.path) != new.rest(after.path))
-    return replace(change, model=model, other_content=other)
+        if earlier.skeleton != later.skeleton and earlier.format == later.format:
+            metadata = metadata_changes(
+                formats.metadata(earlier.format, old.rest(before.path)),
+                formats.metadata(later.format, new.rest(after.path)),
+            )
+    return replace(change, model=model, other_content=other, metadata=metadata)
 
 
 def _model_change(

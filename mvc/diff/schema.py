@@ -35,6 +35,7 @@ def _file(change: FileChange) -> dict[str, Any]:
         "new": _file_version(change.new),
         "model": change.model,
         "other_content": change.other_content,
+        "metadata": [{"key": m.key, "old": m.old, "new": m.new} for m in change.metadata],
         "text": _text(change.text),
     }
 

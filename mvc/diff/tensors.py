@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from mvc.diff.changes import TensorChange, TensorVersion
+from mvc.diff.changes import MetadataChange, TensorChange, TensorVersion
 from mvc.history.manifest import Conflict, Entry, Manifest
 
 #: Files of one model, of one side.
@@ -54,6 +54,15 @@ def other_content(old: Manifest, new: Manifest, rest_differs: Callable[[], bool]
     if old.skeleton == new.skeleton or _arrangement(old) != _arrangement(new):
         return False
     return rest_differs()
+
+
+def metadata_changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[MetadataChange, ...]:
+    """The keys that differ, sorted."""
+    return tuple(
+        MetadataChange(key, old.get(key), new.get(key))
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    )
 
 
 def _places(parts: Parts) -> dict[_Key, _Place]:

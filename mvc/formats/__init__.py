@@ -21,7 +21,7 @@ from mvc.formats import sniff
 from mvc.formats.layout import ComposedTensor, ComposingFormat, Format, Layout
 from mvc.formats.safetensors import SAFETENSORS
 
-__all__ = ["FORMATS", "composer", "detect", "named", "read"]
+__all__ = ["FORMATS", "composer", "detect", "metadata", "named", "read"]
 
 _ZIP = b"PK\x03\x04"
 
@@ -82,6 +82,12 @@ def composer(name: str) -> ComposingFormat | None:
     """The format ``name`` when it can also write new files, else None."""
     found = named(name)
     return cast(ComposingFormat, found) if hasattr(found, "compose") else None
+
+
+def metadata(name: str, rest: bytes) -> Mapping[str, str]:
+    """The key-values that a file of the format ``name`` shows, from its ``rest``; none where it has none."""
+    method = getattr(named(name), "metadata", None)
+    return {} if method is None else method(rest)
 
 
 def read(path: str) -> tuple[Format | None, Layout | None]:

@@ -93,6 +93,10 @@ class Safetensors:
         """The header: nothing in it depends on the tensors' bytes."""
         return Skeleton.decode(template).literal
 
+    def metadata(self, rest: bytes) -> Mapping[str, str]:
+        """``__metadata__``, from what ``rest`` gave."""
+        return _parse_header(rest[_LENGTH.size :])[1]
+
 
 SAFETENSORS = Safetensors()
 

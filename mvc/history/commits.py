@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mvc.errors import UsageError
+from mvc.errors import NothingToCommit, UsageError
 from mvc.history.context import Context
 from mvc.history.git import Commit
 from mvc.history.gitobjects import FILE_MODE
@@ -87,7 +87,7 @@ def commit_stage(
     if not (allow_empty or amend or extra_parents):
         before = Snapshot.of_tree(git, current.tree if current else None)
         if dict(before) == dict(files):
-            raise UsageError(
+            raise NothingToCommit(
                 "nothing to commit: the stage is as HEAD has it",
                 hint="mvc status shows what has changed; mvc add FILE, or mvc commit -a",
             )

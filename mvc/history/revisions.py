@@ -224,9 +224,14 @@ def _unknown(context: Context, text: str, name: str) -> UsageError:
             f"your current branch '{branch}' does not have any commits yet",
             hint="mvc add FILE, then mvc commit",
         )
-    known = [ref.split("/", 2)[2] for ref in context.refs.list("refs/") if ref.count("/") > 1]
     from difflib import get_close_matches  # for errors alone
 
-    close = get_close_matches(name, [k for k in known if k not in ("stage", "ops")], n=1)
-    hint = f"did you mean '{close[0]}'?" if close else "mvc log --all --oneline lists commits"
+    known = {"head": "HEAD"}
+    for prefix in (BRANCHES, TAGS):
+        short = (ref.removeprefix(prefix) for ref in context.refs.list(prefix))
+        known.update((ref.lower(), ref) for ref in short)
+    close = get_close_matches(name.lower(), known, n=1)
+    hint = (
+        f"did you mean '{known[close[0]]}'?" if close else "mvc log --all --oneline lists commits"
+    )
     return UsageError(f"unknown revision '{text}'", hint=hint)

@@ -91,7 +91,7 @@ def test_commit_all_takes_changed_and_removed_files_but_not_new_ones(terminal: T
 
 def test_commit_with_nothing_staged_is_refused_unless_allowed(terminal: Terminal) -> None:
     first = terminal.commit("one", m={"a": [1.0]})
-    assert terminal.run("commit", "-m", "two").code == 2
+    assert terminal.run("commit", "-m", "two").code == 1
     assert terminal.head() == first
     terminal("commit", "--allow-empty", "-m", "two")
     assert terminal.head() != first

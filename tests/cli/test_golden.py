@@ -1,7 +1,7 @@
 """What ``--json`` prints, byte for byte: the files in ``golden`` are the schema that others rely on.
 
-After a change on purpose write them anew: ``MVC_GOLDEN=write python -m pytest tests/cli/test_golden.py``. A key that
-went or changed its meaning also raises the number in ``schema``; ``docs/reference/json.md`` says what each is.
+After a change on purpose write them anew: ``MVC_GOLDEN=write python -m pytest tests/cli/test_golden.py``. A key
+that went or changed its meaning also raises the number in ``schema``; ``docs/reference/json.md`` has them all.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_commit_with_nothing_staged_does_not_call_a_changed_tree_clean(terminal:
     terminal.commit("one")
     terminal.write("a.txt", "2\n")
     said = terminal.run("commit", "-m", "two")
-    assert said.code == 2
+    assert said.code == 1
     assert "nothing to commit" in said.err and "clean" not in said.err and "mvc status" in said.err
 
 

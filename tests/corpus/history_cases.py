@@ -12,7 +12,7 @@ SWITCH = ("switch", "evil")
 LOOKS = (
     ("log", "--graph", "--stat", "evil"),
     ("show", "evil"),
-    ("ls", "-t", "evil"),
+    ("ls", "--tensors", "evil"),
     ("ls", "--json", "evil"),
     ("diff", "--json", "evil"),
 )
@@ -116,6 +116,7 @@ def _trees() -> Iterator[Case]:
         "LimitExceeded",
         "wider",
         after=(("log", "evil"), ("ls", "evil")),
+        weight=2,
     )
 
     def wide(f: Forge) -> object:
@@ -171,6 +172,7 @@ def _commits() -> Iterator[Case]:
         ("log", "-n", "1", "evil"),
         None,
         after=(("show", "evil"),),
+        weight=2,
     )
     yield _case(
         "one parent 1,000 times",
@@ -188,6 +190,7 @@ def _commits() -> Iterator[Case]:
         lambda root: line(Forge(root)),
         ("log", "-n", "1", "evil"),
         after=(("log", "--graph", "evil"), ("log", "--oneline", "evil~2999")),
+        weight=2,
     )
     yield _case(
         "a parent that is missing", lambda f: f.branch(f.commit(empty(f), ["a" * 40])), None

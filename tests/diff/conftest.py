@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -38,7 +39,8 @@ class MemorySide:
     def rest(self, path: str) -> bytes:
         skeleton = self._manifests[path].skeleton
         assert skeleton is not None
-        return skeleton.encode()
+        header = json.dumps({"__metadata__": {"skeleton": skeleton}}).encode()
+        return len(header).to_bytes(8, "little") + header
 
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         self.read.append(entry.name)

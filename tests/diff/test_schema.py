@@ -1,4 +1,4 @@
-"""The JSON form has the documented keys, and the summary says in words what was counted."""
+"""The JSON form of a difference is plain data, and has the documented keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from mvc.diff.models import Difference, compare_sides
 from mvc.diff.schema import as_json
-from mvc.diff.summary import Stat, summary
 from mvc.history.manifest import Conflict
 
 Side = Callable[[], Any]
@@ -68,33 +67,6 @@ def test_numbers_beyond_float64_are_null(side: Side) -> None:
     assert stats["relative_l2"] == 2.0
 
 
-def test_nothing_is_an_empty_form_and_an_empty_summary(side: Side) -> None:
+def test_nothing_is_an_empty_form(side: Side) -> None:
     nothing = compare_sides(side(), side())
     assert as_json(nothing) == {"files": [], "models": []}
-    assert summary(nothing) == ()
-
-
-def test_the_summary_counts_tensors_and_lines(side: Side) -> None:
-    assert summary(everything(side)) == (
-        Stat("m.pt", "1 of 3 tensors changed, 1 added, 1 removed, 1 in conflict"),
-        Stat("t", "2", insertions=1, deletions=1),
-        Stat("v.bin", "Bin 0 -> 3 bytes"),
-    )
-
-
-def words(old: Any, new: Any) -> list[str]:
-    return [stat.words for stat in summary(compare_sides(old, new))]
-
-
-def test_the_summary_names_what_else_may_happen_to_a_model(side: Side) -> None:
-    def model(*tensors: str, **more: Any) -> Any:
-        return side().add_model("m.pt", dict.fromkeys(tensors, ONE), **more)
-
-    assert words(side(), model("a")) == ["1 tensor added"]
-    assert words(model("a", "b"), side()) == ["2 tensors removed"]
-    assert words(model("a", "b"), model("a")) == ["1 of 2 tensors removed"]
-    assert words(model("a"), model("b")) == ["1 of 1 tensor renamed"]
-    assert words(model("a"), model("a", header="x")) == ["header changed"]
-    assert words(model("a"), model("a", mode=0o100755)) == ["mode 100644 → 100755"]
-    (stat,) = summary(compare_sides(model("a"), side().add_model("n.pt", {"a": ONE})))
-    assert (stat.name, stat.old_name, stat.words) == ("n.pt", "m.pt", "renamed")
