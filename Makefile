@@ -54,8 +54,8 @@ imports: .venv/.dev ## imports point one way
 weight-hashes: .venv/.dev ## our own hook: hashes of the weights that Git tracks here
 	$(BIN)/mvc-weight-hashes
 
-bench: .venv/.dev ## the numbers in docs, on this machine
-	$(BIN)/python -m benchmarks
+bench: .venv/.dev ## the numbers in docs, on this machine (BENCH_FLAGS=--scale: an hour more)
+	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 docs: .venv/.docs ## the documentation as a site in site/
 	$(BIN)/mkdocs build --strict --quiet

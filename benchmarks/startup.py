@@ -1,4 +1,4 @@
-"""How long ``--version``, and ``status`` with nothing changed, take: against the bare interpreter.
+"""How long ``--version``, ``status`` with nothing changed, and ``log -n1`` take: against the bare interpreter.
 
 ``python -m benchmarks.startup``. mvc is installed as a user installs it: not editable, in a virtual
 environment of its own, with the bytecode that pip compiles.
@@ -16,6 +16,7 @@ from benchmarks.scratch import Setting
 
 ROUNDS = 31
 BAR = 5.0
+LOG_BAR = 10.0
 _FILES = 20
 
 
@@ -37,6 +38,7 @@ def measure(where: Setting) -> list[Row]:
         "python": timed(python, "-c", "pass"),
         "status": timed(mvc, "status"),
         "version": timed(mvc, "--version"),
+        "log": timed(mvc, "log", "-n1"),
     }
     times = alternate(contenders, max(where.rounds, ROUNDS))
     return [
@@ -44,6 +46,7 @@ def measure(where: Setting) -> list[Row]:
             "`mvc status`, nothing changed : `python3 -c pass`", times, "status", "python", BAR
         ),
         compared("`mvc --version` : `python3 -c pass`", times, "version", "python", BAR),
+        compared("`mvc log -n1` : `python3 -c pass`", times, "log", "python", LOG_BAR),
     ]
 
 
