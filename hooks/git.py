@@ -45,7 +45,7 @@ def place() -> Place:
     out, reason = _finish(_start(["rev-parse", "--show-toplevel", "--absolute-git-dir"]))
     if out is None:
         raise NotARepository(f"git: {reason}", hint="run it inside a Git repository")
-    root, folder = out.decode("utf-8", "surrogateescape").splitlines()[:2]
+    root, folder = os.fsdecode(out).split("\n")[:2]
     return Place(root, folder)
 
 
@@ -81,6 +81,11 @@ def untracked(root: str, pathspecs: Sequence[str]) -> list[str]:
 def committed(root: str, path: str) -> bytes | None:
     """The content of ``path`` in HEAD; None when HEAD, or the path in it, does not exist."""
     return _finish(_start(["cat-file", "blob", f"HEAD:{path}"], root))[0]
+
+
+def commits_paths() -> bool:
+    """Whether this is the hook of ``git commit PATH…``, which takes these paths and nothing that is staged."""
+    return os.path.basename(os.environ.get("GIT_INDEX_FILE", "")).startswith("next-index-")
 
 
 def hooks_folder(root: str) -> str:

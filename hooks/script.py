@@ -67,12 +67,18 @@ def main(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> int:
         checking, rules = rules_of(arguments, program)
     except SystemExit:  # --help has been answered
         return 0
-    verdict = (check if checking else update)(git.place(), rules)
+    verdict = (check if checking else update)(git.place(), rules, _reading)
     lines = [*change_lines(verdict.changes), *(f"note: {quoted(n)}" for n in verdict.notes)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
     _complain(verdict.problems)
     return 1 if verdict.problems else 0
+
+
+def _reading(path: str) -> None:
+    """Somebody who waits at a terminal hears what for; pre-commit shows output only at the end."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"reading {quoted(path)}\n")
 
 
 def rules_of(arguments: Sequence[str], program: str = "mvc-weight-hashes") -> tuple[bool, Rules]:

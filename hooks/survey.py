@@ -8,7 +8,7 @@ the stat cache. It says what it found and decides nothing about it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from shlex import quote
 
@@ -17,11 +17,15 @@ from hooks.git import Place, Staged
 from hooks.rules import Rules, fits
 from hooks.stat_cache import StatCache
 from hooks.weight_hashes import NAME, Conflicted, Weight, Weights, decode
-from mvc.errors import FormatError, MvcError
+from mvc import limits
+from mvc.errors import FormatError, MalformedFile, MvcError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hooks.weight_file import Seen
+
+#: Called, from any thread, with the path of a file that is about to be read.
+Reading = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def recorded(place: Place) -> Recorded:
     """
     try:
         with open(os.path.join(place.root, NAME), "rb") as file:
+            if os.fstat(file.fileno()).st_size > limits.SKELETON:
+                raise MalformedFile(f"{NAME} is longer than {limits.SKELETON} bytes")
             return Recorded(decode(file.read()))
     except FileNotFoundError:
         return Recorded(committed(place), f"there is no {NAME}", missing=True)
@@ -80,8 +86,10 @@ def committed(place: Place) -> Weights:
         return {}
 
 
-def survey(place: Place, rules: Rules, known: Weights, *, trusting: bool) -> Found:
-    """Look at all weights; ``known`` is what is recorded.
+def survey(
+    place: Place, rules: Rules, known: Weights, reading: Reading, *, trusting: bool
+) -> Found:
+    """Look at all weights; ``known`` is what is recorded. ``reading`` hears of each file that is read.
 
     ``trusting``: files that the stat cache knows are not read. Otherwise every file that is here is read,
     staged as it is or not: what CI wants.
@@ -91,10 +99,11 @@ def survey(place: Place, rules: Rules, known: Weights, *, trusting: bool) -> Fou
     """
     index = git.staged(place.root, [*rules.pathspecs(), f":(top){NAME}"])
     found = Found(hashes=index.pop(NAME, None))
-    reader = _Reader(place, rules, known, StatCache(place.folder), found, trusting)
+    reader = _Reader(place, rules, known, StatCache(place.folder), found, trusting, reading)
     for path in rules.wanted(index):
         reader.take(path, index[path])
     reader.take_untracked(index)
+    reader.finish()
     found.files = dict(sorted(found.files.items()))
     reader.cache.save(found.files)
     return found
@@ -108,6 +117,8 @@ class _Reader:
     cache: StatCache
     found: Found
     trusting: bool
+    reading: Reading
+    unread: list[str] = field(default_factory=list)
 
     def take(self, path: str, staged: Staged) -> None:
         """A path of the index."""
@@ -145,22 +156,41 @@ class _Reader:
             )
 
     def _read(self, path: str) -> None:
+        """Believe what is known of the file, or put it on the list of those to be read."""
         known = self.known.get(path)
         try:
             status = os.lstat(os.path.join(self.place.root, path))
-            opaque = fits(path, self.rules.opaque)
-            if self.trusting and known and self.cache.knows(path, status, known, opaque):
-                self.found.files[path] = known
-                return
-            from hooks import weight_file  # 30 ms that a commit without new weights doesn't need
-
-            seen = weight_file.look(self.place.root, path, opaque=opaque)
-        except MvcError as error:
-            self._refuse(error.message, error.hint)
         except OSError as error:
             self._refuse(f"can't read {path}: {error.strerror or error}")
+            return
+        opaque = fits(path, self.rules.opaque)
+        if self.trusting and known and self.cache.knows(path, status, known, opaque):
+            self.found.files[path] = known
         else:
-            self._accept(path, seen, opaque)
+            self.unread.append(path)
+
+    def finish(self) -> None:
+        """Read what is on the list; several files at a time, one thread of two each."""
+        if len(self.unread) > 1:
+            from mvc.store.workers import run
+
+            outcomes = run(self._look, self.unread)
+        else:
+            outcomes = map(self._look, self.unread)
+        for path, seen in zip(self.unread, outcomes, strict=True):
+            if isinstance(seen, MvcError):
+                self._refuse(seen.message, seen.hint)
+            else:
+                self._accept(path, seen, fits(path, self.rules.opaque))
+
+    def _look(self, path: str) -> Seen | MvcError:
+        from hooks import weight_file  # 30 ms that a commit without new weights doesn't need
+
+        self.reading(path)
+        try:
+            return weight_file.look(self.place.root, path, opaque=fits(path, self.rules.opaque))
+        except MvcError as error:
+            return error
 
     def _accept(self, path: str, seen: Seen, opaque: bool) -> None:
         known, weight = self.known.get(path), seen.weight

@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from hooks import git
 from hooks.comparison import Change, changes, tensor_changes
 from hooks.git import Place
 from hooks.report import counted
 from hooks.rules import Rules, fits
-from hooks.survey import Found, committed, recorded, survey
+from hooks.survey import Found, Reading, committed, recorded, survey
 from hooks.weight_hashes import NAME, Weights, encode
 from mvc.store.fs import Disk
 
@@ -30,7 +31,7 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def update(place: Place, rules: Rules) -> Verdict:
+def update(place: Place, rules: Rules, reading: Reading) -> Verdict:
     """Bring ``.weight_hashes.json`` up to date; changes are told against HEAD.
 
     The file is not written while a weight can't be read, or a protected one changed.
@@ -40,28 +41,28 @@ def update(place: Place, rules: Rules) -> Verdict:
         StorageError: the file can't be written.
     """
     before = recorded(place)
-    found = survey(place, rules, before.files, trusting=True)
+    found = survey(place, rules, before.files, reading, trusting=True)
     problems = [*found.problems, *_protected(before.files, found, rules)]
     told = not problems
     if told:
         if before.files != found.files or (before.fault and (found.files or not before.missing)):
             Disk().write_whole(os.path.join(place.root, NAME), encode(found.files), durable=False)
             fault = before.fault and not before.missing and f"{before.fault}: made anew"
-            problems.append((fault or f"{NAME} is brought up to date", _ADD_AND_COMMIT))
+            problems.append((fault or f"{NAME} is brought up to date", _how_to_go_on()))
         elif not before.missing:
             problems += _unstaged(found)
     shown = _changes(committed(place), found, rules) if problems or _moved(found) else []
     return Verdict(tuple(shown if told else ()), tuple(problems), tuple(found.notes))
 
 
-def check(place: Place, rules: Rules) -> Verdict:
+def check(place: Place, rules: Rules, reading: Reading) -> Verdict:
     """Compare every weight that is here, read anew, with what is recorded.
 
     Raises:
         MvcError: Git, or the file of a newer mvc, stands in the way.
     """
     before = recorded(place)
-    found = survey(place, rules, before.files, trusting=False)
+    found = survey(place, rules, before.files, reading, trusting=False)
     problems = list(found.problems)
     shown = _changes(before.files, found, rules)
     if before.fault and (found.files or not before.missing):
@@ -73,17 +74,22 @@ def check(place: Place, rules: Rules) -> Verdict:
     return Verdict(tuple(shown), tuple(problems), tuple(found.notes))
 
 
-_ADD_AND_COMMIT = f"git add {NAME}, then commit again"
 _RUN = f"mvc-weight-hashes, then git add {NAME}"
 
 
 def _unstaged(found: Found) -> list[Problem]:
     """What is missing for the commit to hold ``.weight_hashes.json`` as it lies in the work tree."""
     if found.hashes is None:
-        return [(f"{NAME} is not in Git yet", _ADD_AND_COMMIT)]
+        return [(f"{NAME} is not in Git yet", _how_to_go_on())]
     if found.hashes.later or found.hashes.unmerged:
-        return [(f"{NAME} is not staged as it is", _ADD_AND_COMMIT)]
+        return [(f"{NAME} is not staged as it is", _how_to_go_on())]
     return []
+
+
+def _how_to_go_on() -> str:
+    if git.commits_paths():  # what is staged besides does not count
+        return f"git add {NAME}, and name it in the commit too: git commit … {NAME}"
+    return f"git add {NAME}, then commit again"
 
 
 def _moved(found: Found) -> bool:

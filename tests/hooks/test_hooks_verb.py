@@ -40,6 +40,21 @@ def test_git_runs_the_plain_hook(repo: WeightsRepo, mvc: Terminal) -> None:
     assert repo.try_git("commit", "-am", "x").code == 0
 
 
+def test_a_commit_of_named_paths_says_how_it_takes_the_hashes(
+    repo: WeightsRepo, mvc: Terminal
+) -> None:
+    mvc("hooks", "install", "--git")
+    repo.add("m.safetensors", A)
+    repo.settle()
+    repo.write("m.safetensors", {"bias": [7.0, 7.0]})
+    for _ in range(2):
+        done = repo.try_git("commit", "-m", "x", "m.safetensors")
+        assert done.code == 1
+        assert f"git commit … {NAME}" in done.err
+        repo.git("add", NAME)
+    assert repo.try_git("commit", "-m", "x", "m.safetensors", NAME).code == 0
+
+
 def test_the_plain_hook_without_its_program_says_so(
     repo: WeightsRepo, mvc: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

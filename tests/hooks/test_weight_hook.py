@@ -247,6 +247,15 @@ def test_what_changed_after_it_was_staged_is_no_part_of_the_commit(repo: Weights
     assert (repo.root / NAME).read_bytes() == before
 
 
+def test_many_files_are_read_at_once_and_told_in_order(repo: WeightsRepo) -> None:
+    for number in range(20):
+        repo.write(f"m{number:02}.safetensors", {"w": [float(number)]})
+    repo.git("add", ".")
+    lines = repo.hook().out.splitlines()
+    assert [line.split()[1] for line in lines] == [f"m{n:02}.safetensors" for n in range(20)]
+    assert len({entry["sha256"] for entry in repo.hashes().values()}) == 20
+
+
 def test_a_touched_file_has_not_changed(repo: WeightsRepo) -> None:
     repo.add("m.safetensors", A)
     repo.settle()
