@@ -20,6 +20,13 @@ EXPONENTS = (
     .tobytes()
 )
 
+STEPS = np.arange(128) % 5 * np.where(np.arange(128) % 40 == 0, 900, 1)
+STEPPED = (np.frombuffer(RAMP, "<u2") + STEPS).astype("<u2").tobytes()
+#: The ramp with some of it set to zeros that keep their signs, and two words of its own.
+PRUNED = np.where(np.arange(128) % 64 < 40, np.frombuffer(RAMP, "<u2") & 0x8000, 0)
+PRUNED = np.where(np.arange(128) % 64 < 40, PRUNED, np.frombuffer(RAMP, "<u2")).astype("<u2")
+PRUNED[[3, 50]] = 7
+
 GOLDEN = [
     pytest.param(0, 0, "00ff10", b"\x00\xff\x10", id="raw"),
     pytest.param(
@@ -74,4 +81,50 @@ def test_a_payload_of_the_first_release_decodes(
 ) -> None:
     out = bytearray(len(raw))
     codec(number).decode(memoryview(bytes.fromhex(payload)), param, memoryview(out))
+    assert bytes(out) == raw
+
+
+OVER_BASE = [
+    pytest.param(
+        3,
+        0x12,
+        "00000000030608004d00000028b52ffd206c25020084024a02490000000049020004000000020003"
+        "0002000100010280038001000280010003c001800010000b00b83e20dfdc94948073a33323a49ce5"
+        "0c520c88697f851b02598a9d206ec402002b2702004cea010064ad0b00ce9001006e6301002b2702"
+        "00e04d49900274682ba74d4a905e9052a0213cd822bce361394f4c8f911ba3809bc00f003180f500"
+        "68809bc00f003107",
+        STEPPED + b"\x07",
+        RAMP + b"\x01",
+        id="delta, BF16 words and a tail",
+    ),
+    pytest.param(
+        3,
+        0x01,
+        "00000000031d01001400000028b52ffd20745d000020000000100100edd411010000010000000100"
+        "000001000000010000000100000001000000010000000100",
+        bytes(range(200)),
+        bytes(range(1, 201)),
+        id="delta, single bytes",
+    ),
+    pytest.param(4, 0x00, "", RAMP, RAMP, id="copy"),
+    pytest.param(
+        5,
+        0x12,
+        "01000000020000009c3d00000000000007000700030603003400000028b52ffd20305d0100040225"
+        "09db06000800080008000700000001800b8004000ac00500004010000000000404012e0524408016"
+        "e8cc5fa9681e8f8456ab0300e3ef0b00c0fd93972fdce4b02fdce4b02fdce4b0286ea87a",
+        PRUNED.tobytes(),
+        RAMP,
+        id="mask",
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "param", "payload", "raw", "base"), OVER_BASE)
+def test_a_payload_of_the_first_release_decodes_over_its_base(
+    number: int, param: int, payload: str, raw: bytes, base: bytes
+) -> None:
+    out = bytearray(len(raw))
+    stored = memoryview(bytes.fromhex(payload))
+    codec(number).decode(stored, param, memoryview(out), memoryview(base))
     assert bytes(out) == raw

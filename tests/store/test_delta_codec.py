@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mvc.errors import CorruptPack
 from mvc.limits import FRAME
-from mvc.store.codecs import ROTATED, delta
+from mvc.store.codecs import ROTATED, delta, tokens
 from mvc.store.kernel import native
 from mvc.store.kernel.array_coder import NumpyCoder
 from mvc.store.kernel.coding import Coder
@@ -25,7 +25,8 @@ PARAMS = [width | turn for width in (1, 2, 4, 8) for turn in (0, ROTATED)]
 
 @pytest.fixture(params=CODERS, ids=lambda coder: type(coder).__name__)
 def coder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coder]:
-    monkeypatch.setattr(delta, "coder", lambda: request.param)
+    for module in (delta, tokens):
+        monkeypatch.setattr(module, "coder", lambda: request.param)
     yield request.param
 
 
@@ -97,14 +98,16 @@ def test_both_coders_write_the_same_payload_and_read_it(
     raw, base = PAIRS[content](length)
     payloads = []
     for coder in CODERS:
-        monkeypatch.setattr(delta, "coder", lambda coder=coder: coder)
+        for module in (delta, tokens):
+            monkeypatch.setattr(module, "coder", lambda coder=coder: coder)
         out = memoryview(bytearray(len(raw)))
         size = delta.encode(memoryview(raw), param, out, memoryview(base))
         payloads.append(None if size is None else bytes(out[:size]))
     assert payloads[0] == payloads[1]
     for coder in CODERS:
         if payloads[0] is not None:
-            monkeypatch.setattr(delta, "coder", lambda coder=coder: coder)
+            for module in (delta, tokens):
+                monkeypatch.setattr(module, "coder", lambda coder=coder: coder)
             back = bytearray(len(raw))
             delta.decode(memoryview(payloads[0]), param, memoryview(back), memoryview(base))
             assert bytes(back) == raw

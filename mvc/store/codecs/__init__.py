@@ -20,13 +20,14 @@ PLANES = 1
 ZSTD = 2
 DELTA = 3
 COPY = 4
+MASK = 5
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
 
 #: Codecs that decode over a base.
-OVER_BASE = frozenset({DELTA, COPY})
+OVER_BASE = frozenset({DELTA, COPY, MASK})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
@@ -34,6 +35,7 @@ _MODULES = {
     ZSTD: "mvc.store.codecs.zstd",
     DELTA: "mvc.store.codecs.delta",
     COPY: "mvc.store.codecs.copy",
+    MASK: "mvc.store.codecs.mask",
 }
 _loaded: dict[int, Codec] = {}
 
@@ -102,4 +104,5 @@ def plan_over_base(dtype: str | None) -> Plan:
     known = DTYPES.get(dtype) if dtype is not None else None
     word = known.word if known else 1
     turned = ROTATED if known and known.signed_float else 0
-    return ((COPY, 0), (DELTA, word | turned), *plan(dtype))
+    pruned = ((MASK, word | ROTATED),) if turned else ()
+    return ((COPY, 0), *pruned, (DELTA, word | turned), *plan(dtype))
