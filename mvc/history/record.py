@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from mvc.errors import CorruptPack
 from mvc.ids import ObjectId
@@ -57,20 +58,30 @@ class Record:
             CorruptPack: not a record, or one of a newer version.
         """
         try:
-            body = json.loads(data)
+            body = json.loads(data, parse_constant=_refuse_constant)
             if body["mvc-record"] != _VERSION:
                 raise ValueError(f"version {body['mvc-record']!r}: written by a newer mvc")
             return Record(
                 operation=str(body["operation"]),
-                result=ObjectId(body["result"]),
-                inputs=tuple(ObjectId(id_) for id_ in body["inputs"]),
-                parameters=body["parameters"],
+                result=ObjectId(str(body["result"])),
+                inputs=tuple(ObjectId(str(id_)) for id_ in body["inputs"]),
+                parameters=_mapping(body["parameters"]),
                 seed=body["seed"],
-                versions=body["versions"],
-                metrics=body["metrics"],
+                versions=_mapping(body["versions"]),
+                metrics=_mapping(body["metrics"]),
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise CorruptPack(f"damaged record: {error}") from error
+
+
+def _mapping(value: Json) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"an object was expected, not {value!r:.80}")
+    return value
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON")
 
 
 def with_trailer(message: str, root: ObjectId) -> str:

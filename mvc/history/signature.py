@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mvc.errors import CorruptPack, UsageError
 
 _FORM = re.compile(r"(?s)(.*?) ?<([^<>\n]*)> (-?\d+) ([+-]\d{4})")
+#: Minutes east or west that four digits can say; "9999" says more.
+_FARTHEST = 99 * 60 + 59
 _DROPPED = str.maketrans("", "", "<>\n\0")
 
 
@@ -45,7 +47,7 @@ class Signature:
         match = _FORM.fullmatch(text)
         if match is None:
             raise CorruptPack(f"not a Git signature: {text[:80]!r}")
-        zone = int(match[4][1:3]) * 60 + int(match[4][3:5])
+        zone = min(int(match[4][1:3]) * 60 + int(match[4][3:5]), _FARTHEST)
         return Signature(match[1], match[2], int(match[3]), -zone if match[4][0] == "-" else zone)
 
 

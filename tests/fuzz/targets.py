@@ -54,7 +54,9 @@ def json_is_refused_or_comes_back(data: bytes) -> None:
     except FormatError:
         return
     again = json.dumps(value).encode()
-    if b"e+308" not in again:  # serde_json's arithmetic, which decides there, gives another neighbour
+    if (
+        b"e+308" not in again
+    ):  # serde_json's arithmetic, which decides there, gives another neighbour
         assert json.dumps(parse(again)).encode() == again
 
 
