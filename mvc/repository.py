@@ -291,7 +291,8 @@ class Repository:
         from mvc.sides import compare_commit
 
         commit = revision if isinstance(revision, Commit) else self.read_commit(revision)
-        return compare_commit(self._context, commit, paths=self._inside(paths), numeric=numeric)
+        names, hear = self._inside(paths), self.progress
+        return compare_commit(self._context, commit, names, numeric=numeric, progress=hear)
 
     def inspect(self, path: str, revision: str | None = None) -> Inspection:
         """A look into a file or sharded model: of the work tree, the stage (``""``) or a commit."""
@@ -402,7 +403,7 @@ class Repository:
         """Move the branch: ``soft`` keeps stage and files, ``mixed`` files, ``hard`` nothing."""
         from mvc.worktree import switching
 
-        return switching.reset(self._context, target, mode, who=self._now)
+        return switching.reset(self._context, target, mode, self._now, self.progress)
 
     def merge(
         self,

@@ -42,7 +42,12 @@ def compare(
 
 
 def compare_commit(
-    context: Context, commit: Commit, *, paths: Sequence[str], numeric: bool | int
+    context: Context,
+    commit: Commit,
+    paths: Sequence[str],
+    *,
+    numeric: bool | int,
+    progress: Callable[[str, int, int], None] | None,
 ) -> Difference:
     """What a commit changed against its first parent."""
     from mvc.diff.models import compare_sides
@@ -50,7 +55,7 @@ def compare_commit(
     store = context.store
     old = SnapshotSide(log.parent_snapshot(context, commit), store)
     new = SnapshotSide(Snapshot.of_tree(context.git, commit.tree), store)
-    return compare_sides(old, new, paths=paths, numeric=numeric)
+    return compare_sides(old, new, paths=paths, numeric=numeric, progress=progress)
 
 
 def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -> tuple[Side, Side]:

@@ -28,7 +28,7 @@ def fsck(context: Context, *, full: bool, progress: Progress | None) -> Iterator
     """Everything that is wrong with the repository; nothing when it is whole."""
     yield from housing.check(context)
     damaged: set[str] = set()
-    yield from _store(context, full, damaged)
+    yield from _store(context, full, damaged, progress)
     try:
         context.git.open()
     except MvcError as error:
@@ -70,9 +70,11 @@ def _packed_damage(git: Git, folder: str) -> Iterator[Finding]:
         yield Finding("objects/pack", error.message)
 
 
-def _store(context: Context, full: bool, damaged: set[str]) -> Iterator[Finding]:
+def _store(
+    context: Context, full: bool, damaged: set[str], progress: Progress | None
+) -> Iterator[Finding]:
     try:
-        for found in context.store.check(full):
+        for found in context.store.check(full, progress):
             if found.object_id:
                 damaged.add(found.object_id)
             where = os.path.relpath(found.pack, context.folder).replace(os.sep, "/")

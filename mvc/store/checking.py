@@ -4,7 +4,7 @@ name."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mvc.errors import CorruptPack, IntegrityError, StorageError
@@ -29,7 +29,9 @@ class Problem:
     message: str
 
 
-def check(catalog: Catalog, full: bool) -> Iterator[Problem]:
+def check(
+    catalog: Catalog, full: bool, progress: Callable[[str, int, int], None] | None = None
+) -> Iterator[Problem]:
     """Every problem of the store: damaged indexes, packs, objects; indexes that contradict their
     packs.
 
@@ -37,8 +39,19 @@ def check(catalog: Catalog, full: bool) -> Iterator[Problem]:
     decoded and hashed as well.
     """
     yield from _check_indexes(catalog)
-    for name in sorted(catalog.packs()):
-        path = os.path.join(catalog.packs_folder, name + pack.SUFFIX)
+    paths = {
+        name: os.path.join(catalog.packs_folder, name + pack.SUFFIX)
+        for name in sorted(catalog.packs())
+    }
+    done, total = 0, sum(os.path.getsize(path) for path in paths.values() if os.path.isfile(path))
+
+    def advance(stored: int) -> None:
+        nonlocal done
+        done += stored
+        if progress is not None:
+            progress("checking", done, total)
+
+    for name, path in paths.items():
         try:
             file = PackFile(path)
         except FileNotFoundError:
@@ -46,7 +59,7 @@ def check(catalog: Catalog, full: bool) -> Iterator[Problem]:
         except (IntegrityError, StorageError) as error:
             yield Problem(path, None, error.message)
             continue
-        yield from _check_pack(catalog, name, file, full)
+        yield from _check_pack(catalog, name, file, full, advance)
 
 
 def _check_indexes(catalog: Catalog) -> Iterator[Problem]:
@@ -65,7 +78,9 @@ def _check_indexes(catalog: Catalog) -> Iterator[Problem]:
             yield Problem(path, None, f"the index {path} covers the pack {gone}, which is gone")
 
 
-def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iterator[Problem]:
+def _check_pack(
+    catalog: Catalog, name: str, file: PackFile, full: bool, advance: Callable[[int], None]
+) -> Iterator[Problem]:
     try:
         table = file.table()
         end = file.size - pack.FOOTER_SIZE - len(table)
@@ -87,7 +102,7 @@ def _check_pack(catalog: Catalog, name: str, file: PackFile, full: bool) -> Iter
     for one in catalog.indexes():
         if name in one.packs:
             yield from _check_records(one, name, file, table)
-    yield from check_objects(catalog, name, file, records, full)
+    yield from check_objects(catalog, name, file, records, full, advance)
 
 
 def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Iterator[Problem]:
@@ -97,9 +112,17 @@ def _check_records(one: Index, name: str, file: PackFile, table: bytes) -> Itera
 
 
 def check_objects(
-    catalog: Catalog, name: str, file: PackFile, records: Iterable[Record], full: bool
+    catalog: Catalog,
+    name: str,
+    file: PackFile,
+    records: Iterable[Record],
+    full: bool,
+    advance: Callable[[int], None] = lambda stored: None,
 ) -> Iterator[Problem]:
-    """Problems of the objects that lie where ``records`` say in ``file``, the pack ``name``."""
+    """Problems of the objects that lie where ``records`` say in ``file``, the pack ``name``.
+
+    ``advance`` hears of the stored bytes that have been gone through.
+    """
     places = {
         Location(name, record.offset, record.stored, record.length): record for record in records
     }
@@ -109,7 +132,9 @@ def check_objects(
     def work(group: list[Location]) -> list[Problem]:
         return list(_check_objects(bases, file, [(places[one], one) for one in group], full))
 
-    for problems in workers.run(work, reading.neighbours(places)):
+    groups = list(reading.neighbours(places))
+    for group, problems in zip(groups, workers.run(work, groups), strict=True):
+        advance(sum(place.stored for place in group))
         yield from problems
 
 

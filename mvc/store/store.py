@@ -7,7 +7,7 @@ files, names or commits.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -151,10 +151,12 @@ class Store:
                     seen.add(digest)
                     yield ObjectId(digest.hex())
 
-    def check(self, full: bool) -> Iterator[Problem]:
+    def check(
+        self, full: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> Iterator[Problem]:
         """What is wrong with the packs and indexes; see ``mvc.store.checking``."""
         self._catalog.refresh()
-        return checking.check(self._catalog, full)
+        return checking.check(self._catalog, full, progress)
 
     def salvage(self, aside: Aside, *, dry_run: bool = False) -> Iterator[Salvaged]:
         """Put packs and indexes right as far as their bytes allow; see ``mvc.store.salvage``."""

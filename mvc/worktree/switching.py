@@ -89,7 +89,13 @@ def switch(
 
 
 @writes_objects
-def reset(context: Context, target: str, mode: str, *, who: Signature | None) -> CommitId:
+def reset(
+    context: Context,
+    target: str,
+    mode: str,
+    who: Signature | None,
+    progress: Progress | None = None,
+) -> CommitId:
     """Move the branch to ``target``; ``mixed`` also the stage, ``hard`` also the work tree.
 
     Raises:
@@ -108,7 +114,9 @@ def reset(context: Context, target: str, mode: str, *, who: Signature | None) ->
     new = log.snapshot(context, commit)
     touched = None if mode == "hard" else ()
     with (
-        prepared(context, read_stage(context), new, force=True, paths=touched) as files,
+        prepared(
+            context, read_stage(context), new, force=True, paths=touched, progress=progress
+        ) as files,
         transaction(context, "reset", who) as current,
     ):
         if (_head(context), context.refs.raw(STAGE)) != (at, stage):
