@@ -61,7 +61,8 @@ def moment(context: Context, operation: Operation) -> Moment:
         if later.id == operation.id:
             break
         refs |= {change.ref: change.old for change in later.changes}
-        if later.worktree:
+        # An `add` tells of an edit before it: from there on back nothing is known but the stage.
+        if later.worktree or any(change.ref == STAGE for change in later.changes):
             files = _recorded(context, later, 0)
     stage = refs.get(STAGE, context.refs.raw(STAGE))
     files = files or _recorded(context, operation, 1) or Snapshot.of_tree(context.git, stage)

@@ -85,7 +85,7 @@ def unshelve(
             current.put_stage(restored or stage.with_files(new))
             if drop:
                 take_off(current, named)
-        current.move_files(stage, after)
+        current.move_files(files.found(), after)
         current.message = f"stash: {'popped' if drop else 'applied'} {named.text}"
         files.put_in_place()
     index.refresh(context)

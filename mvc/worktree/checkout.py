@@ -82,7 +82,7 @@ def prepared(
             advance = _counter(new, todo.write, progress)
             for path in todo.write:
                 ready.append(rebuild(context, new, path, advance))
-            yield Prepared(context, todo, new, ready)
+            yield Prepared(context, todo, old, new, ready)
         finally:
             for one in ready:
                 if os.path.lexists(one.temporary):  # it was not put in place
@@ -94,12 +94,31 @@ class Prepared:
     """New files, complete and durable, that only have to be renamed."""
 
     def __init__(
-        self, context: Context, todo: Plan, new: Snapshot, ready: Sequence[Rebuilt]
+        self,
+        context: Context,
+        todo: Plan,
+        old: Snapshot,
+        new: Snapshot,
+        ready: Sequence[Rebuilt],
     ) -> None:
         self._context = context
         self._todo = todo
+        self._old = old
         self._new = new
         self._ready = ready
+
+    def found(self) -> Snapshot:
+        """``old`` as the files really are: some may be gone, some already as ``new`` has them.
+
+        Going back there then removes no file that was there before.
+        """
+        moving = {*self._todo.write, *self._todo.remove}
+        there = {
+            path: None if mark is None else self._new.get(path)
+            for path, mark in self._todo.met.items()
+            if mark is None or path not in moving
+        }
+        return self._old.with_files(there)
 
     def check(self) -> None:
         """Let it go on only while what was judged is still there: preparing took its time.

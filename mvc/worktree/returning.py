@@ -44,7 +44,7 @@ def undo(context: Context, who: Signature | None) -> Operation:
         for change in reversed_changes(operation):
             _move(current, change.ref, change.new)
         if operation.files is not None:
-            current.move_files(after, before)
+            current.move_files(files.found(), before)
         current.worktree = operation.worktree
         current.undoes = operation.id
         current.message = f"undo: {operation.message}"
@@ -79,7 +79,7 @@ def restore_operation(context: Context, id_: str, who: Signature | None) -> Oper
         # A branch may have become a folder of branches; HEAD's reflog looks at where its branch is.
         for ref in sorted(then.refs, key=lambda ref: (then.refs[ref] is not None, ref == "HEAD")):
             _move(current, ref, then.refs[ref])
-        current.move_files(now, then.files)
+        current.move_files(files.found(), then.files)
         current.message = f"op restore: {shorten(operation.id or '')} {operation.message}"
         files.put_in_place()
     index.refresh(context)
