@@ -51,7 +51,7 @@ def measure(where: Setting) -> list[Row]:
 
 
 def _changed(where: Setting, hook: Path) -> list[Row]:
-    folder = _repository(where.folder / "changed")
+    folder = _repository(where.folder / "changed", compression=0)
     model = shutil.copyfile(where.model()[0], folder / MODEL)
     hashes, cache = folder / ".weight_hashes.json", folder / ".git" / "mvc-weight-hashes"
     _git(folder, "add", MODEL)
@@ -93,7 +93,7 @@ def _changed(where: Setting, hook: Path) -> list[Row]:
 
 
 def _unchanged(where: Setting, hook: Path) -> Row:
-    folder = _repository(where.folder / "unchanged")
+    folder = _repository(where.folder / "unchanged", compression=1)
     each = _LARGER * where.size // _FILES
     for number in range(_FILES):
         with (folder / f"{number}.safetensors").open("wb") as file:  # zeros take no disk
@@ -116,10 +116,10 @@ def _unchanged(where: Setting, hook: Path) -> Row:
     return Row(what, *shown, middle / UNCHANGED_BAR, 1.0, rounds=rounds)
 
 
-def _repository(folder: Path) -> Path:
+def _repository(folder: Path, compression: int) -> Path:
     fresh(folder)
     _git(folder, "init")
-    _git(folder, "config", "core.compression", "0")
+    _git(folder, "config", "core.compression", str(compression))
     _git(folder, "config", "core.bigFileThreshold", "1m")
     return folder
 

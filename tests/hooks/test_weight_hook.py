@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -335,6 +336,21 @@ def test_outside_of_git_it_says_so(
 def test_without_git_it_says_so(repo: WeightsRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "git was not found" in repo.hook().err
+
+
+def test_a_commit_without_new_weights_loads_nothing_heavy(repo: WeightsRepo) -> None:
+    """What the hook costs in every commit: neither arrays nor libgit2, no parsers, no click."""
+    repo.add("m.safetensors", A)
+    repo.settle()
+    probe = (
+        "import sys; from hooks import script, stat_cache; stat_cache.settled = lambda *_: True\n"
+        "assert script.main([]) == 0; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"hooks.survey", "hooks.git"} <= loaded
+    heavy = {"numpy", "pygit2", "rich", "click", "torch", "mvc.formats", "shutil", "mvc.repository"}
+    assert not heavy & loaded
 
 
 @posix
