@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults lint format types imports weight-hashes bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-hooks lint format types imports weight-hashes bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -35,6 +35,9 @@ test-docs: .venv/.dev ## type every command that the docs show (needs the demo's
 
 test-faults: .venv/.dev ## every crash state of every command
 	$(PYTEST) $(PYTEST_FLAGS) -m "faults or faults_full"
+
+test-hooks: .venv/.dev ## the weight-hash hook, installed by pre-commit from this repository
+	$(PYTEST) -m "slow or not slow" tests/hooks
 
 lint: .venv/.dev ## style and spelling
 	$(BIN)/ruff check .
