@@ -8,21 +8,22 @@ the base that a fine-tune was copied from, or the shards of a model.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from mvc.history.context import Context
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.transaction import head_snapshot
 from mvc.history.unfinished import read_unfinished
-from mvc.ids import BlobId, CommitId, ObjectId
+from mvc.ids import BlobId, CommitId
+from mvc.store.source import Candidate
 
 #: Commits looked at, and different versions of a file that are candidates.
 _COMMITS = 12
 _VERSIONS = 3
 
-#: The key of a storage, or a tensor's name: its dtype, where it has one, and its object.
-Objects = Mapping[str, tuple[str | None, ObjectId]]
+#: By a storage's key, or a tensor's name.
+Objects = Mapping[str, Candidate]
 
 
 class Kin:
@@ -33,13 +34,13 @@ class Kin:
         self._by_path: dict[str, list[Objects]] = {}
         self._decoded: dict[str, Objects] = {}
 
-    def of(self, path: str, key: str, dtype: str | None) -> tuple[ObjectId, ...]:
-        """Objects of ``dtype`` that what lies under ``key`` in the file ``path`` may resemble."""
+    def of(self, path: str, key: str, dtype: str | None) -> Sequence[Candidate]:
+        """Objects that what lies under ``key`` in the file ``path`` may resemble."""
         if path not in self._by_path:
             self._by_path[path] = [self._objects(blob) for blob in self._versions(path)]
         versions = self._by_path[path] or self._others
-        found = (version[key] for version in versions if key in version)
-        return tuple(dict.fromkeys(id_ for held, id_ in found if held == dtype))[:_VERSIONS]
+        found = dict.fromkeys(version[key] for version in versions if key in version)
+        return sorted(found, key=lambda one: one.dtype != dtype)[:_VERSIONS]
 
     def _versions(self, path: str) -> list[BlobId]:
         """Different blobs at ``path``, the latest first."""
@@ -82,13 +83,13 @@ class Kin:
         return self._decoded[blob]
 
 
-def _objects(manifest: Manifest) -> Iterator[tuple[str, tuple[str | None, ObjectId]]]:
+def _objects(manifest: Manifest) -> Iterator[tuple[str, Candidate]]:
     dtypes: dict[str, str | None] = {}
     for entry in manifest.tensors:
         if entry.storage is None:
-            yield entry.name, (entry.dtype, entry.id)
+            yield entry.name, Candidate(entry.id, entry.dtype)
         else:
             known = dtypes.setdefault(entry.storage, entry.dtype)
             dtypes[entry.storage] = known if known == entry.dtype else None
     for storage in manifest.storages:
-        yield storage.key, (dtypes.get(storage.key), storage.id)
+        yield storage.key, Candidate(storage.id, dtypes.get(storage.key))

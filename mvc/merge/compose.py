@@ -23,7 +23,7 @@ from mvc.merge.content import Content
 from mvc.merge.job import Job
 from mvc.merge.strategies.strategy import Blend
 from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece, Term
-from mvc.store.source import BytesSource, Incoming
+from mvc.store.source import BytesSource, Candidate, Incoming
 from mvc.store.store import Store
 
 #: Formats whose own directory records a CRC-32 of each tensor.
@@ -135,10 +135,11 @@ def _computed(job: Job, computed: Sequence[Computed]) -> list[Entry]:
     ]
 
 
-def _sides(term: Term) -> list[ObjectId]:
+def _sides(term: Term) -> list[Candidate]:
     """What a computed tensor lies between."""
     pieces = (piece for piece in (term.ours, term.theirs, term.base) if piece is not None)
-    return [piece.entry.id for piece in pieces if piece.entry.storage is None]
+    entries = [piece.entry for piece in pieces if piece.entry.storage is None]
+    return [Candidate(entry.id, entry.dtype) for entry in entries]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH
 from mvc.store import framing, workers
 from mvc.store.catalog import Catalog, Location
-from mvc.store.codecs import OVER_BASE
+from mvc.store.codecs import OVER_BASE, base_span
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import PackFile
 
@@ -133,6 +133,7 @@ def under(
     """
     if ground is None or frame.codec not in OVER_BASE:
         return None
-    buffer = _under[depth].take(frame.length)
-    ground.read_into(start, buffer)
+    begin, length = base_span(frame.codec, frame.param, start, frame.length)
+    buffer = _under[depth].take(length)
+    ground.read_into(begin, buffer)
     return buffer

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from mvc import limits
 from mvc.store import pack, workers
-from mvc.store.codecs import plan, plan_over_base
+from mvc.store.codecs import plan
 from mvc.store.framing import Part, store_parts
 from mvc.store.pack import DELTA, NO_BASE, WHOLE, ObjectHeader
 
 if TYPE_CHECKING:
-    from mvc.store.bases import Ground
+    from mvc.store.choosing import Footing
 
 #: Small parts share a task of up to this many: handing a task over costs as much as encoding 1 KiB.
 _MOST_IN_TASK = 256
@@ -28,7 +28,7 @@ class NewObject:
 
     digest: bytes
     length: int
-    ground: Ground | None = None
+    footing: Footing | None = None
     offset: int = -1
     stored: int = 0
 
@@ -36,18 +36,18 @@ class NewObject:
         """What goes in front of the object's frames."""
         frames = pack.frame_count(self.length, limits.FRAME)
         fields = frames, limits.FRAME, self.length, self.digest
-        base = self.ground.digest if self.ground else NO_BASE
+        base = self.footing.ground.digest if self.footing else NO_BASE
         return pack.encode_object(ObjectHeader(self.kind, self.depth, *fields, base))
 
     @property
     def kind(self) -> int:
         """``WHOLE`` or ``DELTA``."""
-        return DELTA if self.ground else WHOLE
+        return DELTA if self.footing else WHOLE
 
     @property
     def depth(self) -> int:
         """How many bases stand below it."""
-        return self.ground.depth + 1 if self.ground else 0
+        return self.footing.ground.depth + 1 if self.footing else 0
 
 
 class Slot:
@@ -97,11 +97,12 @@ class Tasks:
     def add(self, owner: NewObject, dtype: str | None, raw: memoryview, at: int = 0) -> None:
         """The frames of ``raw``, which begins on a frame, ``at`` bytes into the object; the first frame
         of an object has its header in front."""
-        tries = plan_over_base(dtype) if owner.ground else plan(dtype)
+        tries = owner.footing.plan if owner.footing else plan(dtype)
+        ground = owner.footing.ground if owner.footing else None
         for start in range(0, len(raw) or 1, limits.FRAME):
             header = owner.header() if at == start == 0 else b""
             frame = raw[start : start + limits.FRAME]
-            part = Part(header, frame, tries, at + start, owner.ground)
+            part = Part(header, frame, tries, at + start, ground)
             if self._raw + len(part.raw) > limits.FRAME or len(self._parts) == _MOST_IN_TASK:
                 self._close()
             self._parts.append(part)

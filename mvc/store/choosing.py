@@ -7,12 +7,13 @@ in the bytes that have to be read back. A candidate that is gone or damaged is n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mvc.errors import IntegrityError, StorageError
-from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, KIB
 from mvc.store.bases import Bases, Ground
-from mvc.store.codecs import OVER_BASE, Plan, codec, plan_over_base
+from mvc.store.codecs import OVER_BASE, Plan, base_span, codec, plan, plan_over_base
+from mvc.store.source import Candidate
 
 #: A delta must come to this share of what the object takes by itself: it costs time to read.
 WORTH = 0.85
@@ -24,30 +25,39 @@ _PIECE = 128 * KIB
 _SMALLEST = 4 * KIB
 
 
+class Footing(NamedTuple):
+    """What an object stands on, and what to try on its frames."""
+
+    ground: Ground
+    plan: Plan
+
+
 def choose(
     bases: Bases,
-    candidates: Sequence[ObjectId],
+    candidates: Sequence[Candidate],
     length: int,
     dtype: str | None,
     raw: memoryview,
-) -> Ground | None:
-    """The best ground for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
+) -> Footing | None:
+    """The best for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
     if dtype is None or length < _SMALLEST:
         return None
-    tries = plan_over_base(dtype)
     sample = _sample(raw)
-    alone = _size(sample, tuple(one for one in tries if one[0] not in OVER_BASE), None)
+    alone = _size(sample, plan(dtype), None)
     best, least = None, WORTH * alone
     for candidate in candidates:
+        tries = plan_over_base(dtype, candidate.dtype)
+        if not tries:
+            continue
         try:
-            ground = bases.ground(candidate)
+            ground = bases.ground(candidate.id)
             if ground.depth >= DELTA_DEPTH or ground.stored > (DELTA_READ_BACK - 1) * length:
                 continue
             size = _size(sample, tuple(one for one in tries if one[0] in OVER_BASE), ground)
         except (IntegrityError, StorageError):
             continue
         if size < least:
-            best, least = ground, size
+            best, least = Footing(ground, tries), size
         if least <= _EXCELLENT * alone:
             break
     return best
@@ -68,8 +78,9 @@ def _size(sample: list[tuple[int, memoryview]], tries: Plan, ground: Ground | No
         out = memoryview(bytearray(len(piece)))
         base = None
         if ground is not None:
-            base = memoryview(bytearray(len(piece)))
-            ground.read_into(start, base)
+            begin, length = base_span(*tries[0], start, len(piece))
+            base = memoryview(bytearray(length))
+            ground.read_into(begin, base)
         sizes = (codec(number).encode(piece, param, out, base) for number, param in tries)
         total += min((size for size in sizes if size is not None), default=len(piece))
     return total

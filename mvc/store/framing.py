@@ -13,7 +13,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch, IntegrityError
 from mvc.store import pack
-from mvc.store.codecs import RAW, Plan, codec
+from mvc.store.codecs import RAW, Plan, base_span, codec
 from mvc.store.kernel import kernel
 from mvc.store.pack import FrameHeader
 from mvc.store.workers import Buffers
@@ -77,9 +77,11 @@ def store_parts(parts: Sequence[Part], out: memoryview) -> list[int]:
 def _store(part: Part, out: memoryview) -> int:
     raw, base = part.raw, None
     if part.ground is not None:
-        base = _base.take(len(raw))
+        number, param = part.plan[0]  # all of a plan that look at the base look at the same bytes
+        begin, length = base_span(number, param, part.start, len(raw))
+        base = _base.take(length)
         try:
-            part.ground.read_into(part.start, base)
+            part.ground.read_into(begin, base)
         except IntegrityError:  # found damaged only here; the frame can do without
             base = None
     room = out[pack.FRAME_SIZE : pack.FRAME_SIZE + len(raw)]

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mvc.errors import MvcError
 from mvc.ids import ObjectId
@@ -36,6 +36,13 @@ class ByteSource(Protocol):
         ...
 
 
+class Candidate(NamedTuple):
+    """An object that something to store may resemble, and the dtype of its elements."""
+
+    id: ObjectId
+    dtype: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """Bytes to store. ``dtype`` (a name of ``mvc.dtypes``) only picks the codec; None is plain
@@ -44,7 +51,7 @@ class Incoming:
 
     source: ByteSource
     dtype: str | None = None
-    bases: Callable[[], Sequence[ObjectId]] | None = None
+    bases: Callable[[], Sequence[Candidate]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,16 @@ from mvc import limits
 from mvc.errors import Locked, MvcError
 from mvc.ids import ObjectId
 from mvc.store import pack, workers
-from mvc.store.bases import Bases, Ground
+from mvc.store.bases import Bases
 from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import Record
-from mvc.store.source import ByteSource, BytesSource, Incoming
+from mvc.store.source import ByteSource, BytesSource, Candidate, Incoming
 
 if TYPE_CHECKING:
     from mvc.store.catalog import Catalog
+    from mvc.store.choosing import Footing
     from mvc.store.fs import Disk
 
 LOCK = "writers.lock"
@@ -191,15 +192,15 @@ class PackWriter:
                 self._objects[digest] = NewObject(digest, len(view))
                 new.append((item, view, digest))
         tasks = Tasks(slot.out)
-        for (item, view, digest), ground in zip(new, self._grounds(new), strict=True):
-            self._objects[digest].ground = ground
+        for (item, view, digest), footing in zip(new, self._footings(new), strict=True):
+            self._objects[digest].footing = footing
             tasks.add(self._objects[digest], item.dtype, view)
         self._encode(tasks.all())
         return digests
 
-    def _grounds(
+    def _footings(
         self, new: Sequence[tuple[Incoming, memoryview, bytes]]
-    ) -> Iterator[Ground | None]:
+    ) -> Iterator[Footing | None]:
         """What each new object had best stand on."""
         # Asked here, not by the workers: who answers may read Git objects, one at a time.
         asked = [(item, view, item.bases() if item.bases else ()) for item, view, _ in new]
@@ -207,7 +208,7 @@ class PackWriter:
             return repeat(None, len(new))
         from mvc.store.choosing import choose
 
-        def work(one: tuple[Incoming, memoryview, Sequence[ObjectId]]) -> Ground | None:
+        def work(one: tuple[Incoming, memoryview, Sequence[Candidate]]) -> Footing | None:
             item, view, candidates = one
             return choose(self._bases, candidates, item.source.length, item.dtype, view)
 
@@ -235,7 +236,7 @@ class PackWriter:
             return digest
         owner = self._objects[digest] = NewObject(digest, source.length)
         if item.bases:
-            owner.ground = self._ground_of_large(item)
+            owner.footing = self._footing_of_large(item)
         for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
             slot = self._next_slot(source.length, 1)
             view = slot.raw[: min(self._slot_size, source.length - start)]
@@ -250,13 +251,13 @@ class PackWriter:
             self._encode(tasks.all())
         return digest
 
-    def _ground_of_large(self, item: Incoming) -> Ground | None:
+    def _footing_of_large(self, item: Incoming) -> Footing | None:
         slot = self._next_slot(item.source.length, 1)
         view = slot.raw[: self._slot_size]
         item.source.read_into(0, view)
-        ((ground),) = self._grounds([(item, view, b"")])
+        (footing,) = self._footings([(item, view, b"")])
         self._turn ^= 1
-        return ground
+        return footing
 
     def _hash_large(self, source: ByteSource) -> tuple[bytes, list[bytes]]:
         """The object's id, and what each slotful must look like when it is read again."""

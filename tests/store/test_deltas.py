@@ -14,7 +14,7 @@ from mvc.store import pack
 from mvc.store.catalog import Catalog
 from mvc.store.fs import Disk
 from mvc.store.pack import NO_BASE, ObjectHeader
-from mvc.store.source import BytesSource, Incoming
+from mvc.store.source import BytesSource, Candidate, Incoming
 from mvc.store.store import Store
 
 
@@ -23,7 +23,8 @@ def weights(count: int, seed: int = 0) -> np.ndarray:
 
 
 def bf16(values: np.ndarray) -> bytes:
-    return ((values.astype("<f4").view("<u4") + 0x8000) >> 16).astype("<u2").tobytes()
+    words = values.astype("<f4").view("<u4")
+    return ((words + 0x7FFF + (words >> 16 & 1)) >> 16).astype("<u2").tobytes()
 
 
 def trained(values: np.ndarray, seed: int, step: float = 5e-5) -> np.ndarray:
@@ -35,9 +36,16 @@ def store(tmp_path: Path) -> Store:
     return Store.create(str(tmp_path / "store"), Disk())
 
 
-def put(store: Store, data: bytes, *bases: ObjectId, dtype: str | None = "BF16") -> ObjectId:
+def put(
+    store: Store,
+    data: bytes,
+    *bases: ObjectId,
+    dtype: str | None = "BF16",
+    under: str | None = None,
+) -> ObjectId:
     with store.writer() as writer:
-        (id_,) = writer.add([Incoming(BytesSource(data), dtype, lambda: bases)])
+        found = [Candidate(base, under or dtype) for base in bases]
+        (id_,) = writer.add([Incoming(BytesSource(data), dtype, lambda: found)])
         writer.publish()
     return id_
 
@@ -102,6 +110,30 @@ def test_rows_that_are_added_cost_their_own_bytes_alone(store: Store) -> None:
     child = put(store, grown, put(store, base))
     assert store.stored_length(child) < 60_000
     assert store.read(child) == grown
+
+
+@pytest.mark.parametrize(
+    ("dtype", "under"), [("BF16", "F32"), ("F16", "F32"), ("F32", "BF16"), ("F32", "F16")]
+)
+def test_a_copy_in_another_float_format_costs_nothing(store: Store, dtype: str, under: str) -> None:
+    forms = {
+        "F32": lambda v: v.astype("<f4").tobytes(),
+        "BF16": bf16,
+        "F16": lambda v: v.astype("<f2").tobytes(),
+    }
+    values = weights(COUNT + 1).astype("<f2").astype("<f4")
+    values[:3] = np.nan, np.inf, -0.0
+    if "BF16" in (dtype, under):
+        values = (values.view("<u4") & 0xFFFF0000 if dtype == "F32" else values.view("<u4")).view(
+            "<f4"
+        )
+    data = forms[dtype](values)
+    child = put(
+        store, data, put(store, forms[under](values), dtype=under), dtype=dtype, under=under
+    )
+    assert store.stored_length(child) < 1000
+    assert store.read(child) == data
+    assert store.read_range(child, 500_001, 70_000) == data[500_001:570_001]
 
 
 def test_an_unrelated_tensor_stands_by_itself(store: Store) -> None:

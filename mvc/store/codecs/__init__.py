@@ -10,7 +10,8 @@ this table; it can never name code to load.
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, cast
+import typing
+from typing import Protocol
 
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
@@ -21,13 +22,14 @@ ZSTD = 2
 DELTA = 3
 COPY = 4
 MASK = 5
+CAST = 6
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
 
 #: Codecs that decode over a base.
-OVER_BASE = frozenset({DELTA, COPY, MASK})
+OVER_BASE = frozenset({DELTA, COPY, MASK, CAST})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
@@ -36,6 +38,7 @@ _MODULES = {
     DELTA: "mvc.store.codecs.delta",
     COPY: "mvc.store.codecs.copy",
     MASK: "mvc.store.codecs.mask",
+    CAST: "mvc.store.codecs.cast",
 }
 _loaded: dict[int, Codec] = {}
 
@@ -82,7 +85,7 @@ def codec(number: int) -> Codec:
                 f"codec number {number} is unknown",
                 hint="the pack may come from a newer mvc: upgrade, then run: mvc fsck --full",
             )
-        found = _loaded[number] = cast(Codec, importlib.import_module(name))
+        found = _loaded[number] = typing.cast(Codec, importlib.import_module(name))
     return found
 
 
@@ -99,8 +102,28 @@ def plan(dtype: str | None) -> Plan:
     return ((PLANES, known.word), (ZSTD, 0))
 
 
-def plan_over_base(dtype: str | None) -> Plan:
-    """What to try on a tensor of ``dtype`` that stands on a base; a frame may gain more without it."""
+def base_span(number: int, param: int, start: int, length: int) -> tuple[int, int]:
+    """Which bytes of the base a frame at ``start`` decodes over: where they begin, and how many.
+
+    Raises:
+        CorruptPack: the codec has no such parameter.
+    """
+    if number != CAST:
+        return start, length
+    from mvc.store.codecs.cast import widths
+
+    under, width = widths(param)
+    return start // width * under, length // width * under
+
+
+def plan_over_base(dtype: str | None, base: str | None) -> Plan:
+    """What to try on a tensor of ``dtype`` over a base of the dtype ``base``; a frame may gain more
+    without it. Empty when there is nothing to gain from such a base."""
+    if base != dtype:
+        from mvc.store.codecs.cast import parameter
+
+        param = parameter(base, dtype)
+        return ((CAST, param), *plan(dtype)) if param is not None else ()
     known = DTYPES.get(dtype) if dtype is not None else None
     word = known.word if known else 1
     turned = ROTATED if known and known.signed_float else 0
