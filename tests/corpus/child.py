@@ -128,15 +128,22 @@ def main(family: str, folder: str, report: str, full: bool) -> None:
     _warm_up(run, Path(folder, "warm-up"))
     results: dict[str, Any] = {}
     for number, case in enumerate(case for case in cases if full or case.weight == 1):
-        root = Path(folder, str(number))
-        root.mkdir()
+        # A single file needs no repository of its own to be judged, and making one is most of the time.
+        shared = case.file is not None and not full
+        root = Path(folder, "shared" if shared else str(number))
+        if not root.exists():
+            root.mkdir()
+            os.chdir(root)
+            made = run("init")
+            assert made.code == 0, made.text
         os.chdir(root)
         _begin(report, case, results)
-        made = run("init")
-        assert made.code == 0, made.text
         results[case.name] = problems(case, run, root, full)
         os.chdir(folder)
-        shutil.rmtree(root, ignore_errors=True)
+        if shared and case.file is not None:
+            (root / case.file).unlink()
+        else:
+            shutil.rmtree(root, ignore_errors=True)
     Path(report).write_text(json.dumps(results))
 
 

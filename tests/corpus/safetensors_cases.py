@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from corpus.case import Case, of_file
@@ -94,9 +96,17 @@ def _texts() -> Iterator[Case]:
     yield _case("metadata that would steer a terminal", file_of(loud))
 
 
+def _million(root: Path) -> None:
+    entries = (
+        f'"t{n}":{{"dtype":"U8","shape":[1],"data_offsets":[{n},{n + 1}]}}' for n in range(10**6)
+    )
+    (root / FILE).write_bytes(file_of("{" + ",".join(entries) + "}", bytes(10**6)))
+
+
 def _many() -> Iterator[Case]:
     empty: dict[str, Any] = {f"t{n}": entry("U8", [0], [0, 0]) for n in range(20_000)}
-    yield _case("20,000 empty tensors", file_of(empty, b""))
+    yield replace(_case("20,000 empty tensors", file_of(empty, b"")), weight=2)
+    yield Case("1,000,000 tensors", _million, ("add", FILE), weight=5)
     wide = {"__metadata__": {str(n): "x" * 50 for n in range(20_000)}, "a": entry()}
     yield _case("20,000 metadata entries", file_of(wide))
     strange = json.dumps(entry()).replace(

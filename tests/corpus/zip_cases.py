@@ -164,11 +164,9 @@ def _bombs() -> Iterator[Case]:
     packed = _deflated(pickle)
     sound = {"method": 8, "crc": zlib.crc32(pickle), "stored": len(packed), "length": len(pickle)}
     yield _case("a deflated pickle", _both(0, packed, **sound))
-    big = _deflated(b"\x80\x02B" + (10**8).to_bytes(4, "little") + bytes(10**8) + b".")
+    big = _deflated(b"\x80\x02B" + (10**7).to_bytes(4, "little") + bytes(10**7) + b".")
     crc = {"method": 8, "crc": 0, "stored": len(big)}
-    yield _case(
-        "100 MB that say they are 64 bytes", _both(0, big, **crc, length=64), BAD, "inflate"
-    )
+    yield _case("10 MB that say they are 64 bytes", _both(0, big, **crc, length=64), BAD, "inflate")
     yield _case(
         "64 bytes that say they are 100 MB",
         _both(0, packed, **{**sound, "length": 10**8}),
