@@ -21,6 +21,7 @@ from mvc.history.loose import LooseObjects
 from mvc.history.ordering import graph_order
 from mvc.history.refs import REPAIR
 from mvc.history.signature import Signature
+from mvc.history.unpacking import damaged_packs
 from mvc.ids import BlobId, CommitId
 
 TYPE_CHECKING = False
@@ -45,6 +46,9 @@ class Git:
         import pygit2
         from pygit2.enums import ConfigLevel, Option
 
+        # An index that lies ends the process, or never lets go of it: libgit2 believes its offsets.
+        for pack, why in damaged_packs(os.path.join(self._path, "objects"), indexes_only=True):
+            raise CorruptPack(f"the Git pack {pack}: its {why}", hint=REPAIR)
         for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
             pygit2.option(Option.SET_SEARCH_PATH, level, "")
         # Who may own the folder is mvc's own rule (repository.py), not libgit2's safe.directory.

@@ -102,6 +102,10 @@ class ObjectWriter:
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger.encode()}"]
         return self._collect("tag", _utf8("\n".join([*lines, "", message])))
 
+    def put(self, kind: str, body: bytes) -> str:
+        """An object of any kind, as its bytes are."""
+        return self._collect(kind, body)
+
     def flush(self) -> None:
         """Write what is pending: every object synced, then every folder that got one.
 

@@ -15,6 +15,7 @@ from mvc.history import ref_files
 from mvc.history.context import Context
 from mvc.history.git import Git
 from mvc.history.loose import LooseObjects
+from mvc.history.unpacking import damaged_packs
 from mvc.maintenance import housing, references
 from mvc.maintenance.connectivity import Connectivity
 from mvc.maintenance.finding import Finding
@@ -29,10 +30,14 @@ def fsck(context: Context, *, full: bool, progress: Progress | None) -> Iterator
     yield from housing.check(context)
     damaged: set[str] = set()
     yield from _store(context, full, damaged, progress)
+    broken = dict(damaged_packs(os.path.join(context.folder, "objects")))
+    for path, why in broken.items():
+        yield Finding(os.path.relpath(path, context.folder).replace(os.sep, "/"), f"its {why}")
     try:
         context.git.open()
     except MvcError as error:
-        yield Finding("HEAD, config, objects or refs", error.message)
+        if not broken:
+            yield Finding("HEAD, config, objects or refs", error.message)
         return
     files = ref_files.survey(context.folder)
     yield from references.check(context, files)

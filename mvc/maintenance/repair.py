@@ -11,7 +11,7 @@ judged by; refs and logs; then what of the lost objects the work tree still has.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from mvc.history.past import REPAIR
 from mvc.history.ref_files import PACKED
 from mvc.history.refs import OPERATIONS, STAGE, is_id
 from mvc.history.signature import NOBODY, Signature
+from mvc.history.unpacking import Unpacking, damaged_packs
 from mvc.maintenance import housing, logged, lost_refs
 from mvc.maintenance.connectivity import Connectivity, Loss
 from mvc.maintenance.fsck import loose_damage
@@ -32,7 +33,8 @@ from mvc.maintenance.lost_found import LostFound
 from mvc.maintenance.lost_objects import bring_back, trees
 from mvc.maintenance.references import lost, wrong_branch, wrong_target
 
-Progress = Callable[[str, int, int], None]
+#: Objects out of a damaged Git pack that are held in memory before they are written.
+_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Repair:
             if not self._dry_run:
                 held.enter_context(self._disk.lock(self._path("locks/gc")))
             yield from self._packs()
+            yield from self._git_packs()
             try:
                 self._fresh().git.open()
             except MvcError as error:
@@ -117,7 +120,10 @@ class _Repair:
         try:
             found = dict(entries(self._path("config")))
             # In a dry run HEAD may be what Git can't open, and it still is not put right.
-            if not self._dry_run or "HEAD" in ref_files.survey(self._folder).values:
+            broken = any(damaged_packs(self._path("objects"), indexes_only=True))
+            if not broken and (
+                not self._dry_run or "HEAD" in ref_files.survey(self._folder).values
+            ):
                 self._fresh().git.open()
         except MvcError:
             found = {}
@@ -133,6 +139,23 @@ class _Repair:
         for found in self._context.store.salvage(self._aside, dry_run=self._dry_run):
             self._dropped.update(found.dropped)
             yield Repaired(os.path.relpath(found.path, self._folder), found.what)
+
+    def _git_packs(self) -> Iterator[Repaired]:
+        for path, why in list(damaged_packs(self._path("objects"))):
+            objects = self._context.writer()
+            count = 0
+            if os.path.isfile(path + ".pack"):
+                for count, (kind, body) in enumerate(Unpacking(path + ".pack"), start=1):
+                    if not self._dry_run:
+                        objects.put(kind, body)
+                        if count % _BATCH == 0:
+                            objects.flush()
+            name = os.path.relpath(path, self._folder).replace(os.sep, "/")
+            if not self._dry_run:
+                objects.flush()
+            for ending in (".idx", ".rev", ".bitmap", ".mtimes", ".pack"):
+                self._move(name + ending)
+            yield Repaired(name, f"its {why}; {count} object(s) of it were kept, by themselves")
 
     def _git_objects(self) -> Iterator[Repaired]:
         for finding in loose_damage(self._folder):
