@@ -1,21 +1,23 @@
 """Which packs hold what is alive: one look at every index, and nothing remembered between two looks.
 
-An object may lie in several packs. Its home is the youngest of them, by the times of their files; a pack that
-is nobody's home is left over. It was so since each of its objects had a younger copy; the youngest pack among
-the next copies of them is its heir.
+An object may lie in several packs. Its home is where it is the least deep, for a base has to be less deep than
+all that stands on it; among such packs, the youngest by the times of their files. A pack that is nobody's home
+is left over. It was so since each of its objects had a younger copy; the youngest pack among the next copies
+of them is its heir.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from mvc.errors import MissingObject
 from mvc.store import pack
 from mvc.store.catalog import Catalog
-from mvc.store.pack import NO_BASE, RECORD_SIZE, WHOLE, Record
+from mvc.store.pack import RECORD_SIZE, WHOLE, Record
 
 #: Bytes of a pack beside its objects and their records.
 FRAME = pack.HEADER_SIZE + pack.FOOTER_SIZE
@@ -43,46 +45,54 @@ class Holding:
         return self.size - self.needed - FRAME
 
 
+class Delta(NamedTuple):
+    """An object of a pack that stands on another."""
+
+    digest: bytes
+    base: bytes
+    pack: str
+
+
 class Census:
     """``packs`` from the oldest to the youngest; ``home`` gives a living object's pack by its number."""
 
-    def __init__(self, catalog: Catalog, alive: set[bytes]) -> None:
-        """``alive`` are ids; the bases of deltas among them are added.
+    def __init__(self, catalog: Catalog, alive: Iterable[bytes]) -> None:
+        """``alive`` are ids, those of bases among them.
 
         Raises:
             MissingObject: something alive is in no pack.
-            CorruptPack: an index or a pack can't be read, so that nothing is certain.
         """
-        catalog.refresh()
-        for error in catalog.damaged():
-            raise error
         self.packs = sorted(
             (_holding(catalog, name) for name in catalog.packs()),
             key=lambda one: (one.time, one.name),
         )
         self._numbers = {one.name: number for number, one in enumerate(self.packs)}
-        while bases := self._settle(catalog, alive):
-            alive |= bases
+        self.home = dict.fromkeys(alive, -1)
+        self._settle(catalog)
         self._count(catalog)
 
-    def _settle(self, catalog: Catalog, alive: set[bytes]) -> set[bytes]:
-        """Give everything alive its home; the ids of bases that are not alive yet."""
-        self.home = dict.fromkeys(alive, -1)
-        deltas: list[tuple[str, int]] = []
+    def lives_in(self, digest: bytes, name: str) -> bool:
+        """Whether the pack is the object's home."""
+        home = self.home.get(digest)
+        return home is not None and self.packs[home].name == name
+
+    def _settle(self, catalog: Catalog) -> None:
+        depths: dict[bytes, int] = {}
         for name, record in records(catalog):
-            number = self._numbers[name]
-            if number > self.home.get(record.digest, number):
+            home, number = self.home.get(record.digest), self._numbers[name]
+            if home is None:
+                continue
+            depth = depths.get(record.digest, 0)
+            if home < 0 or record.depth < depth or (record.depth == depth and number > home):
                 self.home[record.digest] = number
-                if record.kind != WHOLE:
-                    deltas.append((name, record.offset))
-        for digest, number in self.home.items():
-            if number < 0:
+                if record.depth or depth:
+                    depths[record.digest] = record.depth
+        for digest, home in self.home.items():
+            if home < 0:
                 raise MissingObject(
                     f"object {digest.hex()} is in no pack; nothing was removed",
                     hint="run: mvc fsck --full",
                 )
-        bases = {catalog.pack(name).object_header(offset).base for name, offset in deltas}
-        return bases - self.home.keys() - {NO_BASE}
 
     def _count(self, catalog: Catalog) -> None:
         copies: dict[bytes, list[int]] = {}
@@ -96,6 +106,23 @@ class Census:
         for numbers in copies.values():
             for older, younger in pairwise(sorted(numbers)):
                 self.packs[older].heir = max(self.packs[older].heir, younger)
+
+
+def deltas(catalog: Catalog) -> list[Delta]:
+    """Every object that stands on another.
+
+    Raises:
+        CorruptPack: the header of one is damaged.
+    """
+    found = [
+        (name, record.offset, record.digest)
+        for name, record in records(catalog)
+        if record.kind != WHOLE
+    ]
+    return [
+        Delta(digest, catalog.pack(name).object_header(offset).base, name)
+        for name, offset, digest in sorted(found)
+    ]
 
 
 def records(catalog: Catalog) -> Iterator[tuple[str, Record]]:

@@ -22,7 +22,7 @@ from mvc.ids import ObjectId
 from mvc.limits import MIB
 from mvc.store import framing, index, pack, reading, workers
 from mvc.store.catalog import Catalog, Location
-from mvc.store.census import FRAME, Census, Holding, records
+from mvc.store.census import FRAME, Census, Delta, Holding, deltas, records
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack
 from mvc.store.pack import Record
@@ -78,17 +78,28 @@ class Compaction:
         now: float,
         grace: float,
     ) -> None:
-        """``alive`` are ids, to which the bases of deltas are added. What was left over ``before`` that
+        """``alive`` are ids, to which what they stand on is added. What was left over ``before`` that
         time may go at once; what is left over ``now`` may go ``grace`` seconds later.
 
         Raises:
-            MissingObject, CorruptPack: as ``Census``
+            MissingObject: something alive is in no pack.
+            CorruptPack: an index or a pack can't be read, so that nothing is certain.
         """
         self._incoming = os.path.join(root, "incoming")
         self._disk = disk
         self._catalog = catalog
-        self._census = Census(catalog, alive)
-        self.plan = self._decide(before, now, grace)
+        catalog.refresh()
+        for error in catalog.damaged():
+            raise error
+        standing = deltas(catalog)
+        while True:
+            self._census = Census(catalog, _with_bases(alive, standing))
+            self.plan = self._decide(before, now, grace)
+            # Whatever stays, garbage too, must stay readable: a base outlives all that stand on it.
+            stays = {one.base for one in standing if one.pack not in self.plan.doomed}
+            if stays <= self._census.home.keys():
+                break
+            alive |= stays
 
     def carry_out(self, progress: Progress | None = None) -> None:
         """Do what ``plan`` says.
@@ -157,8 +168,7 @@ class Compaction:
         """Write the new pack; its name."""
         chosen: dict[str, list[Record]] = {name: [] for name in sorted(self.plan.gathered)}
         for name, record in records(self._catalog):
-            home = self._census.home.get(record.digest)
-            if name in chosen and home is not None and self._census.packs[home].name == name:
+            if name in chosen and self._census.lives_in(record.digest, name):
                 chosen[name].append(record)
         table: list[Record] = []
         outgoing = OutgoingPack(self._incoming, self._disk)
@@ -233,6 +243,20 @@ class Compaction:
 
         for _ in workers.run(check, reading.neighbours(places)):
             pass
+
+
+def _with_bases(alive: set[bytes], standing: list[Delta]) -> set[bytes]:
+    """``alive`` and all that any copy of it stands on, directly or not."""
+    bases: dict[bytes, list[bytes]] = {}
+    for one in standing:
+        bases.setdefault(one.digest, []).append(one.base)
+    waiting = [digest for digest in bases if digest in alive]
+    while waiting:
+        for base in bases.get(waiting.pop(), ()):
+            if base not in alive:
+                alive.add(base)
+                waiting.append(base)
+    return alive
 
 
 def _is_wasteful(one: Holding) -> bool:
