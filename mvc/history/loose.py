@@ -138,7 +138,7 @@ def _inflate(data: bytes, id_: str) -> tuple[bytes, bytes]:
         body += stream.decompress(stream.unconsumed_tail, max(1, size + 1 - len(body)))
     except zlib.error as error:
         raise _damaged(id_, str(error)) from error
-    if len(body) != size or not stream.eof:
+    if len(body) != size or not stream.eof or stream.unused_data:
         raise _damaged(id_, f"it declares {size} bytes and does not hold just those")
     return header[1], body
 

@@ -11,6 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faults.harness import CHECKED
 
+from mvc.store import codecs
+
+# Their scratch memory has the size of a frame as it is when they are loaded; some tests make frames smaller.
+for number in codecs._MODULES:
+    codecs.codec(number)
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if CHECKED:

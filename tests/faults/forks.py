@@ -7,7 +7,6 @@ attaches to the child and lets it go on. Its calls are the command's alone, none
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os

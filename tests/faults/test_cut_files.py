@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from faults.deeds import harms, picture
+from faults.deeds import picture
 from faults.harness import CHECKED, scratch
 from faults.trace import Entry, Tree, read_tree, write_tree
 from faults.verbs import _merge_clash, clashing
@@ -39,10 +39,9 @@ def damages(content: bytes) -> Iterator[tuple[str, bytes]]:
 def harm(root: str, whole) -> str | None:
     """What is wrong with how the damage at ``root`` is met."""
     try:
-        repository = opened(root)
-        problems = harms(repository, full=True)
+        noticed = any(opened(root).upkeep.fsck(full=True))
     except MvcError:
-        problems = ["it can't be opened"]
+        noticed = True  # it can't be opened, and says why
     try:
         repository = opened(root)
         check_history(repository)
@@ -54,8 +53,8 @@ def harm(root: str, whole) -> str | None:
             if path != "model.safetensors":
                 b"".join(map(bytes, repository.read_file(path)))
     except MvcError:
-        return None if problems else "a read fails, and fsck finds nothing"
-    if problems or picture(root) == whole:
+        return None if noticed else "a read fails, and fsck finds nothing"
+    if noticed or picture(root) == whole:
         return None
     return "the repository is another one, and fsck finds nothing"
 
