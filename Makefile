@@ -33,7 +33,7 @@ test-torch: .venv/.torch ## tests against PyTorch itself
 test-docs: .venv/.dev ## type every command that the docs show (needs the demo's models)
 	$(PYTEST) $(PYTEST_FLAGS) -m slow tests/cli/test_documented_commands.py
 
-test-faults: .venv/.dev ## every crash state of every command
+test-faults: .venv/.dev ## cut, kill, fail and fill every command (full disks: as root)
 	$(PYTEST) $(PYTEST_FLAGS) -m "faults or faults_full"
 
 test-hooks: .venv/.dev ## the weight-hash hook, installed by pre-commit from this repository
