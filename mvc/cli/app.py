@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mvc.cli.examples import epilog
 from mvc.cli.failures import reported
 from mvc.cli.output import Output
 from mvc.errors import MvcError
@@ -135,6 +136,7 @@ class _Verbs(click.Group):
         if cmd_name in VERBS:
             module = importlib.import_module(f"mvc.cli.{cmd_name}")
             command: click.Command = module.command
+            command.epilog = epilog(cmd_name)
             return command
         from importlib.metadata import entry_points
 

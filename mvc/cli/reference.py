@@ -18,9 +18,13 @@ _INTRODUCTION = """\
 # Command line
 
 The verbs, their flags and their words are Git's wherever Git has them. Each says the same of itself with
-`mvc VERB --help`. A REVISION is anything that `gitrevisions(7)` allows: `HEAD~2`, `main@{1}`, a tag, the first
-letters of an id, `A..B`, `A...B`. A GLOB matches whole names of tensors, dots and all: `'layers.0.*'`. The
-numbers and the JSON of `mvc diff` have [a page of their own](diff.md)."""
+`mvc VERB --help` and `mvc help VERB`. A REVISION is anything that `gitrevisions(7)` allows: `HEAD~2`,
+`main@{1}`, a tag, the first letters of an id, `A..B`, `A...B`. A GLOB matches whole names of tensors, dots and
+all: `'layers.0.*'`. The numbers of `mvc diff` have [a page of their own](diff.md), as has
+[the JSON](json.md) of every verb that reads.
+
+On a terminal long answers go through a pager: `MVC_PAGER`, `core.pager` of the repository, `PAGER`, or `less`.
+`NO_COLOR` in the environment, or `--no-color`, leaves out colours; they never go into a pipe or a file."""
 
 _SINGULAR = {
     0: "it is done; what was committed survives a power cut",
@@ -77,6 +81,9 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
         for option in options:
             yield f"| {_spelling(option)} | {option.help} |"
         yield ""
+    if command.epilog:
+        examples = command.epilog.removeprefix("\b\nExamples:\n")
+        yield from ("```text", inspect.cleandoc(examples), "```", "")
 
 
 def _spelling(option: click.Option) -> str:

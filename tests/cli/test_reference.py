@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import mvc
 from mvc import errors
 from mvc.cli import reference
 from mvc.cli.app import VERBS, program
+from mvc.cli.examples import EXAMPLES
 from mvc.inspecting import Inspection
 from mvc.naming import Branches, Tags
 from mvc.repository import Repository
@@ -49,6 +51,21 @@ def test_every_verb_says_what_it_and_each_option_does() -> None:
         assert command.help, verb
         options = [p for p in command.params if isinstance(p, click.Option)]
         assert not [option.name for option in options if not option.help], verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_of_a_verb_are_ones_that_it_takes(verb: str) -> None:
+    context = click.Context(program)
+    for typed, _ in EXAMPLES.get(verb, ()):
+        words = [word for word in shlex.split(typed.split(" > ")[0]) if word != "--"]
+        if words[0] == "mvc":  # else it is for the shell
+            name, command, rest = program.resolve_command(context, words[1:])
+            assert name == verb and command is not None
+            command.make_context(name, rest, resilient_parsing=False, obj=None).close()
+
+
+def test_verbs_without_examples_need_none() -> None:
+    assert VERBS.keys() - EXAMPLES.keys() == {"hooks", "version"} & VERBS.keys()
 
 
 def test_every_exit_code_is_in_the_table() -> None:

@@ -1,0 +1,123 @@
+"""What people type: the examples at the end of each verb's help.
+
+Each is parsed by the tests as its verb parses it, so none can name an option that there is not.
+"""
+
+from __future__ import annotations
+
+#: verb → commands, each with what it is for
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "init": (("mvc init", "in the folder of the model"),),
+    "add": (
+        ("mvc add model.safetensors", "one file"),
+        ("mvc add .", "all model files here, with config and tokenizer"),
+    ),
+    "mv": (("mvc mv model.safetensors base.safetensors", "no weights are copied"),),
+    "restore": (
+        ("mvc restore model.safetensors", "give up what changed since it was staged"),
+        ("mvc restore --staged model.safetensors", "take it off the stage"),
+        ("mvc restore -s HEAD~2 -t 'layers.0.*' model.safetensors", "only one layer, as it was"),
+    ),
+    "rm": (("mvc rm --cached notes.md", "no longer track it, but keep it"),),
+    "stash": (
+        ("mvc stash", "put everything aside"),
+        ("mvc stash pop", "and bring it back"),
+    ),
+    "clean": (("mvc clean -n", "what would go"), ("mvc clean -f", "remove it")),
+    "status": (("mvc status -s", "a line a file"),),
+    "log": (
+        ("mvc log --oneline --graph --all", "all branches, drawn"),
+        ("mvc log --stat -3", "the last three, with what they changed"),
+        ("mvc log main..experiment", "what experiment has and main has not"),
+        ("mvc log -- model.safetensors", "commits that changed the file"),
+    ),
+    "show": (
+        ("mvc show", "the last commit, tensor by tensor"),
+        ("mvc show --stat v1.0", "a tag, a line a file"),
+        ("mvc show HEAD~1:model.safetensors > old.safetensors", "a file as it was"),
+    ),
+    "diff": (
+        ("mvc diff", "what changed since it was staged"),
+        ("mvc diff --staged", "what a commit would change"),
+        ("mvc diff main experiment -t '*.bias'", "biases of two branches"),
+        ("mvc diff --stat HEAD~5", "five commits in a line a file"),
+    ),
+    "cat": (
+        ("mvc cat model.safetensors", "the numbers of all tensors"),
+        ("mvc cat HEAD~1:model.safetensors 'layers.0.*' --values", "values as they were"),
+        ("mvc cat model.safetensors lm_head.weight -o head.npy", "one tensor for NumPy"),
+        ("mvc cat v1.0:model.safetensors 'layers.0.*' -o layer.safetensors", "a layer as a file"),
+    ),
+    "grep": (
+        ("mvc grep 'attn.*bias$'", "in the work tree"),
+        ("mvc grep -c lora v1.0", "how many there were in a release"),
+        ("mvc grep -l -F layers.31. -- models", "files that have such a layer"),
+    ),
+    "ls": (
+        ("mvc ls -l", "files with format, size and number of tensors"),
+        ("mvc ls HEAD~1 -t 'layers.0.*'", "tensors of a commit"),
+    ),
+    "commit": (
+        ("mvc commit -m 'Prune a tenth'", "what is staged"),
+        ("mvc commit -a -m 'Epoch 3'", "all changed files that are tracked"),
+        ("mvc commit --amend --no-edit", "add what is staged to the last commit"),
+    ),
+    "branch": (
+        ("mvc branch -v", "all, with their last commits"),
+        ("mvc branch experiment v1.0", "a new one at a tag"),
+        ("mvc branch -d experiment", "delete one that is merged"),
+    ),
+    "switch": (
+        ("mvc switch main", "to a branch"),
+        ("mvc switch -c experiment", "to a new one"),
+        ("mvc switch -", "to the one before"),
+    ),
+    "checkout": (
+        ("mvc checkout HEAD~2 -- model.safetensors", "a file as it was"),
+        ("mvc checkout --theirs model.safetensors", "settle a conflict"),
+    ),
+    "tag": (
+        ("mvc tag -a v1.0 -m 'First release'", "with a message"),
+        ("mvc tag -l 'v1.*'", "those that match"),
+    ),
+    "merge": (
+        ("mvc merge experiment", "each side's tensors"),
+        ("mvc merge experiment -X average", "the mean of what both changed"),
+        ("mvc merge --continue", "when conflicts are settled"),
+        ("mvc merge --abort", "as if nothing had been"),
+    ),
+    "revert": (("mvc revert HEAD~2", "take back one commit, keep those after it"),),
+    "reset": (
+        ("mvc reset --soft HEAD~1", "undo a commit, keep its changes staged"),
+        ("mvc reset --hard main", "be exactly there; mvc undo takes it back"),
+    ),
+    "reflog": (("mvc reflog -n 5", "the last five places of HEAD"),),
+    "op": (
+        ("mvc op log", "every command that changed something"),
+        ("mvc op restore @{3}", "as it was three operations ago"),
+    ),
+    "undo": (("mvc undo", "the last operation, whatever it was"),),
+    "fsck": (("mvc fsck --full", "decode and hash every stored byte"),),
+    "repair": (("mvc repair -n", "what it would do"),),
+    "gc": (("mvc gc -n", "what would go"),),
+    "config": (
+        ("mvc config user.name Ada", "set it"),
+        ("mvc config core.pager 'less -S'", "do not wrap long lines"),
+        ("mvc config --list", "all that is set"),
+    ),
+    "completion": (('eval "$(mvc completion bash)"', "in ~/.bashrc"),),
+    "help": (("mvc help merge", "the same as mvc merge --help"),),
+}
+
+
+def epilog(verb: str) -> str | None:
+    """The examples as click prints them, unwrapped."""
+    examples = EXAMPLES.get(verb, ())
+    if not examples:
+        return None
+    width = max(len(typed) for typed, _ in examples)
+    if width > 50:  # each purpose above its command
+        lines = [f"  # {purpose}\n  {typed}" for typed, purpose in examples]
+    else:
+        lines = [f"  {typed:<{width}}  # {purpose}" for typed, purpose in examples]
+    return "\b\nExamples:\n" + "\n".join(lines)
