@@ -78,4 +78,4 @@ class Inspection:
 
     @cached_property
     def _side(self) -> Side:
-        return one_side(self._context, self._path, self._revision)
+        return one_side(self._context, self._path, self._revision, self._progress)

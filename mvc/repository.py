@@ -150,7 +150,7 @@ class Repository:
         """What differs between HEAD, the stage and the work tree."""
         from mvc.worktree.status import status
 
-        return status(self._context)
+        return status(self._context, self.progress)
 
     def commit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mvc.history import log, revisions
@@ -14,7 +14,7 @@ from mvc.history.transaction import head_snapshot, read_stage
 from mvc.ids import CommitId
 
 if TYPE_CHECKING:
-    from mvc.diff.changes import Difference
+    from mvc.diff.changes import Difference, Progress
 
 
 def compare(
@@ -26,7 +26,7 @@ def compare(
     paths: Sequence[str],
     tensors: Sequence[str],
     numeric: bool | int,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> Difference:
     """What changed between the two sides that ``old``, ``new`` and ``staged`` mean.
 
@@ -35,7 +35,7 @@ def compare(
     """
     from mvc.diff.models import compare_sides
 
-    left, right = sides(context, old, new, staged=staged)
+    left, right = sides(context, old, new, staged=staged, progress=progress)
     return compare_sides(
         left, right, paths=paths, tensors=tensors, numeric=numeric, progress=progress
     )
@@ -47,7 +47,7 @@ def compare_commit(
     paths: Sequence[str],
     *,
     numeric: bool | int,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> Difference:
     """What a commit changed against its first parent."""
     from mvc.diff.models import compare_sides
@@ -58,7 +58,14 @@ def compare_commit(
     return compare_sides(old, new, paths=paths, numeric=numeric, progress=progress)
 
 
-def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -> tuple[Side, Side]:
+def sides(
+    context: Context,
+    old: str | None,
+    new: str | None,
+    *,
+    staged: bool,
+    progress: Progress | None = None,
+) -> tuple[Side, Side]:
     """Nothing given: stage and work tree. ``staged``: HEAD, or ``old``, and the stage. One revision: it
     and the work tree. Two, or ``A..B``: those. ``A...B``: their merge base and B.
 
@@ -79,10 +86,12 @@ def sides(context: Context, old: str | None, new: str | None, *, staged: bool) -
     from mvc.worktree.side import WorktreeSide
 
     left_side = _named(context, old) if old else SnapshotSide(stage, context.store)
-    return left_side, WorktreeSide(context, stage)
+    return left_side, WorktreeSide(context, stage, progress)
 
 
-def one_side(context: Context, path: str, revision: str | None) -> Side:
+def one_side(
+    context: Context, path: str, revision: str | None, progress: Progress | None = None
+) -> Side:
     """The commit ``revision``, the stage where it is ``""``, or for None the work tree.
 
     Of the work tree only ``path`` is looked at, where that is a tracked file: others may have changed, and to
@@ -99,7 +108,7 @@ def one_side(context: Context, path: str, revision: str | None) -> Side:
     from mvc.worktree.side import WorktreeSide
 
     alone = Snapshot(context.git, {path: stage[path]}) if path in stage else stage
-    return WorktreeSide(context, alone)
+    return WorktreeSide(context, alone, progress)
 
 
 def _named(context: Context, revision: str) -> Side:

@@ -22,7 +22,7 @@ from mvc.history.snapshot import Snapshot
 from mvc.worktree import index
 from mvc.worktree.hashing import hash_span, hash_spans
 from mvc.worktree.index import Known
-from mvc.worktree.ingest import known
+from mvc.worktree.ingest import Progress, known
 from mvc.worktree.place import look, same_mode
 from mvc.worktree.reading import OpenFile, open_file
 
@@ -30,10 +30,15 @@ State = Literal["same", "modified", "deleted", "typechange"]
 
 
 class Comparison:
-    """Compares paths of one work tree; keeps what it learns for the stat cache."""
+    """Compares paths of one work tree; keeps what it learns for the stat cache.
 
-    def __init__(self, context: Context) -> None:
+    ``progress`` hears of the bytes that are read; their total grows with each file that has to be.
+    """
+
+    def __init__(self, context: Context, progress: Progress | None = None) -> None:
         self._context = context
+        self._progress = progress
+        self._done = self._total = 0
         self._index = index.load(context)
         self._learned: dict[str, Known] = {}
 
@@ -61,7 +66,10 @@ class Comparison:
             return cached == blob
         try:
             with open_file(self._context.root, path) as opened:
+                self._total += opened.size
+                end = self._total
                 same = self._equal(files, path, opened)
+                self._advance(end - self._done)
         except (StorageError, IntegrityError):
             raise
         except MvcError:  # it is being written, or became something else, this very moment
@@ -93,9 +101,16 @@ class Comparison:
                 return False
         spans = (opened.span(span.offset, span.length) for span in skeleton.spans)
         with closing(hash_spans(spans)) as found:
-            return all(
-                id_ == ids[span.key] for id_, span in zip(found, skeleton.spans, strict=True)
-            )
+            for id_, span in zip(found, skeleton.spans, strict=True):
+                if id_ != ids[span.key]:
+                    return False
+                self._advance(span.length)
+        return True
+
+    def _advance(self, more: int) -> None:
+        self._done += more
+        if self._progress is not None:
+            self._progress("reading", self._done, self._total)
 
 
 def _reads(opened: OpenFile, offset: int, expected: memoryview) -> bool:

@@ -111,13 +111,23 @@ def describe(
 
 
 def describe_open(
-    context: Context, opened: OpenFile, opaque_ok: bool = False, *, opaque: bool = False
+    context: Context,
+    opened: OpenFile,
+    opaque_ok: bool = False,
+    *,
+    opaque: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[BlobId, Manifest | None]:
-    """``describe`` for a file that is already open."""
+    """``describe`` for a file that is already open; ``progress`` hears of the bytes that are hashed."""
     content = contents(opened, opaque_ok, opaque=opaque)
     if isinstance(content, Text):
         return context.writer().blob(content.data), None
-    ids = list(hash_spans(item.source for item in _incoming(opened, content)))
+    sources, ids, done = [item.source for item in _incoming(opened, content)], [], 0
+    for source, id_ in zip(sources, hash_spans(sources), strict=True):
+        ids.append(id_)
+        done += source.length
+        if progress is not None:
+            progress(f"hashing {opened.path}", done, opened.size)
     skeleton = object_id(content.skeleton.encode()) if isinstance(content, Model) else None
     manifest = manifest_of(opened, content, ids, skeleton)
     return context.writer().blob(manifest.encode()), manifest

@@ -18,7 +18,7 @@ from mvc.ids import BlobId
 from mvc.limits import WINDOW
 from mvc.store.source import FileSpan
 from mvc.worktree.compare import Comparison
-from mvc.worktree.ingest import describe_open
+from mvc.worktree.ingest import Progress, describe_open
 from mvc.worktree.reading import Model, OpenFile, classify, open_file
 from mvc.worktree.views import view_pieces
 
@@ -36,8 +36,9 @@ class WorktreeSide:
     A model file that its format refuses now is shown as plain bytes.
     """
 
-    def __init__(self, context: Context, stage: Snapshot) -> None:
+    def __init__(self, context: Context, stage: Snapshot, progress: Progress | None = None) -> None:
         self._context = context
+        self._progress = progress
         self._stage = stage
         self._stored = SnapshotSide(stage, context.store)
         self._manifests: dict[str, Manifest | None] = {}
@@ -46,7 +47,7 @@ class WorktreeSide:
     @cached_property
     def files(self) -> Mapping[str, tuple[int, BlobId]]:
         """``path -> (mode, blob id)``."""
-        comparison = Comparison(self._context)
+        comparison = Comparison(self._context, self._progress)
         found: dict[str, tuple[int, BlobId]] = {}
         for path in self._stage:
             state = comparison.state(self._stage, path)
@@ -102,7 +103,7 @@ class WorktreeSide:
         opaque = earlier is not None and earlier.format == BYTES
         with open_file(self._context.root, path) as opened:
             blob, self._manifests[path] = describe_open(
-                self._context, opened, opaque_ok=True, opaque=opaque
+                self._context, opened, True, opaque=opaque, progress=self._progress
             )
         return opened.mode, blob
 

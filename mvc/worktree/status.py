@@ -18,6 +18,7 @@ from mvc.history.transaction import head_snapshot, read_stage
 from mvc.history.unfinished import conflicted_paths, read_unfinished
 from mvc.ids import BlobId, CommitId
 from mvc.worktree.compare import Comparison
+from mvc.worktree.ingest import Progress
 from mvc.worktree.place import look
 from mvc.worktree.scan import untracked
 
@@ -66,7 +67,7 @@ class Status:
         return not (self.staged or self.unstaged or self.conflicts or self.unfinished)
 
 
-def status(context: Context) -> Status:
+def status(context: Context, progress: Progress | None = None) -> Status:
     """Look at HEAD, the stage and every file.
 
     Raises:
@@ -77,7 +78,7 @@ def status(context: Context) -> Status:
     stage = read_stage(context)
     waiting = read_unfinished(context)
     conflicts = conflicted_paths(context, stage)
-    comparison = Comparison(context)
+    comparison = Comparison(context, progress)
     unstaged = [
         Delta(state, path)
         for path in stage
