@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from blake3 import blake3
 
 from mvc import limits
-from mvc.errors import HashMismatch
+from mvc.errors import CorruptPack, HashMismatch
 from mvc.ids import ObjectId
 from mvc.store import framing, pack, workers
 from mvc.store.bases import Bases, Ground, under
@@ -90,7 +90,8 @@ def serial(
     ground = bases.below(header, run.file.path)
     for offset, frame, payload in _frames(run, location, header):
         view = scratch[: frame.length]
-        framing.load(frame, payload, view, run.file.path, offset, under(ground, frame, done))
+        with _about(header):
+            framing.load(frame, payload, view, run.file.path, offset, under(ground, frame, done))
         hasher.update(view)
         yield view, done
         _invalidate(view)
@@ -166,7 +167,8 @@ def slice_of(
             raw = memoryview(bytearray(frame.length))
             payload = memoryview(file.read(offset, frame.stored))
             base = under(ground, frame, position)
-            framing.load(frame, payload, raw, file.path, offset, base)
+            with _about(header):
+                framing.load(frame, payload, raw, file.path, offset, base)
             framing.check_raw(frame, raw, file.path, offset)
             pieces.append(bytes(raw[low:high]))
         position += frame.length
@@ -191,7 +193,8 @@ def _start(
         file.read_into(offset, payload)
         view = buffer[position : position + frame.length]
         base = under(ground, frame, done + position)
-        framing.load(frame, payload, view, file.path, offset, base)
+        with _about(header):
+            framing.load(frame, payload, view, file.path, offset, base)
         if emit:
             emit(view, done + position)
 
@@ -257,6 +260,17 @@ def _invalidate(view: memoryview) -> None:
     """Make a piece that a caller kept too long an error rather than a later piece's bytes."""
     with contextlib.suppress(BufferError):  # an array still looks at it: no way to tell that one
         view.release()
+
+
+@contextlib.contextmanager
+def _about(header: ObjectHeader) -> Iterator[None]:
+    """Damage of a frame says which object it hits."""
+    try:
+        yield
+    except CorruptPack as error:
+        raise CorruptPack(
+            f"{error.message}, in object {header.digest.hex()}", hint=error.hint
+        ) from error
 
 
 def _agree(header: ObjectHeader, where: str, location: Location, object_id: ObjectId) -> None:

@@ -100,15 +100,21 @@ def open_file(root: str, path: str, *, patient: bool = False) -> Iterator[OpenFi
 
     Raises:
         UsageError: it is no regular file, or lies beyond a symbolic link.
-        MvcError: it changed before the block ended; nothing that was read counts.
+        MvcError: it vanished, or changed before the block ended; nothing that was read counts.
         StorageError: it can't be read.
     """
     check_way(root, path)
     place = locate(root, path)
     seen = time.time_ns()
     with explained("read", path):
-        _check_kind(path, os.lstat(place))
-        file = open(os.open(place, _FLAGS), "rb")  # noqa: SIM115 - closed below
+        try:
+            _check_kind(path, os.lstat(place))
+            file = open(os.open(place, _FLAGS), "rb")  # noqa: SIM115 - closed below
+        except FileNotFoundError as error:
+            raise MvcError(
+                f"{path} vanished before it was read; nothing was recorded",
+                hint="run the same command again",
+            ) from error
     with file:
         status = os.fstat(file.fileno())
         _check_kind(path, status)
@@ -172,7 +178,9 @@ def _is_text(data: bytes) -> bool:
 
 def _check_kind(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{path!r} is {kind(status)}; mvc tracks regular files")
+        linked = stat.S_ISLNK(status.st_mode)
+        hint = "add the file that it points to" if linked else "mvc add . passes over it"
+        raise UsageError(f"{path!r} is {kind(status)}; mvc tracks regular files", hint=hint)
 
 
 def kind(status: os.stat_result) -> str:

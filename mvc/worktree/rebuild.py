@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mvc.errors import CorruptPack
+from mvc.errors import CorruptPack, IntegrityError
 from mvc.formats.layout import Storage
 from mvc.history import files as whole_files
 from mvc.history.context import Context
@@ -23,6 +23,10 @@ from mvc.store.fs import File
 
 #: The folder, in `.mvc`, of files that are not complete yet.
 TEMPORARY = "tmp"
+
+_WHOLE = (
+    "mvc fsck --full names all that is damaged, the rest is whole; mvc repair saves what it can"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,13 @@ def rebuild(
             _fill(context, files, path, file, advance)
             file.sync()
         return Rebuilt(path, temporary, os.lstat(temporary))
-    except BaseException:
+    except BaseException as error:
         context.disk.remove(temporary)
+        if isinstance(error, IntegrityError):
+            message = (
+                error.message if error.message.startswith(path) else f"{path}: {error.message}"
+            )
+            raise type(error)(message, hint=_WHOLE) from error
         raise
 
 

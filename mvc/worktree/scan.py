@@ -17,7 +17,7 @@ from mvc import paths as tracked_paths
 from mvc.errors import UsageError
 from mvc.worktree import candidates, ignore
 from mvc.worktree.ignore import Rules
-from mvc.worktree.place import locate, look
+from mvc.worktree.place import check_way, locate, look
 from mvc.worktree.reading import kind
 
 #: Folders inside folders; a path that long can't be tracked, and the walk is recursive.
@@ -62,7 +62,8 @@ def scan(
     ``force`` takes ignored files too.
 
     Raises:
-        UsageError: a pattern names an ignored file and ``force`` is off, or nothing that may be tracked.
+        UsageError: a pattern names an ignored file and ``force`` is off, or nothing that may be tracked,
+            or what lies beyond a symbolic link.
     """
     found: set[str] = set()
     for pattern in patterns:
@@ -70,6 +71,8 @@ def scan(
         if pattern and (status is not None or os.path.lexists(locate(root, pattern))):
             tracked_paths.check(pattern)
         if status is None:
+            if pattern not in tracked:
+                check_way(root, pattern)
             found |= _globbed(root, pattern, tracked, force)
         elif stat.S_ISDIR(status.st_mode):
             found |= _below(root, pattern, tracked, force)

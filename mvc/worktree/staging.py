@@ -234,7 +234,10 @@ def _select(
         if pattern and not any(matches(p, [pattern]) for p in [*present, *absent]):
             if os.path.isdir(_absolute(context, pattern)):
                 continue
-            raise UsageError(f"pathspec '{pattern}' did not match any files")
+            raise UsageError(
+                f"pathspec '{pattern}' did not match any files",
+                hint="mvc status lists what is there",
+            )
     changed = changed_paths(context, stage, present)
     # A file that is named is looked at closely: it may be the way to bring back what was lost.
     same = set(present).intersection(wanted, stage).difference(changed)
