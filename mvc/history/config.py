@@ -78,7 +78,7 @@ def put(file: str, key: str, value: str | None, disk: Disk) -> None:
     _check_text(value or "")
     # What the file holds already may be in any encoding; it stays as it is.
     with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-        lines = stream.read().splitlines(keepends=True)
+        lines = [f"{line}\n" for line in stream.read().removesuffix("\n").split("\n")]
     start, end, at = _locate(lines, section, subsection, name)
     if value is None:
         if at is None:

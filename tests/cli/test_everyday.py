@@ -167,6 +167,15 @@ def test_rm_refuses_to_lose_changes(terminal: Terminal) -> None:
     assert result.code == 5 and values(changed) == {"a": (9.0,)}
 
 
+def test_config_goes_on_after_a_last_line_without_its_end(terminal: Terminal) -> None:
+    terminal("config", "user.name", "Ada")
+    config = terminal.root / ".mvc" / "config"
+    config.write_bytes(config.read_bytes().rstrip(b"\n"))
+    terminal("config", "user.email", "ada@example.org")
+    assert terminal("config", "user.name") == "Ada\n"
+    assert terminal("config", "user.email") == "ada@example.org\n"
+
+
 def test_config_sets_reads_lists_and_unsets(terminal: Terminal) -> None:
     terminal("config", "core.editor", 'vim -c "set tw=72"')
     assert terminal("config", "core.editor") == 'vim -c "set tw=72"\n'

@@ -7,7 +7,6 @@ these pictures. Commit ids are part of a picture, so nothing may differ by as mu
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,7 +26,7 @@ class Picture:
     """All that a user can see: refs but the operation log's end, options, and the files of the work tree."""
 
     refs: tuple[tuple[str, str], ...]
-    config: str
+    config: tuple[tuple[str, str], ...]
     files: Files
 
     def same_repository(self, other: Picture) -> bool:
@@ -39,8 +38,8 @@ def picture(root: str) -> Picture:
     refs = dict(repository._context.refs.list("refs/"))
     refs.pop(OPERATIONS, None)
     refs["HEAD"] = repository._context.refs.raw("HEAD") or ""
-    with open(os.path.join(repository.folder, "config"), encoding="utf-8") as file:
-        return Picture(tuple(sorted(refs.items())), file.read(), user_files(root))
+    options = tuple(repository.config.list())
+    return Picture(tuple(sorted(refs.items())), options, user_files(root))
 
 
 def harms(repository: Repository, *, full: bool = False) -> list[str]:
