@@ -245,7 +245,8 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
         sum = which % 256 ? sum : 0;
         symbols[which].start = (uint32_t)sum;
         symbols[which].frequency = frequency;
-        /* x / frequency is x * reciprocal >> 44 for every x below 2^32 (Granlund and Montgomery, 1994). */
+        /* x / frequency is x * reciprocal >> 44, in 64 bits, for every x below frequency * 2^20 (Granlund and
+         * Montgomery, 1994): the error is below frequency^2 * 2^20, which is below 2^44. */
         symbols[which].reciprocal = frequency ? (((uint64_t)1 << 44) + frequency - 1) / frequency : 0;
         sum += frequency;
     }
@@ -262,7 +263,7 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
         memcpy(at - 2, &word, 2); /* whether or not it counts: every other branch would be missed */
         at -= 2 * full;
         x = full ? x >> 16 : x;
-        uint32_t quotient = (uint32_t)((unsigned __int128)x * symbol->reciprocal >> 44);
+        uint32_t quotient = (uint32_t)(x * symbol->reciprocal >> 44);
         /* quotient << bits + remainder + start, with the remainder spelled out */
         *state = x + symbol->start + quotient * (PROBABILITY - symbol->frequency);
     }
@@ -272,6 +273,60 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
     memcpy(at, states, 4 * (size_t)lanes);
     return out + room - at;
 }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+/* For each set of 8 lanes that need a word, which of the next 8 words goes to which lane. */
+static uint32_t places[256][8];
+
+__attribute__((constructor)) static void lay_out_places(void)
+{
+    for (unsigned set = 0; set < 256; set++)
+        for (unsigned lane = 0, next = 0; lane < 8; lane++)
+            places[set][lane] = set >> lane & 1 ? next++ : 0;
+}
+
+/* As many rounds of 64 lanes as there are whole ones with words enough; how many tokens that makes. */
+__attribute__((target("avx2"))) static size_t decode_avx2(const uint8_t **data, const uint8_t *end,
+                                                          const uint8_t *contexts, size_t count,
+                                                          const uint32_t *slots, uint32_t *states,
+                                                          uint8_t *tokens)
+{
+    const __m256i low12 = _mm256_set1_epi32(PROBABILITY - 1), one = _mm256_set1_epi32(1);
+    const __m256i top = _mm256_set1_epi32(LOWEST - 1);
+    const __m256i bytes = _mm256_setr_epi8(3, 7, 11, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 3, 7,
+                                           11, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const uint8_t *at = *data;
+    size_t done = 0;
+    for (; done + MOST_LANES <= count && end - at >= 2 * MOST_LANES + 16; done += MOST_LANES) {
+        for (size_t lane = 0; lane < MOST_LANES; lane += 8) {
+            __m256i x = _mm256_loadu_si256((const __m256i *)(states + lane));
+            __m128i eight = _mm_loadl_epi64((const __m128i *)(contexts + done + lane));
+            __m256i table = _mm256_slli_epi32(_mm256_cvtepu8_epi32(eight), PROBABILITY_BITS);
+            __m256i where = _mm256_or_si256(table, _mm256_and_si256(x, low12));
+            __m256i slot = _mm256_i32gather_epi32((const int *)slots, where, 4);
+            __m256i frequency = _mm256_and_si256(_mm256_srli_epi32(slot, 12), low12);
+            x = _mm256_mullo_epi32(_mm256_add_epi32(frequency, one), _mm256_srli_epi32(x, PROBABILITY_BITS));
+            x = _mm256_add_epi32(x, _mm256_and_si256(slot, low12));
+            __m256i low = _mm256_cmpeq_epi32(_mm256_min_epu32(x, top), x);
+            unsigned set = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(low));
+            __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)at));
+            words = _mm256_permutevar8x32_epi32(words, _mm256_loadu_si256((const __m256i *)places[set]));
+            at += 2 * __builtin_popcount(set);
+            x = _mm256_blendv_epi8(x, _mm256_or_si256(_mm256_slli_epi32(x, 16), words), low);
+            _mm256_storeu_si256((__m256i *)(states + lane), x);
+            __m256i found = _mm256_shuffle_epi8(slot, bytes);
+            uint32_t first = (uint32_t)_mm256_extract_epi32(found, 0);
+            uint32_t second = (uint32_t)_mm256_extract_epi32(found, 4);
+            memcpy(tokens + done + lane, &first, 4);
+            memcpy(tokens + done + lane + 4, &second, 4);
+        }
+    }
+    *data = at;
+    return done;
+}
+#endif
 
 /* Inverse of mvc_code: whether `data` is exactly what it writes. `slots` is scratch for the tables. */
 EXPORT int mvc_decode(const uint8_t *data, size_t length, const uint8_t *contexts, size_t count,
@@ -285,7 +340,12 @@ EXPORT int mvc_decode(const uint8_t *data, size_t length, const uint8_t *context
     lay_out(frequencies, tables, slots);
     memcpy(states, data, 4 * (size_t)lanes);
     const uint8_t *at = data + 4 * lanes, *end = data + length;
-    for (size_t start = 0; start < count; start += (size_t)lanes) {
+    size_t start = 0;
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (lanes == MOST_LANES && __builtin_cpu_supports("avx2"))
+        start = decode_avx2(&at, end, contexts, count, slots, states, tokens);
+#endif
+    for (; start < count; start += (size_t)lanes) {
         size_t some = count - start < (size_t)lanes ? count - start : (size_t)lanes;
         int ample = end - at >= 2 * lanes;
         for (size_t lane = 0; lane < some; lane++) {
