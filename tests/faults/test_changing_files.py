@@ -120,7 +120,7 @@ def change_during_add(change, stride: int) -> int:
 def test_a_file_that_changes_during_add_is_taken_as_one_of_its_states_or_refused(
     how, small_windows
 ):
-    change_during_add(CHANGES[how], stride=11)
+    change_during_add(CHANGES[how], stride=19)
 
 
 @pytest.mark.faults_full
@@ -170,7 +170,7 @@ def save_during_switch(name: str, stride: int) -> int:
 
 @pytest.mark.parametrize("name", SAVES)
 def test_what_the_user_saves_while_a_checkout_runs_is_kept(name):
-    save_during_switch(name, stride=7)
+    save_during_switch(name, stride=13)
 
 
 @pytest.mark.faults_full
@@ -226,7 +226,7 @@ def live_with(clock: JumpingClock, rounds: int, seed: int) -> None:
 
 
 def test_status_and_history_are_right_whatever_the_clock_says(monkeypatch):
-    live_with(JumpingClock(monkeypatch), 40, SEED)
+    live_with(JumpingClock(monkeypatch), 20, SEED)
 
 
 @pytest.mark.faults_full

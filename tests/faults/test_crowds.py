@@ -86,10 +86,9 @@ def crowd(name: str, **people: tuple[str, int]) -> Counter[str]:
 
 
 def test_what_a_few_processes_were_told_is_true():
-    writers = {f"w{number}": ("write", 5) for number in range(2)}
-    done = crowd("a few", **writers, s=("switch", 6), r=("watch", 4), g=("collect", 2))
-    assert done["committed"] == 10
-    assert done["looked"] == 4
+    writers = {f"w{number}": ("write", 3) for number in range(2)}
+    done = crowd("a few", **writers, s=("switch", 3), g=("collect", 1))
+    assert done["committed"] == 6
 
 
 @pytest.mark.faults_full

@@ -180,8 +180,8 @@ codecs = pytest.mark.parametrize("stored, name", [(n, n) for n in CASES], indire
 
 @codecs
 def test_a_flipped_bit_is_noticed(stored, name):
-    flip_everywhere(stored, name, 40)
-    flip_and_reseal(stored, name, 40)
+    flip_everywhere(stored, name, 20)
+    flip_and_reseal(stored, name, 20)
 
 
 @pytest.mark.faults_full

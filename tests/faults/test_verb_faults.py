@@ -1,6 +1,6 @@
 """Every verb that writes, under power cuts, kills and failing disks: P1, P2, P3, P5, P8.
 
-The ordinary run takes a few states of each verb; ``-m faults_full`` thousands.
+The ordinary run takes a few states of some verbs; ``-m faults_full`` takes thousands, of each.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def cut_everywhere(deed: Deed, *, limit: int, budget: Budget, name: str) -> None
     )
 
 
-@every_verb
-def test_a_power_cut_in_any_verb_leaves_a_milestone(deed):
+@pytest.mark.parametrize("deed", DEEDS[::5], ids=lambda deed: deed.name)
+def test_a_power_cut_in_a_verb_leaves_a_milestone(deed):
     cut_everywhere(deed, limit=2, budget=Budget(), name="deed (sampled)")
 
 
