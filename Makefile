@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults test-hooks lint format types imports weight-hashes bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-hooks test-hostile fuzz lint format types imports weight-hashes bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -35,6 +35,13 @@ test-docs: .venv/.dev ## type every command that the docs show (needs the demo's
 
 test-faults: .venv/.dev ## cut, kill, fail and fill every command (full disks: as root)
 	$(PYTEST) $(PYTEST_FLAGS) -m "faults or faults_full"
+
+test-hostile: .venv/.dev ## every verb on every hostile file and repository
+	$(PYTEST) $(PYTEST_FLAGS) -m slow tests/corpus
+
+FUZZ_SECONDS ?= 60
+fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS
+	$(BIN)/python tests/fuzz $(FUZZ_SECONDS)
 
 test-hooks: .venv/.dev ## the weight-hash hook, installed by pre-commit from this repository
 	$(PYTEST) -m "slow or not slow" tests/hooks
@@ -77,9 +84,9 @@ clean: ## remove the environment, caches and build outputs
 	$(INSTALL) -e .
 	@touch $@
 
-.venv/.dev .venv/.docs .venv/.torch: .venv/.%: .venv/.core
+.venv/.dev .venv/.docs .venv/.torch .venv/.fuzz: .venv/.%: .venv/.core
 	$(INSTALL) -e ".[$*]"
 	@touch $@
 
 # The torch tests need the test tools, and must not race them into the same environment.
-.venv/.torch: .venv/.dev
+.venv/.torch .venv/.fuzz: .venv/.dev
