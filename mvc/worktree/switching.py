@@ -49,8 +49,8 @@ def switch(
     """
     if context.refs.raw(UNFINISHED) is not None and not discard:
         raise UsageError(
-            "cannot switch branch while a merge or revert is unfinished",
-            hint="mvc merge --continue or mvc merge --abort",
+            "cannot switch branch while a merge, revert or stash is unfinished",
+            hint="mvc status says how to conclude it, or to give it up",
         )
     creating, at = create != "no", _head(context)
     if not creating and target in ("-", "@{-1}"):
