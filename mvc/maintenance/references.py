@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mvc.errors import MvcError
@@ -14,6 +15,9 @@ from mvc.maintenance import logged
 from mvc.maintenance.finding import Finding
 from mvc.maintenance.housing import read
 from mvc.maintenance.logged import Chain
+
+#: What begins a line of a reflog, and no message.
+_TWO_IDS = re.compile(r"[0-9a-f]{40} [0-9a-f]{40} ")
 
 
 def check(context: Context, files: RefFiles) -> Iterator[Finding]:
@@ -126,6 +130,10 @@ def _check_logs(context: Context, files: RefFiles) -> Iterator[Finding]:
             for id_ in dict.fromkeys((move.old, move.new)):
                 if id_ != reflog.NONE and id_ not in git:
                     yield Finding(where, f"names {id_}, which is missing", missing=id_)
+            if _TWO_IDS.search(move.message):
+                yield Finding(
+                    where, "holds a second line: the newline between them is damaged", True
+                )
             if last is not None and move.old != last:
                 yield Finding(where, f"begins at {move.old}, the line before ends at {last}", True)
             last = move.new

@@ -117,7 +117,7 @@ def survive(original: Path, whole: Contents, seed: int, count: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 4))
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_any_damage_is_survived(original: Path, whole: Contents, seed: int, count: int) -> None:
     survive(original, whole, seed, count)
 
