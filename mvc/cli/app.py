@@ -106,10 +106,11 @@ class Session:
         return repository
 
     def configured_pager(self) -> str | None:
-        """``core.pager`` of the repository, where there is one and it can be read."""
+        """The user's own ``core.pager``, where it can be read."""
+        from mvc.cli.identity import configured_pager
+
         with suppress(MvcError):
-            value: str | None = self.repository.config.get("core.pager")
-            return value
+            return configured_pager()
         return None
 
     @cached_property

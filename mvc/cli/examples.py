@@ -102,7 +102,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "gc": (("mvc gc -n", "what would go"),),
     "config": (
         ("mvc config user.name Ada", "set it"),
-        ("mvc config core.pager 'less -S'", "do not wrap long lines"),
+        ("mvc config --unset user.name", "forget it"),
         ("mvc config --list", "all that is set"),
     ),
     "completion": (('eval "$(mvc completion bash)"', "in ~/.bashrc"),),

@@ -52,6 +52,27 @@ def _settings(repository: Repository | Upkeep) -> dict[str, str]:
     from mvc.history.config import read_user
     from mvc.worktree.candidates import enclosing_git
 
+    files = _own_files()
+    outer = enclosing_git(repository.root)
+    if outer is not None:
+        files.append(os.path.join(outer, ".git", "config"))
+    files.append(os.path.join(repository.folder, "config"))
+    return read_user(files)
+
+
+def configured_pager() -> str | None:
+    """``core.pager`` of the user and the system.
+
+    Not of the repository: a pager is a program, and a repository may be a stranger's.
+    """
+    from mvc.history.config import entries
+
+    found = [v for file in _own_files() for key, v in entries(file) if key == "core.pager"]
+    return found[-1] if found else None
+
+
+def _own_files() -> list[str]:
+    """Git's configuration files of the system and of the user, the stronger ones last."""
     files = []
     if not os.environ.get("GIT_CONFIG_NOSYSTEM"):
         files.append(os.environ.get("GIT_CONFIG_SYSTEM", "/etc/gitconfig"))
@@ -59,11 +80,7 @@ def _settings(repository: Repository | Upkeep) -> dict[str, str]:
     home = os.path.expanduser("~")
     xdg = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
     files += [chosen] if chosen else [f"{xdg}/git/config", f"{home}/.gitconfig"]
-    outer = enclosing_git(repository.root)
-    if outer is not None:
-        files.append(os.path.join(outer, ".git", "config"))
-    files.append(os.path.join(repository.folder, "config"))
-    return read_user(files)
+    return files
 
 
 def parse_date(text: str) -> tuple[int, int]:

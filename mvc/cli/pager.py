@@ -20,7 +20,8 @@ _LESS = "FRX"
 def chosen(configured: Callable[[], str | None]) -> str | None:
     """The command line of the pager; None where none is wanted, or there is none.
 
-    ``configured`` gives the repository's ``core.pager``; it is asked only when ``MVC_PAGER`` is not set.
+    ``configured`` gives the user's ``core.pager``, never the repository's; it is asked only when ``MVC_PAGER``
+    is not set.
     """
     command = os.environ.get("MVC_PAGER")
     if command is None:

@@ -148,9 +148,13 @@ def test_gits_order_decides_which_pager(
     first: str,
 ) -> None:
     if configured is not None:
-        named("config", "core.pager", configured)
+        home = Path(os.environ["HOME"])
+        home.mkdir(exist_ok=True)
+        (home / ".gitconfig").write_text(f"[core]\n\tpager = {configured}\n")
+    named("config", "core.pager", "touch hostile; cat")  # a repository's word starts no program
     shown, _ = on_a_terminal(*words, "grep", "layers.0.q", NO_COLOR="1", **environment)
     assert shown == f"{first}model.safetensors:layers.0.q\n"
+    assert not (named.root / "hostile").exists()
 
 
 @posix
