@@ -23,7 +23,7 @@ The verbs, their flags and their words are Git's wherever Git has them. Each say
 all: `'layers.0.*'`. The numbers of `mvc diff` have [a page of their own](diff.md), as has
 [the JSON](json.md) of every verb that reads.
 
-On a terminal long answers go through a pager: `MVC_PAGER`, your Git configuration's `core.pager`, `PAGER`, or `less`.
+On a terminal long answers go through a pager: `MVC_PAGER`, your Git's `core.pager`, `PAGER`, or `less`.
 `NO_COLOR` in the environment, or `--no-color`, leaves out colours; they never go into a pipe or a file."""
 
 _SINGULAR = {
