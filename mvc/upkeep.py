@@ -12,8 +12,7 @@ from mvc.history.context import Context
 from mvc.history.signature import Signature
 
 if TYPE_CHECKING:
-    from mvc.maintenance.finding import Finding
-    from mvc.maintenance.repair import Repaired
+    from mvc.maintenance.finding import Finding, Repaired
     from mvc.maintenance.gc import Collected
 
 

@@ -11,7 +11,7 @@ from mvc.cli.output import counted, quoted
 from mvc.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from mvc.maintenance.repair import Repaired
+    from mvc.maintenance.finding import Repaired
 
 
 @click.command("repair")

@@ -1,4 +1,4 @@
-"""What ``fsck`` finds: a value, one line long."""
+"""What ``fsck`` finds and what ``repair`` does: values, each one line long."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ class Finding:
     message: str
     harmless: bool = False
     missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """``where``: a file of the repository, a ref, a commit; ``what`` was done, or, ``lost``, is gone."""
+
+    where: str
+    what: str
+    lost: bool = False

@@ -10,7 +10,7 @@ from pathlib import Path
 from worktree.work import ADA, safetensors
 
 import mvc
-from mvc.maintenance.repair import Repaired
+from mvc.maintenance.finding import Repaired
 from mvc.opening import open_damaged
 
 Damage = Callable[[Path], object]
