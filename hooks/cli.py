@@ -92,7 +92,7 @@ def list_(session: _Session, as_json: bool) -> None:
     if as_json:
         pre_commit = None if line is None else {"active": active, "line": line}
         content = {"git": plain, "pre_commit": pre_commit, "weights": weights}
-        session.output.document("hooks", content)
+        session.output.document("hooks-list", content)
         return
     rows = [f"git         {quoted(path)}" for path in plain]
     if line is not None:

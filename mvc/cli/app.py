@@ -59,10 +59,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "repair": ("Put right what is damaged, and say what is lost", "care"),
     "gc": ("Remove what nothing reaches any more, and pack what stays", "care"),
     "config": ("Get and set the repository's options", "care"),
+    "hooks": ("Keep hashes of the weights in a code repository", "care"),
     "completion": ("Print the script that lets a shell complete mvc's words", "care"),
     "help": ("Show what a verb does, with examples", "care"),
     "version": ("Show the version, and what this installation has", "care"),
 }
+#: Verbs of packages beside mvc, which come through entry points as anybody's may.
+BESIDE = frozenset({"hooks"})
 GROUPS = {
     "start": "start a repository",
     "work": "work on the current change",
@@ -134,7 +137,7 @@ class _Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in VERBS:
+        if cmd_name in VERBS.keys() - BESIDE:
             module = importlib.import_module(f"mvc.cli.{cmd_name}")
             command: click.Command = module.command
             command.epilog = epilog(cmd_name)

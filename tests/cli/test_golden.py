@@ -43,8 +43,9 @@ ASKED = {
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
 }
-#: Its numbers are bytes of packs and the present; it acts rather than reads.
-UNASKED = {"gc"}
+#: The numbers of the one are bytes of packs and the present; the other is about a code repository
+#: (``tests/hooks``).
+UNASKED = {"gc", "hooks list"}
 
 
 @pytest.fixture

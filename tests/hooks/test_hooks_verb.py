@@ -84,7 +84,7 @@ def test_it_is_listed_and_removed(repo: WeightsRepo, mvc: Terminal) -> None:
     assert json.loads(mvc("hooks", "list", "--json")) == {
         "git": [".git/hooks/pre-commit", ".git/hooks/pre-merge-commit"],
         "pre_commit": {"active": False, "line": 4},
-        "schema": "mvc.hooks/1",
+        "schema": "mvc.hooks-list/1",
         "weights": 1,
     }
     mvc("hooks", "remove")
