@@ -32,7 +32,11 @@ def fsck(context: Context, *, full: bool, progress: Progress | None) -> Iterator
     yield from _store(context, full, damaged, progress)
     broken = dict(damaged_packs(os.path.join(context.folder, "objects")))
     for path, why in broken.items():
-        yield Finding(os.path.relpath(path, context.folder).replace(os.sep, "/"), f"its {why}")
+        where = os.path.relpath(path, context.folder).replace(os.sep, "/")
+        # A Git pack comes before its index and goes after it, so this is what a killed gc leaves; what is
+        # lost with an index that was there, the walk over the refs tells.
+        unread = why == "has no idx file"
+        yield Finding(where, why if why.startswith("has ") else f"its {why}", unread)
     try:
         context.git.open()
     except MvcError as error:
