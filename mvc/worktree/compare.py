@@ -58,6 +58,11 @@ class Comparison:
         same = self.has_content(files, path, status) and same_mode(status, mode)
         return "same" if same else "modified"
 
+    def knows(self, path: str) -> bool:
+        """Whether the stat cache says what the file is, so that ``state`` need not read it."""
+        status = look(self._context.root, path)
+        return status is not None and self._index.blob(path, status) is not None
+
     def has_content(self, files: Snapshot, path: str, status: os.stat_result) -> bool:
         """Whether the regular file at ``path``, with this ``lstat``, has the bytes that ``files`` gives it."""
         blob = files[path][1]

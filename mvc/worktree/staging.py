@@ -16,7 +16,7 @@ from mvc.errors import DirtyWorktree, StorageError, UsageError
 from mvc.history.context import Context, writes_objects
 from mvc.history.files import is_stored
 from mvc.history.log import matches
-from mvc.history.refs import OPERATIONS
+from mvc.history.refs import OPERATIONS, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
@@ -70,16 +70,20 @@ def add(
         taken = take_in(context, objects, present, opaque=refused, progress=progress)
         # The blobs must be on disk before the lock: a manifest of 100,000 lines takes its time.
         objects.flush()
-    if not present and not removed:
-        return Added((), (), None)
-    changes = {**(taken.files if taken else {}), **dict.fromkeys(removed)}
+    files = taken.files if taken else {}
+    changed = tuple(path for path in present if stage.get(path) != files[path])
+    if not changed and not removed and context.refs.raw(UNFINISHED) is None:
+        if taken:
+            index.refresh(context)
+        return Added((), (), taken.report if taken and taken.report.new_objects else None)
+    changes = {**files, **dict.fromkeys(removed)}
     with transaction(context, "add", who) as current:
         current.put_stage(current.stage.with_files(changes))
         settle(current, changes)
         current.message = f"add: {', '.join(paths) if paths else 'everything'}"
     hide(context.root, [path for path in present if is_weights(path)], context.disk)
     index.refresh(context)
-    return Added(tuple(present), tuple(removed), taken.report if taken else None)
+    return Added(changed, tuple(removed), taken.report if taken else None)
 
 
 def remove(
@@ -238,7 +242,7 @@ def _select(
                 f"pathspec '{pattern}' did not match any files",
                 hint="mvc status lists what is there",
             )
-    changed = changed_paths(context, stage, present)
+    changed = changed_paths(context, stage, present, unread=True)
     # A file that is named is looked at closely: it may be the way to bring back what was lost.
     same = set(present).intersection(wanted, stage).difference(changed)
     return sorted({*changed, *(p for p in same if not is_stored(context, stage, p))}), absent

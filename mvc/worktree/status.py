@@ -100,11 +100,14 @@ def status(context: Context, progress: Progress | None = None) -> Status:
     )
 
 
-def changed_paths(context: Context, stage: Snapshot, paths: Iterable[str]) -> list[str]:
+def changed_paths(
+    context: Context, stage: Snapshot, paths: Iterable[str], *, unread: bool = False
+) -> list[str]:
     """Those of ``paths`` that are on disk and that ``stage`` does not have as they are.
 
     A path with a conflict always counts: adding it settles the conflict. So does one of which the
-    repository has lost what it was: adding it may bring that back.
+    repository has lost what it was: adding it may bring that back. With ``unread`` a model counts that the
+    stat cache does not know, whatever is in it: who reads it as a whole anyway shall not read it twice.
     """
     undecided = conflicted_paths(context, stage) if context.refs.raw(UNFINISHED) else {}
     comparison = Comparison(context)
@@ -112,10 +115,25 @@ def changed_paths(context: Context, stage: Snapshot, paths: Iterable[str]) -> li
         path
         for path in paths
         if look(context.root, path) is not None
-        and (path not in stage or path in undecided or _differs(comparison, stage, path))
+        and (
+            path not in stage
+            or path in undecided
+            or (unread and _is_unknown_model(comparison, stage, path))
+            or _differs(comparison, stage, path)
+        )
     ]
     comparison.remember()
     return changed
+
+
+def _is_unknown_model(comparison: Comparison, stage: Snapshot, path: str) -> bool:
+    if comparison.knows(path):
+        return False
+    try:
+        manifest = stage.manifest(path)
+    except IntegrityError:
+        return False
+    return manifest is not None and manifest.content is None
 
 
 def _differs(comparison: Comparison, stage: Snapshot, path: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from worktree.work import model
 
 import mvc
 from mvc.errors import UsageError
@@ -101,3 +103,19 @@ def test_a_move_that_can_not_be_is_refused_before_anything_moved(
     with pytest.raises(UsageError, match=said):
         repository.move(sources, target, force=True)
     assert repository.status().clean
+
+
+def test_adding_a_touched_model_that_is_the_same_does_nothing(repository: Repository) -> None:
+    place = Path(repository.root, "m.safetensors")
+    place.write_bytes(model(1))
+    assert repository.add(["m.safetensors"]).paths == ("m.safetensors",)
+    [before, *_] = repository.operations()
+    os.utime(place, (1, 1))
+    added = repository.add(["m.safetensors"])
+    assert (added.paths, added.removed, added.report) == ((), (), None)
+    assert next(repository.operations()) == before
+    place.write_bytes(model(2))
+    added = repository.add(["m.safetensors"])
+    assert added.paths == ("m.safetensors",)
+    assert added.report is not None
+    assert added.report.new_objects

@@ -234,6 +234,15 @@ def test_conflicts_are_listed_once_and_not_as_changes(work: Work) -> None:
     ]
 
 
+def test_a_model_that_the_cache_does_not_know_counts_unread(work: Work) -> None:
+    work.write("m.safetensors", model(1))
+    work.add("m.safetensors")
+    os.utime(work.root / "m.safetensors", (1, 1))
+    paths = ["m.safetensors"]
+    assert changed_paths(work.fresh(), work.staged(), paths, unread=True) == paths
+    assert changed_paths(work.fresh(), work.staged(), paths) == []
+
+
 def test_changed_paths_are_those_that_add_must_read(work: Work) -> None:
     for number, name in enumerate(["same", "edited", "gone"]):
         work.write(name, model(number))
