@@ -59,7 +59,7 @@ def _compile(folder: Path, target: Path) -> None:
             "/O2",
             "/LD",
             define.replace('"', '\\"'),
-            str(source),
+            *sources,
         ]
         command.append(f"/Fe:{scratch}")
     else:
