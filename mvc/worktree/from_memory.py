@@ -50,12 +50,14 @@ def commit_tensors(
         raise UsageError("a merge or revert is unfinished", hint="mvc status")
     stage = read_stage(context)
     absolute = os.path.join(context.root, *path.split("/"))
-    if os.path.lexists(absolute) and changed_paths(context, stage, [path]):
-        raise DirtyWorktree(f"{path} holds changes that no commit has", hint=f"mvc add {path}")
+    changed = os.path.lexists(absolute) and changed_paths(context, stage, [path])
     objects = context.writer()
     blob = objects.blob(_pack(context, path, tensors, metadata).encode())
     objects.flush()
     change = {path: (FILE_MODE, blob)}
+    # A call that was cut off may have left just the file that is to be written.
+    if changed and changed_paths(context, stage.with_files(change), [path]):
+        raise DirtyWorktree(f"{path} holds changes that no commit has", hint=f"mvc add {path}")
     switch_files(context, stage, stage.with_files(change), paths=[path])
     with transaction(context, "commit", who) as current:
         current.put_stage(current.stage.with_files(change))

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from mvc import paths as tracked_paths
-from mvc.errors import UsageError
+from mvc.errors import StorageError, UsageError
+from mvc.store.fs import explained
 from mvc.worktree import candidates, ignore
 from mvc.worktree.ignore import Rules
 from mvc.worktree.place import check_way, locate, look
@@ -159,11 +160,17 @@ class _Walk:
         return pure
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        place = locate(self._root, folder.rstrip("/"))
         try:
-            with os.scandir(locate(self._root, folder.rstrip("/"))) as entries:
+            # Whatever else the system says is no reason to take its files for none.
+            with explained("look into", place), os.scandir(place) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            self.found.skipped.append((folder, f"can't be read: {error.strerror}"))
+        except StorageError as error:
+            if not isinstance(
+                error.__cause__, FileNotFoundError | NotADirectoryError | PermissionError
+            ):
+                raise
+            self.found.skipped.append((folder, f"can't be read: {error.__cause__.strerror}"))
             return []
 
     def _file(self, path: str, entry: os.DirEntry[str], rules: tuple[Rules, ...]) -> None:
