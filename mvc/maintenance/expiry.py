@@ -55,11 +55,11 @@ def plan(context: Context, before: float) -> Expiry:
     """What may be forgotten of the time ``before`` (seconds since 1970).
 
     Raises:
-        MvcError: an operation can't be read.
+        MvcError: an operation or a reflog can't be read.
     """
     expiry = Expiry(horizon.read(context.folder))
     _operations(context, before, expiry)
-    for ref in logged.reflogs(context.folder):
+    for ref in logged.reflogs(context.folder, strict=True):
         _reflog(context, ref, before, expiry)
     return expiry
 
@@ -104,7 +104,7 @@ def _foreign(context: Context, ids: frozenset[str]) -> Iterator[str]:
 
 
 def _reflog(context: Context, ref: str, before: float, expiry: Expiry) -> None:
-    lines = logged.lines(context.folder, ref)
+    lines = logged.lines(context.folder, ref, strict=True)
     young = [n for n, (_, move) in enumerate(lines) if move is None or move.who.time >= before]
     first = 0
     if ref != STASH:  # a list of things that people put there, as for Git

@@ -18,6 +18,7 @@ from mvc.history.operations import Operation
 from mvc.history.reflog import Move
 from mvc.history.refs import OPERATIONS
 from mvc.ids import CommitId
+from mvc.store.fs import storage_error
 
 
 @dataclass(slots=True)
@@ -76,20 +77,36 @@ def current_chain(context: Context) -> Chain:
         return Chain()
 
 
-def reflogs(folder: str) -> Iterator[str]:
-    """The refs that have a reflog, HEAD among them."""
+def reflogs(folder: str, *, strict: bool = False) -> Iterator[str]:
+    """The refs that have a reflog, HEAD among them.
+
+    Raises:
+        StorageError: ``strict``, and a folder can't be listed.
+    """
     top = os.path.join(folder, "logs")
-    for place, _, names in sorted(os.walk(top)):
+    for place, _, names in sorted(os.walk(top, onerror=_refuse if strict else None)):
         for name in sorted(names):
             yield os.path.relpath(os.path.join(place, name), top).replace(os.sep, "/")
 
 
-def lines(folder: str, ref: str) -> list[tuple[bytes, Move | None]]:
-    """Each line of a reflog, its newline included, with the step that it spells; oldest first."""
+def _refuse(error: OSError) -> None:
+    """Take what can't be read for unknown, not for empty; what has gone meanwhile is gone."""
+    if not isinstance(error, FileNotFoundError):
+        raise storage_error("read", str(error.filename), error) from error
+
+
+def lines(folder: str, ref: str, *, strict: bool = False) -> list[tuple[bytes, Move | None]]:
+    """Each line of a reflog, its newline included, with the step that it spells; oldest first.
+
+    Raises:
+        StorageError: ``strict``, and there is a reflog that can't be read.
+    """
     try:
         with open(reflog.path(folder, ref), "rb") as file:
             data = file.read()
-    except OSError:
+    except OSError as error:
+        if strict:
+            _refuse(error)
         return []
     whole = data.split(b"\n")
     torn = whole.pop()

@@ -20,7 +20,7 @@ from maintenance.garbage import (
 )
 
 import mvc
-from mvc.errors import IntegrityError, Locked, MergeConflict, UsageError
+from mvc.errors import IntegrityError, Locked, MergeConflict, StorageError, UsageError
 from mvc.history.signature import Signature
 from mvc.repository import Repository
 from mvc.store.fs import Disk
@@ -313,6 +313,17 @@ def test_any_damage_ends_it_and_nothing_is_removed(wasteful: Repository, damage:
     after = files(wasteful)
     gone = {path for path in before.keys() - after.keys() if not _is_packed(wasteful, path)}
     assert not gone
+
+
+def test_a_reflog_that_cannot_be_read_ends_it_and_nothing_is_removed(wasteful: Repository) -> None:
+    log = Path(wasteful.folder, "logs", "refs", "heads", "main")
+    kept = log.rename(log.with_name("kept"))
+    log.symlink_to(log)  # "too many levels of symbolic links": not the same as "not there"
+    before = reached(wasteful, logs=False)
+    with pytest.raises(StorageError):
+        wasteful.upkeep.gc(prune="now", expire="never")
+    kept.replace(log)
+    assert before <= reached(wasteful)
 
 
 def _is_packed(repository: Repository, path: str) -> bool:
