@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from mvc.errors import IntegrityError
 from mvc.history.context import Context
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.transaction import head_snapshot
@@ -35,10 +36,16 @@ class Kin:
         self._decoded: dict[str, Objects] = {}
 
     def of(self, path: str, key: str, dtype: str | None) -> Sequence[Candidate]:
-        """Objects that what lies under ``key`` in the file ``path`` may resemble."""
-        if path not in self._by_path:
-            self._by_path[path] = [self._objects(blob) for blob in self._versions(path)]
-        versions = self._by_path[path] or self._others
+        """Objects that what lies under ``key`` in the file ``path`` may resemble.
+
+        Where the history is damaged there are none: a file can be stored without, and may be the cure.
+        """
+        try:
+            if path not in self._by_path:
+                self._by_path[path] = [self._objects(blob) for blob in self._versions(path)]
+            versions = self._by_path[path] or self._others
+        except IntegrityError:
+            return ()
         found = dict.fromkeys(version[key] for version in versions if key in version)
         return sorted(found, key=lambda one: one.dtype != dtype)[:_VERSIONS]
 

@@ -210,14 +210,16 @@ class _Repair:
 
     def _losses(self) -> Iterator[Repaired]:
         losses = self._missing()
-        if losses:
-            back: set[str] = set()
-            for path, ids in bring_back(self._bench.fresh(), losses, dry_run=self._dry_run):
+        back: set[str] = set()
+        while losses:
+            found = list(bring_back(self._bench.fresh(), losses, dry_run=self._dry_run))
+            for path, ids in found:
                 back |= ids
                 yield Repaired(path, f"gave back {len(ids)} lost object(s)")
-            if not self._dry_run:
-                losses = self._missing()
-            losses = [loss for loss in losses if loss.id not in back]
+            if self._dry_run or not found:
+                break
+            losses = self._missing()  # behind a folder that came back, files may be missing
+        losses = [loss for loss in losses if loss.id not in back]
         for loss in losses:
             finding = loss.finding()
             yield Repaired(finding.where, f"{finding.message}; {_way_back(loss)}", True)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
 
-from mvc.errors import CorruptPack, IntegrityError
+from mvc.errors import CorruptPack, IntegrityError, StorageError
 from mvc.ids import ObjectId
 from mvc.limits import MIB
 from mvc.store import index, pack
 from mvc.store.checking import check_objects
 from mvc.store.codecs import codec
+from mvc.store.framing import check_payload
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import RECORD_SIZE, Record
@@ -74,13 +75,19 @@ def salvage(
         StorageError: the disk refused; what was done stands, and the rest can be done later.
     """
     incoming = os.path.join(root, "incoming")
-    catalog.refresh()
-    for name in sorted(catalog.packs()):
-        wreck = _examine(catalog, name)
-        if wreck is not None:
-            if not dry_run:
-                _replace(wreck, incoming, disk, catalog, aside)
-            yield Salvaged(wreck.file.path, _outcome(wreck), wreck.dropped)
+    # Objects are decoded only when every pack can be read: one may be the difference to one elsewhere.
+    for full in (False, True):
+        catalog.refresh()
+        found = False
+        for name in sorted(catalog.packs()):
+            wreck = _examine(catalog, name, full)
+            if wreck is not None:
+                found = True
+                if not dry_run:
+                    _replace(wreck, incoming, disk, catalog, aside)
+                yield Salvaged(wreck.file.path, _outcome(wreck), wreck.dropped)
+        if found and dry_run:
+            break
     catalog.refresh()
     for path, why in list(_bad_indexes(catalog)):
         if not dry_run:
@@ -118,7 +125,7 @@ def _next_header(file: PackFile, offset: int) -> int | None:
     return None
 
 
-def _examine(catalog: Catalog, name: str) -> _Wreck | None:
+def _examine(catalog: Catalog, name: str, full: bool) -> _Wreck | None:
     """What is wrong with a pack; None when nothing is, or when it can't be told."""
     path = os.path.join(catalog.packs_folder, name + pack.SUFFIX)
     try:
@@ -126,10 +133,7 @@ def _examine(catalog: Catalog, name: str) -> _Wreck | None:
     except FileNotFoundError:
         return None
     reason, records = _records(file)
-    bad: dict[ObjectId, str] = {}
-    for problem in check_objects(catalog, name, file, records, full=True):
-        if problem.object_id is not None:
-            bad[problem.object_id] = problem.message
+    bad = set(_undecodable(catalog, name, file, records) if full else _damaged(file, records))
     whole = tuple(record for record in records if record.digest.hex() not in bad)
     kept = {record.digest for record in whole}
     dropped = tuple(
@@ -169,6 +173,29 @@ def _promised(catalog: Catalog, name: str, file: PackFile) -> set[bytes]:
                 numbers = [0 if covered == name else None for covered in one.packs]
                 found.update(record[:32] for record in one.records(numbers))
         return found
+
+
+def _damaged(file: PackFile, records: list[Record]) -> Iterator[str]:
+    """The objects with a header or payload that is not what was written; no base is looked at."""
+    for record in records:
+        try:
+            header = file.object_header(record.offset)
+            if header.digest != record.digest:
+                raise pack.corrupt(file.path, record.offset, "has another object")
+            for offset, frame in file.frames(record.offset, header):
+                payload = memoryview(file.read(offset, frame.stored))
+                check_payload(frame, payload, file.path, offset)
+        except (IntegrityError, StorageError):
+            yield record.digest.hex()
+
+
+def _undecodable(
+    catalog: Catalog, name: str, file: PackFile, records: list[Record]
+) -> Iterator[str]:
+    """The objects whose bytes, decoded, are not what their ids name."""
+    for problem in check_objects(catalog, name, file, records, full=True):
+        if problem.object_id is not None:
+            yield problem.object_id
 
 
 def _is_foreign(file: PackFile, record: Record) -> bool:

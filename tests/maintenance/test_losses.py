@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from maintenance.ruins import Contents, contents, each, findings, lose, noise, repair, tensors
+from maintenance.ruins import Contents, contents, each, findings, flip, lose, noise, repair, tensors
+from worktree.work import safetensors
 
 import mvc
 from mvc.errors import IntegrityError, MvcError
@@ -171,3 +172,43 @@ def test_all_packs_lost_leaves_a_list_of_what_is_lost(emptied: Path) -> None:
         (emptied / "m.safetensors").write_bytes(tensors(content))
         opened(emptied).add(["m.safetensors"])
         assert b"".join(map(bytes, opened(emptied).read_file("m.safetensors", step)))
+
+
+@pytest.fixture
+def kindred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four versions of a tensor, each a little different: stored as differences to one another."""
+    monkeypatch.setattr("mvc.store.fs._full_sync", lambda descriptor: None)
+    repository = mvc.init(str(tmp_path), who=("Ada", "ada@example.org"))
+    for step in range(4):
+        data = bytearray(noise(5, 40_000))
+        data[step * 8 : step * 8 + 4] = noise(step, 4)
+        write = safetensors({"w": ("F32", [10_000], bytes(data))})
+        (tmp_path / "m.safetensors").write_bytes(write)
+        repository.add(["."])
+        repository.commit(f"step {step}")
+        repository.tags.create(f"v{step}")
+    packs = (tmp_path / ".mvc/store/packs").iterdir()
+    assert min(pack.stat().st_size for pack in packs) < 20_000, "none is stored as a difference"
+    (tmp_path / "m.safetensors").unlink()
+    return tmp_path
+
+
+def test_differences_outlive_damage_to_the_packs_that_hold_their_bases(kindred: Path) -> None:
+    before = contents(kindred)
+    each(kindred / ".mvc", "store/packs/*", lambda pack: flip(pack, 3))
+    each(kindred / ".mvc", "store/index/*", Path.unlink)
+    assert not any(step.lost for step in repair(kindred))
+    assert findings(kindred) == [] and contents(kindred) == before
+
+
+def test_differences_to_a_lost_tensor_are_lost_with_it_and_come_back_with_their_files(
+    kindred: Path,
+) -> None:
+    before = contents(kindred)
+    damage(kindred / ".mvc", noise(5, 40_000)[20_000:20_200])
+    lost = [step for step in repair(kindred) if step.lost]
+    assert lost and all("the tensor 'w'" in step.what for step in lost)
+    for files in before.values():
+        (kindred / "m.safetensors").write_bytes(files["m.safetensors"])
+        opened(kindred).add(["m.safetensors"])
+    assert findings(kindred) == [] and contents(kindred) == before
