@@ -35,7 +35,7 @@ class Branches(Mapping[str, CommitId]):
         with self._context.gc_held_off():
             commit = revisions.resolve(self._context, start)
             with transaction(self._context, "branch", self._who()) as current:
-                branches.create_branch(current, name, commit, force=force)
+                branches.create_branch(current, name, commit, origin=start, force=force)
         return commit
 
     def delete(self, name: str, *, force: bool = False) -> CommitId:

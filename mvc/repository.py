@@ -234,9 +234,7 @@ class Repository:
     def undo(self) -> Operation:
         """Take back the last operation: refs, stage, and the work tree where it had moved it.
 
-        Raises:
-            UsageError: there is nothing to undo.
-            DirtyWorktree: unsaved work is in the way.
+        UsageError if there is nothing to undo, DirtyWorktree if unsaved work is in the way.
         """
         from mvc.worktree.returning import undo
 
@@ -412,11 +410,11 @@ class Repository:
         message: str | None = None,
         fast_forward: str = "allow",
         strategy: str | None = None,
+        author: Signature | None = None,
     ) -> Outcome:
         """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
 
-        Raises:
-            MergeConflict: both sides changed a tensor or text; ``status`` lists what waits.
+        MergeConflict if both sides changed a tensor or text; ``status`` lists what waits.
         """
         from mvc.merge import merging
 
@@ -426,6 +424,7 @@ class Repository:
             message=message,
             fast_forward=fast_forward,
             strategy=strategy,
+            author=author,
             who=self._signer(),
             progress=self.progress,
         )
@@ -437,6 +436,7 @@ class Repository:
         mainline: int | None = None,
         strategy: str | None = None,
         message: str | None = None,
+        author: Signature | None = None,
     ) -> Outcome:
         """Commit what takes back ``revision``; MergeConflict if later commits changed the same."""
         from mvc.merge import reverting
@@ -447,6 +447,7 @@ class Repository:
             mainline=mainline,
             strategy=strategy,
             message=message,
+            author=author,
             who=self._signer(),
             progress=self.progress,
         )

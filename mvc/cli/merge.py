@@ -8,6 +8,7 @@ from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.difference import stat_lines
+from mvc.cli.identity import author
 from mvc.cli.merged import merged_lines
 from mvc.cli.options import quiet
 from mvc.errors import UsageError
@@ -58,12 +59,18 @@ def command(
             return
         if repository.unfinished() is None:
             raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
-        output.note(committed(repository, repository.commit(message)))
+        output.note(committed(repository, repository.commit(message, author=author(repository))))
         return
     if other is None:
         raise UsageError("nothing to merge", hint="mvc merge BRANCH")
     fast_forward = "only" if ff_only else "never" if ff is False else "allow"
-    outcome = repository.merge(other, message=message, fast_forward=fast_forward, strategy=strategy)
+    outcome = repository.merge(
+        other,
+        message=message,
+        fast_forward=fast_forward,
+        strategy=strategy,
+        author=author(repository),
+    )
     if outcome.kind == "up-to-date":
         output.note(["Already up to date."])
         return

@@ -8,6 +8,7 @@ from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
+from mvc.cli.identity import author
 from mvc.errors import MergeConflict, UsageError
 from mvc.history.revisions import shorten
 from mvc.repository import Repository
@@ -48,7 +49,7 @@ def command(
     if conclude:
         if repository.unfinished() is None:
             raise UsageError("there is no revert in progress", hint="mvc revert REVISION")
-        output.note(committed(repository, repository.commit()))
+        output.note(committed(repository, repository.commit(author=author(repository))))
         return
     if not revisions:
         raise UsageError("nothing to revert", hint="mvc revert REVISION")
@@ -56,7 +57,9 @@ def command(
     commits = [id_ for revision in revisions for id_ in _commits(repository, revision)]
     for number, commit in enumerate(commits, start=1):
         try:
-            repository.revert(commit, mainline=mainline, strategy=strategy)
+            repository.revert(
+                commit, mainline=mainline, strategy=strategy, author=author(repository)
+            )
         except MergeConflict as conflict:
             left = " ".join(map(shorten, commits[number:]))
             also = f"; afterwards mvc revert {left}" if left else ""

@@ -23,9 +23,14 @@ def tag_names(context: Context) -> dict[str, str]:
 
 
 def create_branch(
-    transaction: Transaction, name: str, start: CommitId, *, force: bool = False
+    transaction: Transaction,
+    name: str,
+    start: CommitId,
+    *,
+    origin: str = "HEAD",
+    force: bool = False,
 ) -> None:
-    """A branch ``name`` at ``start``; ``force`` moves one that exists.
+    """A branch ``name`` at ``start``, which was asked for as ``origin``; ``force`` moves one that exists.
 
     Raises:
         UsageError: the name is not valid, taken, or the current branch's.
@@ -41,8 +46,9 @@ def create_branch(
         if refs.branch() == ref:
             raise UsageError(f"cannot force update the current branch '{name}'", hint="mvc reset")
     _check_folder(transaction.context, ref)
-    transaction.move(ref, start)
-    transaction.message = f"branch: Created from {revisions.shorten(start)}"
+    done = "Created from" if refs.raw(ref) is None else "Reset to"
+    transaction.message = f"branch: {done} {origin}"
+    transaction.move(ref, start, transaction.message)
 
 
 def delete_branch(transaction: Transaction, name: str, *, force: bool = False) -> CommitId:

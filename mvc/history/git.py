@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -202,7 +202,7 @@ class Git:
         import pygit2
         from pygit2.enums import SortMode
 
-        walker = self._repository.walk(None, SortMode.TIME if topological else SortMode.NONE)
+        walker = self._repository.walk(None, SortMode.NONE)
         if first_parent:
             walker.simplify_first_parent()
         try:
@@ -210,9 +210,8 @@ class Git:
                 self._loose.judge_history(*starts, *hidden)
             for start in starts:
                 self._loose.judge_near(start)
-                walker.push(start)
-            for end in hidden:
-                walker.hide(end)
+            for id_, enter in self._by_age(starts, hidden, walker):
+                enter(id_)
             if topological:
                 yield from map(CommitId, graph_order(_parents(walker, first_parent)))
                 return
@@ -224,6 +223,15 @@ class Git:
             raise MissingObject(
                 f"the history has a hole: {error}", hint="mvc fsck names what is missing"
             ) from error
+
+    def _by_age(
+        self, starts: Sequence[CommitId], hidden: Sequence[CommitId], walker: pygit2.Walker
+    ) -> Sequence[tuple[CommitId, Callable[[CommitId], object]]]:
+        """All ends, oldest first: libgit2 begins with the one it heard of last, and Git with the newest."""
+        ends = [(id_, walker.push) for id_ in starts] + [(id_, walker.hide) for id_ in hidden]
+        if len(ends) > 1:
+            ends.sort(key=lambda end: -self.commit(end[0]).committer.time)
+        return ends[::-1]
 
     def merge_bases(self, one: CommitId, other: CommitId) -> list[CommitId]:
         """The best common ancestors, several in a criss-cross history, none in unrelated ones."""

@@ -39,11 +39,15 @@ _APPLIED = "applied"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A ref's move; None is "does not exist". Values are ids, or ``ref: name`` for HEAD."""
+    """A ref's move; None is "does not exist". Values are ids, or ``ref: name`` for HEAD.
+
+    ``message`` is what the ref's own reflog says, where that is not the operation's message.
+    """
 
     ref: str
     old: str | None
     new: str | None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ class Operation:
             "mvc-operation": _VERSION,
             "verb": self.verb,
             "message": self.message,
-            "changes": [[c.ref, c.old, c.new] for c in self.changes],
+            "changes": [
+                [c.ref, c.old, c.new, *([c.message] if c.message else [])] for c in self.changes
+            ],
             "worktree": self.worktree,
             "undoes": self.undoes,
         }
@@ -248,7 +254,8 @@ class OperationLog:
         if not change.ref.startswith("refs/heads/") and change.ref != "HEAD":
             return
         old, new = self._target(change.old), self._target(change.new)
-        move = Move(old or NONE, new or NONE, operation.who, operation.message)
+        message = change.message or operation.message
+        move = Move(old or NONE, new or NONE, operation.who, message)
         if new is not None:
             reflog.append(self._folder, self._disk, change.ref, move)
             if change.ref == head_follows:

@@ -123,7 +123,7 @@ def all_ends(context: Context, texts: Sequence[str]) -> Range:
     """Every branch, every tag and HEAD (``log --all``), besides ``texts``."""
     refs = [*context.refs.list(BRANCHES), *context.refs.list(TAGS)]
     given = [text for text in texts if text != "HEAD" or context.refs.head()]
-    return parse_range(context, list(dict.fromkeys([*given, *refs])))
+    return parse_range(context, list(dict.fromkeys([*refs, *given])))
 
 
 def is_range(text: str) -> bool:

@@ -51,13 +51,13 @@ class Transaction:
         """The stage, with what this transaction has put in it."""
         return self._staged if self._staged is not None else read_stage(self.context)
 
-    def move(self, ref: str, new: str | None) -> None:
-        """``ref`` shall have the value ``new``; None removes it."""
+    def move(self, ref: str, new: str | None, message: str | None = None) -> None:
+        """``ref`` shall have the value ``new``; None removes it. ``message`` is for its own reflog alone."""
         old = self.context.refs.raw(ref)
         if old == new:
             self._moves.pop(ref, None)
         else:
-            self._moves[ref] = Change(ref, old, new)
+            self._moves[ref] = Change(ref, old, new, message)
 
     def put_stage(self, files: Snapshot) -> TreeId:
         """The stage shall hold ``files``."""

@@ -67,11 +67,11 @@ def _conclude(
             f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
             hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
         )
-    plan = plan_of(replace(waiting, message=message or waiting.message), who)
+    plan = plan_of(replace(waiting, message=message or waiting.message), author, who)
     # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
     id_ = commit_stage(
         current,
-        replace(plan, author=author),
+        plan,
         extra_parents=(waiting.theirs,) if waiting.kind == "merge" else (),
         allow_empty=waiting.kind == "revert",
     )
@@ -79,7 +79,7 @@ def _conclude(
     return id_
 
 
-def plan_of(plan: Unfinished, who: Signature) -> Plan:
+def plan_of(plan: Unfinished, author: Signature, who: Signature) -> Plan:
     """The commit that concludes what ``plan`` began."""
     parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
-    return Plan(plan.message, who, who, plan.operation, parameters)
+    return Plan(plan.message, author, who, plan.operation, parameters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mvc.errors import MergeConflict, RefConflict, UsageError
+from mvc.errors import MergeConflict, NothingToCommit, RefConflict, UsageError
 from mvc.history import log, revisions
 from mvc.history.commits import write_commit
 from mvc.history.context import Context, writes_objects
@@ -25,6 +25,7 @@ from mvc.history.unfinished import (
     write_unfinished,
 )
 from mvc.ids import CommitId
+from mvc.merge import strategies
 from mvc.merge.bases import merge_base
 from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
@@ -53,6 +54,7 @@ def merge(
     message: str | None,
     fast_forward: str,
     strategy: str | None,
+    author: Signature | None = None,
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
@@ -64,6 +66,8 @@ def merge(
         MergeConflict: undecided tensors or files; ``status`` lists them.
     """
     refuse_unfinished(context)
+    if strategy is not None:
+        strategies.named(strategy)  # a word that is off is refused even when it is not needed
     theirs = revisions.resolve(context, other)
     head = context.refs.head()
     if head is None:
@@ -85,7 +89,8 @@ def merge(
         operation="merge",
         strategy=strategy,
     )
-    return carry_out(context, plan, _bases(context, ours, theirs), other, who, progress)
+    sides = _bases(context, ours, theirs)
+    return carry_out(context, plan, sides, other, author or who, who, progress)
 
 
 def carry_out(
@@ -93,6 +98,7 @@ def carry_out(
     plan: Unfinished,
     sides: tuple[Snapshot | None, Snapshot, Snapshot],
     label: str,
+    author: Signature,
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
@@ -117,6 +123,11 @@ def carry_out(
     objects.flush()
     result = Snapshot(context.git, merged.files)
     before = read_stage(context)
+    if plan.kind == "revert" and not merged.conflicted and dict(result) == dict(before):
+        raise NothingToCommit(
+            f"nothing to commit: {label.removeprefix('parent of ')} is already taken back",
+            hint="mvc log shows what came after it",
+        )
     with (
         prepared(context, before, result, progress=progress) as files,
         transaction(context, plan.kind, who) as current,
@@ -129,7 +140,7 @@ def carry_out(
             current.message = f"{plan.kind} {label}: stopped at a conflict"
         else:
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
-            id_ = write_commit(current, result, parents, plan_of(plan, who))
+            id_ = write_commit(current, result, parents, plan_of(plan, author, who))
             current.move(current.head_ref, id_)
             current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
             if plan.kind == "revert":

@@ -22,13 +22,14 @@ def revert(
     mainline: int | None,
     strategy: str | None,
     message: str | None,
+    author: Signature | None = None,
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
     """A new commit on HEAD without what ``revision`` changed; later changes stay.
 
     Raises:
-        UsageError: HEAD is unborn, or a merge commit is given without ``mainline``.
+        UsageError: HEAD is unborn, a merge commit is given without ``mainline``, or nothing would change.
         MergeConflict: a later commit changed the same tensors.
     """
     refuse_unfinished(context)
@@ -46,7 +47,7 @@ def revert(
     )
     sides = (log.snapshot(context, commit.id), log.snapshot(context, head), before)
     label = f"parent of {revisions.shorten(commit.id)} ({commit.subject})"
-    return carry_out(context, plan, sides, label, who, progress)
+    return carry_out(context, plan, sides, label, author or who, who, progress)
 
 
 def revert_message(commit: Commit, parent: CommitId | None) -> str:
@@ -64,15 +65,14 @@ def revert_message(commit: Commit, parent: CommitId | None) -> str:
 
 
 def _parent(commit: Commit, mainline: int | None) -> CommitId | None:
-    if len(commit.parents) > 1:
-        if mainline is None:
-            raise UsageError(
-                f"commit {commit.id} is a merge but no -m option was given",
-                hint=f"mvc revert -m 1 {revisions.shorten(commit.id)} keeps the first parent's side",
-            )
-        if not 1 <= mainline <= len(commit.parents):
-            raise UsageError(f"commit {commit.id} does not have parent {mainline}")
-        return commit.parents[mainline - 1]
-    if mainline is not None:
-        raise UsageError(f"mainline was specified but commit {commit.id} is not a merge")
-    return commit.parents[0] if commit.parents else None
+    if not commit.parents:
+        return None
+    if len(commit.parents) > 1 and mainline is None:
+        raise UsageError(
+            f"commit {commit.id} is a merge but no -m option was given",
+            hint=f"mvc revert -m 1 {revisions.shorten(commit.id)} keeps the first parent's side",
+        )
+    number = mainline or 1
+    if not 1 <= number <= len(commit.parents):
+        raise UsageError(f"commit {commit.id} does not have parent {number}")
+    return commit.parents[number - 1]

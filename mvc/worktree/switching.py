@@ -77,7 +77,8 @@ def switch(
         if not discard:  # the files took their time: what others staged meanwhile comes along too
             after = _carried(head_snapshot(context), current.stage, new)
         if creating:
-            branches.create_branch(current, target, commit, force=create == "force")
+            force = create == "force"
+            branches.create_branch(current, target, commit, origin=start or "HEAD", force=force)
         current.move("HEAD", commit if detach and not creating else f"ref: {ref}")
         current.put_stage(after)
         if discard:

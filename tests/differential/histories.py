@@ -1,0 +1,169 @@
+"""One history played by both tools, and compared after every step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from differential.blocks import of_text, origin_of
+from differential.git_side import BeyondCompareError, GitSide
+from differential.mvc_side import MvcSide
+from differential.programs import BEGINNING, Delete, Edit, Flip, Program, Run, Settle, Step, Wait
+
+_PEOPLE = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", role.title()), ("EMAIL", f"{role.lower()}@example.org"))
+}
+_START = 1_700_000_000
+#: What changes the stage or files where a conflict is: Git takes markers for content, mvc has none in models.
+_NOT_IN_A_CONFLICT = ("add", "rm", "mv", "restore", "checkout")
+
+
+@dataclass
+class Tally:
+    """How much was compared."""
+
+    histories: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    beyond: int = 0
+
+
+class Game:
+    """Both worlds, side by side."""
+
+    def __init__(self, folder: Path, tally: Tally) -> None:
+        self._time = _START
+        self.environment = {**_PEOPLE, "GIT_EDITOR": "true", "HOME": str(folder)}
+        self.environment |= {
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "LC_ALL": "C",
+            "EDITOR": "true",
+            "TZ": "UTC",
+        }
+        self._wait(0)
+        for name in ("git", "mvc"):
+            (folder / name).mkdir()
+        self.git = GitSide(folder / "git", self.environment)
+        self.mvc = MvcSide(folder / "mvc", self.environment)
+        self._tally = tally
+
+    def play(self, program: Program) -> None:
+        """Take every step with both tools.
+
+        Raises:
+            AssertionError: they do not agree.
+        """
+        done: list[Step] = []
+        self._tally.histories += 1
+        try:
+            for step in [*BEGINNING, *program]:
+                if not self._comparable(step):
+                    continue
+                done.append(step)
+                self._take(step, done)
+        except BeyondCompareError:
+            self._tally.beyond += 1
+
+    def _take(self, step: Step, done: list[Step]) -> None:
+        said = ""
+        if isinstance(step, Run):
+            theirs, their_words = self.git.command(step.words)
+            ours, our_words = self.mvc.command(step.words)
+            said = f"git {theirs}: {their_words}\nmvc {ours}: {our_words}"
+            assert theirs == ours, f"{_story(done)}\n{said}"
+            self._tally.refused += not ours
+            if not ours and step.words[0] in ("merge", "revert", "stash"):
+                self._refuse_new_models()
+        elif isinstance(step, Edit):
+            self._edit(step)
+        elif isinstance(step, Settle):
+            self.git.settle(step.side)
+            self.mvc.settle(step.side)
+        elif isinstance(step, Wait):
+            self._wait(step.seconds)
+            return
+        else:
+            self._touch(step)
+        self._tally.steps[step.words[0] if isinstance(step, Run) else type(step).__name__] += 1
+        theirs_seen, ours_seen = self.git.seen(), self.mvc.seen()
+        assert theirs_seen == ours_seen, (
+            f"{_story(done)}\n{said}\n{theirs_seen.differences(ours_seen)}"
+        )
+
+    def _refuse_new_models(self) -> None:
+        """Two models of one name that have no common past: mvc takes a tensor that one of them has."""
+        for path, stages in self.git.unmerged().items():
+            if "1" not in stages and path.endswith(".safetensors"):
+                raise BeyondCompareError
+
+    def _comparable(self, step: Step) -> bool:
+        if isinstance(step, Settle | Wait):
+            return True
+        if isinstance(step, Run) and _BACK.intersection(step.words) and self.git.silent_moves():
+            return False
+        if not self.git.unmerged():
+            return not (isinstance(step, Run) and step.words[:2] in _POPS) or self._can_pop()
+        if not isinstance(step, Run):
+            return False
+        words = step.words
+        mixed = words[0] == "reset" and "--hard" not in words and "--soft" not in words
+        return not (words[0] in _NOT_IN_A_CONFLICT or words[:2] == ("commit", "-a") or mixed)
+
+    def _can_pop(self) -> bool:
+        """Not where a file has been moved since: Git's stash would follow one that was changed as well."""
+
+        def names(revision: str) -> set[str]:
+            return set(self.git.run("ls-tree", "-r", "--name-only", revision)[1].split())
+
+        staged = set(self.git.run("ls-files")[1].split())
+        return names("stash") == names("stash^1") == names("stash^2") == staged
+
+    def _edit(self, step: Edit) -> None:
+        place = self.git.root / step.path
+        if place.is_dir() or any(part.is_file() for part in place.parents):
+            return
+        text = place.read_text() if place.exists() else ""
+        values = of_text(text) if text else {}
+        values.pop(step.name, None)
+        if step.value is not None:
+            values[step.name] = float(step.value)
+        for side in (self.git, self.mvc):
+            side.write(step.path, origin_of(text) if text else step.path, values)
+
+    def _touch(self, step: Delete | Flip) -> None:
+        for side in (self.git, self.mvc):
+            place = side.root / step.path
+            if not place.is_file():
+                return
+            if isinstance(step, Delete):
+                place.unlink()
+            else:
+                place.chmod(place.stat().st_mode ^ 0o111)
+
+    def _wait(self, seconds: int) -> None:
+        self._time += seconds
+        for role in ("AUTHOR", "COMMITTER"):
+            self.environment[f"GIT_{role}_DATE"] = f"{self._time} +0000"
+
+
+#: Names for where HEAD has been.
+_BACK = {"HEAD@{1}", "@{-1}", "-"}
+_POPS = (("stash", "pop"), ("stash", "apply"))
+
+
+def play(program: Program, tally: Tally) -> None:
+    """Play ``program`` in a new folder, in memory where the system has such a place."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="mvc-differential-", dir=memory) as folder:
+        Game(Path(os.path.realpath(folder)), tally).play(program)
+
+
+def _story(done: list[Step]) -> str:
+    """The steps, as one would type them."""
+    lines = [" ".join(step.words) if isinstance(step, Run) else str(step) for step in done]
+    return "\n" + "\n".join(lines[len(BEGINNING) :])
