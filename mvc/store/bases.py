@@ -89,7 +89,7 @@ class Bases:
         Raises:
             MissingObject, CorruptPack
         """
-        file, location = self._catalog.reach(object_id)
+        file, location = self._catalog.shallowest(object_id)
         header = file.object_header(location.offset)
         if header.digest.hex() != object_id or header.length != location.length:
             raise CorruptPack(

@@ -165,6 +165,27 @@ class Catalog:
         """What could not be read at the last look; the store works around it where it can."""
         return self._whole().damaged
 
+    def shallowest(self, object_id: ObjectId) -> tuple[PackFile, Location]:
+        """The copy of the object under which the fewest bases lie: ``reach`` takes the first it finds, and
+        two writers at once may have stored one object over different bases.
+
+        Raises:
+            MissingObject: no pack holds it.
+        """
+        view = self._view()
+        copies = [
+            (record.depth, Location(name, record.offset, record.stored, record.length))
+            for one in view.indexes
+            for name, record in one.find(bytes.fromhex(object_id))
+            if self._has(view, name)
+        ]
+        for _, location in sorted(copies):
+            try:
+                return self.pack(location.pack), location
+            except FileNotFoundError:
+                continue
+        return self.reach(object_id)
+
     def _look(self, digest: bytes) -> Location | None:
         view = self._view()
         for one in view.indexes:

@@ -207,6 +207,23 @@ def test_a_lost_base_is_named(store: Store, tmp_path: Path) -> None:
     assert any(parent in problem.message for problem in again.check(full=False))
 
 
+def test_of_two_copies_of_a_base_the_less_deep_is_stood_on(store: Store, tmp_path: Path) -> None:
+    """Two writers at once may store one object over different bases; what stood on either comes back."""
+    first = weights(20_000)
+    second, third = trained(first, 1), trained(first, 2)
+    root = put(store, bf16(first))
+    with store.writer() as slow:  # does not see what is published meanwhile
+        found = [Candidate(root, "BF16")]
+        slow.add([Incoming(BytesSource(bf16(second)), "BF16", lambda: found)])
+        plain = put(Store(str(tmp_path / "store"), Disk()), bf16(second))
+        top = put(Store(str(tmp_path / "store"), Disk()), bf16(third), plain)
+        slow.publish()
+    again = Store(str(tmp_path / "store"), Disk())
+    assert header(again, top).depth == 1
+    assert again.read(top) == bf16(third)
+    assert again._bases.ground(plain).depth == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [{"depth": 0}, {"depth": limits.DELTA_DEPTH + 1}, {"base": NO_BASE}, {"base": b"\1" * 32}],
@@ -232,7 +249,7 @@ def test_a_base_as_deep_as_what_stands_on_it_is_refused(
         return lying if found.digest == lying.digest else found
 
     monkeypatch.setattr(pack, "decode_object", decode)
-    monkeypatch.setattr(Catalog, "reach", _three_is_two(Catalog.reach, parent))
+    monkeypatch.setattr(Catalog, "shallowest", _three_is_two(Catalog.shallowest, parent))
     with pytest.raises(IntegrityError):
         store.read(child)
 
