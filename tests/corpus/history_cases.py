@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from corpus.case import Case
 from corpus.forge import FILE, FOLDER, WHO, Forge
@@ -101,7 +102,7 @@ def _trees() -> Iterator[Case]:
             id_ = f.tree((FOLDER, "d", id_))
         return f.branch(f.commit(id_))
 
-    yield _case("3,000 folders in each other", deep, "LimitExceeded", "deeper")
+    yield replace(_case("3,000 folders in each other", deep, "LimitExceeded", "deeper"), weight=2)
 
     def bomb(f: Forge) -> object:
         id_ = f.tree(*((FILE, f"f{n}", f.blob(b"x\n")) for n in range(10)))
