@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults test-hooks test-hostile fuzz lint format types imports weight-hashes bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile fuzz lint format types imports weight-hashes bench docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -42,6 +42,9 @@ test-hostile: .venv/.dev ## every verb on every hostile file and repository
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz $(FUZZ_SECONDS)
+
+test-differential: .venv/.dev ## thousands of random histories in Git and in mvc
+	$(PYTEST) -m "slow or not slow" tests/differential
 
 test-hooks: .venv/.dev ## the weight-hash hook, installed by pre-commit from this repository
 	$(PYTEST) -m "slow or not slow" tests/hooks

@@ -397,8 +397,8 @@ class Repository:
             progress=self.progress,
         )
 
-    def reset(self, target: str = "HEAD", *, mode: str = "mixed") -> CommitId:
-        """Move the branch: ``soft`` keeps stage and files, ``mixed`` files, ``hard`` nothing."""
+    def reset(self, target: str = "HEAD", *, mode: str = "mixed") -> CommitId | None:
+        """Move the branch, if born: ``soft`` keeps stage and files, ``mixed`` files, ``hard`` nothing."""
         from mvc.worktree import switching
 
         return switching.reset(self._context, target, mode, self._now, self.progress)

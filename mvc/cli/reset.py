@@ -37,12 +37,14 @@ def command(session: Session, arguments: tuple[str, ...], mode: str | None) -> N
     if paths:
         if mode not in (None, "mixed"):
             raise UsageError(f"cannot do {mode} reset with paths")
-        repository.restore(paths, source=target, staged=True, worktree=False)
+        source = revisions[0] if revisions else None  # none: HEAD, if there is one
+        repository.restore(paths, source=source, staged=True, worktree=False)
         return
-    commit = repository.read_commit(repository.reset(target, mode=mode or "mixed"))
-    if mode == "hard":
+    id_ = repository.reset(target, mode=mode or "mixed")
+    if mode == "hard" and id_ is not None:
+        commit = repository.read_commit(id_)
         output.note([f"HEAD is now at {shorten(commit.id)} {commit.subject}"])
         return
-    unstaged = repository.status().unstaged if mode != "soft" else ()
+    unstaged = repository.status().unstaged if mode in (None, "mixed") else ()
     if unstaged:
         output.note(["Unstaged changes after reset:", *(f"M\t{delta.path}" for delta in unstaged)])

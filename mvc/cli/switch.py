@@ -40,6 +40,12 @@ def command(
     if target is None:
         raise UsageError("missing branch or commit argument", hint="mvc switch BRANCH")
     repository = session.repository
+    waiting = repository.unfinished()
+    if waiting is not None and waiting.kind != "stash":  # `checkout -f` gives it up, as in Git
+        raise UsageError(
+            f"cannot switch branch while a {waiting.kind} is unfinished",
+            hint=f"mvc {waiting.kind} --continue or mvc {waiting.kind} --abort",
+        )
     repository.switch(
         target,
         create="force" if force_create else "new" if create else "no",

@@ -84,19 +84,29 @@ def commit_stage(
     current = git.commit(head) if head else None
     parents = list(current.parents) if amend and current else [head] if head else []
     files = transaction.stage
-    if not (allow_empty or amend or extra_parents):
-        before = Snapshot.of_tree(git, current.tree if current else None)
+    # A merge is worth a commit even when it brings nothing; an amended commit is held to its own parent.
+    if not (allow_empty or extra_parents or len(parents) > 1):
+        before = Snapshot.of_tree(git, git.commit(parents[0]).tree if parents else None)
         if dict(before) == dict(files):
-            raise NothingToCommit(
-                "nothing to commit: the stage is as HEAD has it",
-                hint="mvc status shows what has changed; mvc add FILE, or mvc commit -a",
-            )
+            raise _nothing(amend)
     id_ = write_commit(transaction, files, [*parents, *extra_parents], plan)
     transaction.move(transaction.head_ref, id_)
     kind = " (amend)" if amend else " (initial)" if head is None else ""
     kind = " (merge)" if extra_parents else kind
     transaction.message = f"commit{kind}: {first_line(plan.message)}"
     return id_
+
+
+def _nothing(amend: bool) -> NothingToCommit:
+    if amend:
+        return NothingToCommit(
+            "amending the last commit so would make it empty",
+            hint="--allow-empty does it all the same; mvc reset HEAD~1 removes the commit",
+        )
+    return NothingToCommit(
+        "nothing to commit: the stage is as HEAD has it",
+        hint="mvc status shows what has changed; mvc add FILE, or mvc commit -a",
+    )
 
 
 def first_line(message: str) -> str:

@@ -34,6 +34,7 @@ from mvc.merge.three_way import Merged, merge_commits
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
+from mvc.worktree.switching import carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +293,17 @@ def _fast_forward(
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
-    require_clean_stage(context)
-    new = log.snapshot(context, theirs)
+    new, before = log.snapshot(context, theirs), read_stage(context)
+    after = carried(head_snapshot(context), before, new)
     with (
-        prepared(context, read_stage(context), new, progress=progress) as files,
+        prepared(context, before, after, progress=progress) as files,
         transaction(context, "merge", who) as current,
     ):
-        _require_unmoved(current, ours)
+        if current.head != ours:
+            raise _forestalled("HEAD moved", current.verb)
         current.move(current.head_ref, theirs)
-        current.put_stage(new)
+        # The files took their time: what others staged meanwhile comes along too.
+        current.put_stage(carried(head_snapshot(context), current.stage, new))
         current.worktree = True
         current.message = f"merge {other}: Fast-forward"
         files.put_in_place()

@@ -64,7 +64,7 @@ def switch(
     commit = revisions.resolve(context, (start or "HEAD") if creating else target)
     new = log.snapshot(context, commit)
     before = read_stage(context)
-    after = _carried(head_snapshot(context), before, new) if not discard else new
+    after = carried(head_snapshot(context), before, new) if not discard else new
     with (
         prepared(context, before, after, force=discard, progress=progress) as files,
         transaction(context, "switch", who) as current,
@@ -75,7 +75,7 @@ def switch(
             raise _forestalled(f"branch '{target}'")
         origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
         if not discard:  # the files took their time: what others staged meanwhile comes along too
-            after = _carried(head_snapshot(context), current.stage, new)
+            after = carried(head_snapshot(context), current.stage, new)
         if creating:
             force = create == "force"
             branches.create_branch(current, target, commit, origin=start or "HEAD", force=force)
@@ -96,8 +96,11 @@ def reset(
     mode: str,
     who: Signature | None,
     progress: Progress | None = None,
-) -> CommitId:
+) -> CommitId | None:
     """Move the branch to ``target``; ``mixed`` also the stage, ``hard`` also the work tree.
+
+    As in Git a branch without a commit has nothing to move: what is staged goes all the same, and None comes
+    back.
 
     Raises:
         UsageError: there is no such mode, or a merge is unfinished and ``mode`` is soft.
@@ -107,12 +110,13 @@ def reset(
     if mode not in ("soft", "mixed", "hard"):
         raise UsageError(f"unknown mode {mode!r}", hint="soft, mixed or hard")
     at, stage = _head(context), context.refs.raw(STAGE)
-    commit = revisions.resolve(context, target)
+    unborn = target == "HEAD" and context.refs.head() is None
+    commit = None if unborn else revisions.resolve(context, target)
     if mode == "soft" and context.refs.raw(UNFINISHED) is not None:
         raise UsageError(
             "cannot do a soft reset in the middle of a merge", hint="mvc merge --abort"
         )
-    new = log.snapshot(context, commit)
+    new = log.snapshot(context, commit) if commit else Snapshot(context.git, {})
     touched = None if mode == "hard" else ()
     with (
         prepared(
@@ -122,7 +126,8 @@ def reset(
     ):
         if (_head(context), context.refs.raw(STAGE)) != (at, stage):
             raise _forestalled("HEAD or the stage")
-        current.move(current.head_ref, commit)
+        if commit is not None:
+            current.move(current.head_ref, commit)
         if mode != "soft":
             current.put_stage(new)
             current.move(UNFINISHED, None)
@@ -133,7 +138,7 @@ def reset(
     return commit
 
 
-def _carried(head: Snapshot, stage: Snapshot, new: Snapshot) -> Snapshot:
+def carried(head: Snapshot, stage: Snapshot, new: Snapshot) -> Snapshot:
     """``new`` with what is staged against ``head`` on top, as Git carries staged changes along.
 
     Raises:

@@ -172,7 +172,14 @@ class GitSide:
         lines = file.read_text().splitlines() if file.exists() else []
         lines = [line for line in lines if not _moves_nothing(line)]
         return tuple(
-            self._names.move(line[:40], line[41:81], line.partition("\t")[2]) for line in lines
+            self._names.move(
+                line[:40],
+                line[41:81],
+                line.partition("\t")[2].replace(
+                    "the 'ort' strategy", "the tensor three-way strategy"
+                ),
+            )
+            for line in lines
         )
 
     def silent_moves(self) -> bool:

@@ -32,6 +32,16 @@ class Tally:
     refused: int = 0
     beyond: int = 0
 
+    def __str__(self) -> str:
+        return (
+            f"{self.histories} histories, {self.steps.total()} steps ({self.refused} refused by both), "
+            f"{self.beyond} histories left where they part by design"
+        )
+
+
+#: Of the whole run.
+TALLY = Tally()
+
 
 class Game:
     """Both worlds, side by side."""
@@ -50,33 +60,36 @@ class Game:
             (folder / name).mkdir()
         self.git = GitSide(folder / "git", self.environment)
         self.mvc = MvcSide(folder / "mvc", self.environment)
-        self._tally = tally
+        self.tally = tally
+        self._done: list[Step] = []
 
-    def play(self, program: Program) -> None:
-        """Take every step with both tools.
+    def play(self, program: Program, *, begin: bool = True) -> None:
+        """Take every step with both tools, from the first commit on.
 
         Raises:
             AssertionError: they do not agree.
         """
-        done: list[Step] = []
-        self._tally.histories += 1
+        self.tally.histories += 1
         try:
-            for step in [*BEGINNING, *program]:
-                if not self._comparable(step):
-                    continue
-                done.append(step)
-                self._take(step, done)
+            self.more([*BEGINNING, *program] if begin else program)
         except BeyondCompareError:
-            self._tally.beyond += 1
+            self.tally.beyond += 1
 
-    def _take(self, step: Step, done: list[Step]) -> None:
-        said = ""
+    def more(self, program: Program) -> None:
+        """Go on."""
+        for step in program:
+            if self._comparable(step):
+                self._done.append(step)
+                self._take(step)
+
+    def _take(self, step: Step) -> None:
+        done, said = self._done, ""
         if isinstance(step, Run):
             theirs, their_words = self.git.command(step.words)
             ours, our_words = self.mvc.command(step.words)
             said = f"git {theirs}: {their_words}\nmvc {ours}: {our_words}"
             assert theirs == ours, f"{_story(done)}\n{said}"
-            self._tally.refused += not ours
+            self.tally.refused += not ours
             if not ours and step.words[0] in ("merge", "revert", "stash"):
                 self._refuse_new_models()
         elif isinstance(step, Edit):
@@ -89,7 +102,7 @@ class Game:
             return
         else:
             self._touch(step)
-        self._tally.steps[step.words[0] if isinstance(step, Run) else type(step).__name__] += 1
+        self.tally.steps[step.words[0] if isinstance(step, Run) else type(step).__name__] += 1
         theirs_seen, ours_seen = self.git.seen(), self.mvc.seen()
         assert theirs_seen == ours_seen, (
             f"{_story(done)}\n{said}\n{theirs_seen.differences(ours_seen)}"
@@ -156,7 +169,7 @@ _BACK = {"HEAD@{1}", "@{-1}", "-"}
 _POPS = (("stash", "pop"), ("stash", "apply"))
 
 
-def play(program: Program, tally: Tally) -> None:
+def play(program: Program, tally: Tally = TALLY) -> None:
     """Play ``program`` in a new folder, in memory where the system has such a place."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="mvc-differential-", dir=memory) as folder:
@@ -166,4 +179,4 @@ def play(program: Program, tally: Tally) -> None:
 def _story(done: list[Step]) -> str:
     """The steps, as one would type them."""
     lines = [" ".join(step.words) if isinstance(step, Run) else str(step) for step in done]
-    return "\n" + "\n".join(lines[len(BEGINNING) :])
+    return "\n" + "\n".join(lines)

@@ -39,6 +39,13 @@ class MvcSide:
 
     def command(self, words: tuple[str, ...]) -> tuple[bool, str]:
         """Whether it succeeded, and what was said."""
+        code, said = self._run(words)
+        return code == 0, said
+
+    def exit_code(self, words: tuple[str, ...]) -> int:
+        return self._run(words)[0]
+
+    def _run(self, words: tuple[str, ...]) -> tuple[int, str]:
         said = io.StringIO()
         with (
             mock.patch.dict(os.environ, self._environment),
@@ -47,7 +54,7 @@ class MvcSide:
             contextlib.chdir(self.root),
         ):
             code = main(words)
-        return code == 0, said.getvalue()
+        return code, said.getvalue()
 
     def write(self, path: str, origin: str, values: Mapping[str, float]) -> None:
         place = self.root / path

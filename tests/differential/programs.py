@@ -163,14 +163,21 @@ def _saved(edits_: Program, message: str) -> Program:
     return [*edits_, Run(("add", "-A")), Run(("commit", "-m", message))]
 
 
-def _split(branch: str, mine: Program, theirs: Program, home: str) -> Program:
+def _fork(home: str, branch: str, mine: Program, theirs: Program, end: Program) -> Program:
     """Two branches that go apart, as merges and reverts need them."""
-    there = [Run(("switch", "-c", branch)), *_saved(theirs, f"on-{branch}")]
-    return [*there, Run(("switch", home)), *_saved(mine, f"on-{home}"), Run(("switch", branch))]
+    there = [Run(("switch", home)), Run(("switch", "-c", branch)), *_saved(theirs, f"on-{branch}")]
+    return [*there, Run(("switch", home)), *_saved(mine, f"on-{home}"), *end]
 
 
 _few = st.lists(edits, min_size=1, max_size=2)
-_forks = st.builds(_split, branches, _few, _few, branches)
+#: What may become of two branches: a merge of either into the other, or nothing yet.
+_ends = st.sampled_from(
+    ["", "merge --no-edit one", "switch one", "merge --no-edit two", "merge --no-edit -X ours one"]
+).map(lambda line: [Run(tuple(line.split()))] if line else [])
+_forks = st.one_of(
+    st.builds(_fork, st.just("main"), st.sampled_from(["one", "two"]), _few, _few, _ends),
+    st.builds(_fork, st.sampled_from(["one", "two"]), branches, _few, _few, _ends),
+)
 _parts = st.lists(
     st.one_of(
         _few,
@@ -196,7 +203,7 @@ _parts = st.lists(
 )
 programs = st.builds(
     lambda forks, parts: [step for part in (*forks, *parts) for step in part],
-    st.lists(_forks, max_size=2),
+    st.lists(_forks, max_size=3),
     _parts,
 )
 

@@ -1,0 +1,98 @@
+"""Rules of Git that random histories seldom or never meet, each with what Git does beside what mvc does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from differential.histories import Game, Tally
+from differential.programs import BEGINNING, Edit, Program, Run, Wait
+
+
+@pytest.fixture
+def game(tmp_path: Path) -> Game:
+    return Game(tmp_path, Tally())
+
+
+def typed(*lines: str) -> Program:
+    return [Run(tuple(line.split())) for line in lines]
+
+
+EDIT = Edit("notes", "a", 1)
+OTHER = Edit("d/more", "a", 2)
+TENSOR = Edit("m.safetensors", "a", 3)
+
+
+@pytest.mark.parametrize("mode", ["", "--mixed", "--soft", "--hard", "-- notes"])
+def test_before_the_first_commit_a_reset_empties_the_stage(game: Game, mode: str) -> None:
+    game.play([*BEGINNING[:-1], *typed(f"reset -q {mode}"), Wait(1), *typed("add -A")], begin=False)
+    assert game.git.run("status", "--porcelain")[0] == 0
+
+
+def test_a_merge_and_a_revert_are_written_by_the_author_and_signed_by_the_committer(
+    game: Game,
+) -> None:
+    fork = ["switch -c one", "commit -a -m second", "switch main"]
+    start: Program = [OTHER, *typed("commit -a -m third")]
+    game.play([*typed(fork[0]), EDIT, *typed(*fork[1:]), *start])
+    game.more(typed("merge --no-edit one", "revert --no-edit -m 1 HEAD"))
+    for side in (game.git, game.mvc):
+        assert side.seen().logs["HEAD"] == game.git.seen().logs["HEAD"]
+    assert game.git.run("log", "--format=%an")[1].split() == ["Author"] * 5
+
+
+def test_a_revert_that_changes_nothing_is_refused(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first", "revert --no-edit HEAD")])
+    before = game.mvc.seen()
+    game.more(typed("revert --no-edit HEAD~1"))
+    assert game.mvc.seen() == before
+    assert game.tally.refused == 1
+
+
+def test_an_amended_commit_may_not_become_empty(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first"), Edit("notes", "a", 0), *typed("add -A")])
+    game.more(typed("commit --amend --no-edit"))
+    assert game.tally.refused == 1
+    game.more(typed("commit --amend --no-edit --allow-empty"))
+    assert game.tally.refused == 1
+
+
+def test_a_fast_forward_takes_along_what_is_staged(game: Game) -> None:
+    game.play([*typed("switch -c one"), TENSOR, *typed("commit -a -m first", "switch main")])
+    game.more([EDIT, *typed("add -A", "merge one")])
+    assert game.tally.refused == 0
+    assert game.mvc.seen().status == (("M ", "notes"),)
+
+
+def test_a_fast_forward_leaves_what_is_staged_and_in_its_way(game: Game) -> None:
+    game.play([*typed("switch -c one"), TENSOR, *typed("commit -a -m first", "switch main")])
+    game.more([Edit("m.safetensors", "b", 2), *typed("add -A", "merge one")])
+    assert game.tally.refused == 1
+
+
+def test_only_the_first_parent_of_a_plain_commit_can_be_its_mainline(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first", "revert --no-edit -m 2 HEAD")])
+    assert game.tally.refused == 1
+    game.more(typed("revert --no-edit -m 1 HEAD"))
+    assert game.tally.refused == 1
+
+
+def test_the_order_of_a_log_is_git_s_though_clocks_went_back(game: Game) -> None:
+    game.play([*typed("switch -c one"), Wait(-60), EDIT, *typed("commit -a -m first")])
+    game.more([*typed("switch main"), Wait(30), OTHER, *typed("commit -a -m second")])
+    game.more([Wait(-10), *typed("merge --no-edit one", "tag v1 HEAD^2")])
+
+
+def test_a_strategy_that_does_not_exist_is_refused_though_there_is_nothing_to_merge(
+    game: Game,
+) -> None:
+    game.play([])
+    done, said = game.mvc.command(("merge", "-X", "bogus", "main"))
+    assert not done
+    assert "bogus" in said
+
+
+def test_nothing_to_commit_ends_with_git_s_exit_code(game: Game) -> None:
+    game.play([])
+    assert game.git.run("commit", "-m", "first")[0] == 1
+    assert game.mvc.exit_code(("commit", "-m", "first")) == 1
