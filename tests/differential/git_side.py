@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pygit2
 from differential.blocks import as_text, is_model, of_text, origin_of
 from differential.programs import BRANCHES
-from differential.seen import Files, Names, Seen, Told
+from differential.seen import Files, Names, Seen, Told, moves_nothing
 
 _OPTIONS = (
     "core.fsync=none",
@@ -40,6 +40,7 @@ class GitSide:
         self._names = Names(self._tell)
         self._logs: dict[object, tuple[Mapping[str, tuple[str, ...]], Mapping[str, frozenset[str]]]]
         self._logs = {}
+        self._index: tuple[object, list[tuple[str, str, str, str]]] = (None, [])
 
     def run(self, *words: str) -> tuple[int, str]:
         """The exit code, and all that was said."""
@@ -92,15 +93,29 @@ class GitSide:
     def unmerged(self) -> dict[str, dict[str, str]]:
         """``path → stage → blob`` of files with conflicts."""
         found: dict[str, dict[str, str]] = {}
-        for line in self.run("ls-files", "-u", "-z")[1].split("\0")[:-1]:
-            about, path = line.split("\t")
-            _, blob, number = about.split()
-            found.setdefault(path, {})[number] = blob
+        for path, number, _, blob in self._staged():
+            if number != "0":
+                found.setdefault(path, {})[number] = blob
         return found
 
-    def changed(self) -> bool:
-        """Whether something tracked is not as HEAD has it."""
-        return bool(self.run("status", "--porcelain", "-uno")[1])
+    def _staged(self) -> list[tuple[str, str, str, str]]:
+        """Path, number, mode and blob of all that is on the stage; read anew when its file is another one."""
+        about = self._index_status()
+        if about is None or about != self._index[0]:
+            lines = self.run("ls-files", "-s", "-z")[1].split("\0")[:-1]
+            entries = [(line.split("\t")[1], *line.split("\t")[0].split()) for line in lines]
+            self._index = (
+                about,
+                [(path, number, mode, blob) for path, mode, blob, number in entries],
+            )
+        return self._index[1]
+
+    def _index_status(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self.root / ".git" / "index").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def seen(self) -> Seen:
         refs = self._refs()
@@ -123,8 +138,8 @@ class GitSide:
             bases=bases,
             reflogs=reflogs,
             stashes=tuple(
-                self._names.without_ids(line)
-                for line in self.run("stash", "list", "--format=%gd %gs")[1].splitlines()
+                f"stash@{{{n}}} {message}"
+                for n, (_, _, message) in enumerate(reversed(self._reflog("refs/stash")))
             ),
         )
 
@@ -133,10 +148,12 @@ class GitSide:
         return text.removeprefix("ref: ")
 
     def _refs(self) -> dict[str, str]:
-        lines = self.run(
-            "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags"
-        )
-        return dict(line.split(" ") for line in lines[1].splitlines())
+        names = [
+            name
+            for name in self._objects.references
+            if name.startswith(("refs/heads/", "refs/tags/"))
+        ]
+        return {name: str(self._objects.references[name].target) for name in sorted(names)}
 
     def _told(
         self, refs: Mapping[str, str], head: str
@@ -170,21 +187,15 @@ class GitSide:
     def _reflog(self, ref: str) -> tuple[tuple[str, str, str], ...]:
         file = self.root / ".git" / "logs" / ref
         lines = file.read_text().splitlines() if file.exists() else []
-        lines = [line for line in lines if not _moves_nothing(line)]
-        return tuple(
-            self._names.move(
-                line[:40],
-                line[41:81],
-                line.partition("\t")[2].replace(
-                    "the 'ort' strategy", "the tensor three-way strategy"
-                ),
-            )
-            for line in lines
+        words = "the 'ort' strategy", "the tensor three-way strategy"
+        return self._names.moves(
+            (line[:40], line[41:81], line.partition("\t")[2].replace(*words)) for line in lines
         )
 
     def silent_moves(self) -> bool:
         """Whether HEAD's log has lines for commands that moved nothing, of which mvc keeps no record."""
-        return any(map(_moves_nothing, (self.root / ".git/logs/HEAD").read_text().splitlines()))
+        lines = (self.root / ".git/logs/HEAD").read_text().splitlines()
+        return any(moves_nothing(line[:40], line[41:81], line.partition("\t")[2]) for line in lines)
 
     def _status(self) -> list[tuple[str, str]]:
         found = []
@@ -195,19 +206,15 @@ class GitSide:
 
     def _stage(self) -> Files:
         found = {}
-        for line in self.run("ls-files", "-s", "-z")[1].split("\0")[:-1]:
-            about, path = line.split("\t")
-            mode, blob, number = about.split()
+        for path, number, mode, blob in self._staged():
             if number == "0":
                 found[path] = mode == "100755", self._content(path, blob)
         return found
 
     def _work(self) -> Files:
         found = {}
-        for place in sorted(self.root.rglob("*")):
-            path = place.relative_to(self.root).as_posix()
-            if place.is_file() and not path.startswith(".git/"):
-                found[path] = bool(place.stat().st_mode & 0o100), self._seen(place.read_text())
+        for path, place in work_tree(self.root):
+            found[path] = bool(place.stat().st_mode & 0o100), self._seen(place.read_text())
         return found
 
     def _content(self, path: str, blob: str) -> object:
@@ -246,11 +253,6 @@ class GitSide:
                 files[path] = entry.filemode == 0o100755, self._content(path, str(entry.id))
 
 
-def _moves_nothing(line: str) -> bool:
-    stays = re.search(r"\treset: |\tcommit \(amend\): |\tcheckout: moving from (\S+) to \1$", line)
-    return line[:40] == line[41:81] and stays is not None
-
-
 def _chosen(text: str, side: str) -> str:
     """``text`` with one side of each conflict."""
     kept, at = [], "both"
@@ -264,6 +266,15 @@ def _chosen(text: str, side: str) -> str:
         elif at in ("both", side):
             kept.append(line)
     return "".join(kept)
+
+
+def work_tree(root: Path) -> Iterator[tuple[str, Path]]:
+    """Every file of the user's."""
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if name not in (".git", ".mvc"))
+        for name in sorted(names):
+            place = Path(folder, name)
+            yield place.relative_to(root).as_posix(), place
 
 
 def queries(refs: Mapping[str, str], born: bool) -> list[str]:

@@ -11,7 +11,7 @@ from unittest import mock
 
 from click import unstyle
 from differential.blocks import CONFLICT, as_model, as_text, is_model, of_model
-from differential.git_side import pairs, queries
+from differential.git_side import pairs, queries, work_tree
 from differential.seen import Files, Names, Seen, Told
 
 import mvc
@@ -99,8 +99,8 @@ class MvcSide:
             logs=logs,
             bases=bases,
             reflogs={
-                name: tuple(
-                    self._names.move(move.old, move.new, move.message)
+                name: self._names.moves(
+                    (move.old, move.new, move.message)
                     for move in reversed(read(repository.folder, name))
                 )
                 for name in names
@@ -169,13 +169,11 @@ class MvcSide:
 
     def _work(self, undecided: Mapping[str, tuple[str, ...]]) -> Files:
         found = {}
-        for place in sorted(self.root.rglob("*")):
-            path = place.relative_to(self.root).as_posix()
-            if place.is_file() and not path.startswith(".mvc/"):
-                seen = self._seen(place.read_bytes())
-                if isinstance(seen, dict):
-                    seen = {**seen, **dict.fromkeys(undecided.get(path, ()), CONFLICT)}
-                found[path] = bool(place.stat().st_mode & 0o100), seen
+        for path, place in work_tree(self.root):
+            seen = self._seen(place.read_bytes())
+            if isinstance(seen, dict):
+                seen = {**seen, **dict.fromkeys(undecided.get(path, ()), CONFLICT)}
+            found[path] = bool(place.stat().st_mode & 0o100), seen
         return found
 
     def _seen(self, data: bytes) -> object:

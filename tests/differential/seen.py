@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 #: ``path → (executable, content)``: values for a model, a text else.
@@ -77,6 +77,15 @@ class Names:
     def _name(self, id_: str) -> str:
         return self.of(id_) if id_ != "0" * 40 else "nothing"
 
-    def move(self, old: str, new: str, message: str) -> tuple[str, str, str]:
-        """A line of a reflog."""
-        return self._name(old), self._name(new), self.without_ids(message)
+    def moves(self, lines: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
+        """The lines of a reflog but those that move nothing."""
+        found = [
+            (self._name(old), self._name(new), self.without_ids(how)) for old, new, how in lines
+        ]
+        return tuple(line for line in found if not moves_nothing(*line))
+
+
+def moves_nothing(old: str, new: str, message: str) -> bool:
+    """Whether a line of HEAD's log is there though the command found all as it should be."""
+    stays = re.search(r"^(reset: |commit \(amend\): |checkout: moving from (\S+) to \2$)", message)
+    return old == new and stays is not None
