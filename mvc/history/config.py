@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import pygit2
 from pygit2.enums import ConfigLevel
 
-from mvc.errors import UsageError
+from mvc.errors import StorageError, UsageError
 from mvc.store.fs import Disk
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\.(?:(.+)\.)?([A-Za-z][A-Za-z0-9-]*)")
@@ -57,6 +57,7 @@ def entries(file: str) -> Iterator[tuple[str, str]]:
 
     Raises:
         UsageError: the file can't be parsed.
+        StorageError: it can't be read.
     """
     if not os.path.isfile(file):
         return
@@ -65,6 +66,8 @@ def entries(file: str) -> Iterator[tuple[str, str]]:
         config.add_file(file, ConfigLevel.LOCAL)
         yield from [(entry.name, entry.value or "true") for entry in config]
     except (pygit2.GitError, UnicodeDecodeError) as error:
+        if "could not open" in str(error):  # libgit2 has one class for all that can go wrong
+            raise StorageError(f"can't read {file}: {error}") from error
         raise UsageError(f"bad config in {file}: {error}") from error
 
 

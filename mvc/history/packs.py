@@ -87,10 +87,10 @@ def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> tuple[str, int]:
     disk.make_folder(inner)
     clear(room, disk)
     disk.make_folder(inner)
-    builder = pygit2.PackBuilder(pygit2.Repository(folder))
-    for id_ in wanted:
-        builder.add(pygit2.Oid(raw=id_))
     try:
+        builder = pygit2.PackBuilder(pygit2.Repository(folder))
+        for id_ in wanted:
+            builder.add(pygit2.Oid(raw=id_))
         disk.write_by(inner, builder.write)
     except pygit2.GitError as error:
         raise StorageError(f"can't write a Git pack in {inner}: {error}") from error
@@ -149,8 +149,10 @@ def _prove(room: str, wanted: Iterable[bytes]) -> None:
     for id_ in wanted:
         try:
             kind, data = odb.read(pygit2.Oid(raw=id_))
-        except (KeyError, pygit2.GitError) as error:
-            raise HashMismatch(f"a new Git pack lacks {id_.hex()}: {error}") from error
+        except KeyError as error:
+            raise HashMismatch(f"a new Git pack lacks {id_.hex()}") from error
+        except pygit2.GitError as error:
+            raise StorageError(f"can't read back a new Git pack in {room}: {error}") from error
         whole = b"%s %d\0%s" % (_KINDS[kind], len(data), data)
         if hashlib.sha1(whole, usedforsecurity=False).digest() != id_:
             raise HashMismatch(f"a new Git pack has other bytes for {id_.hex()}")
