@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,11 @@ A = {"bias": [1.0, 2.0], "weight": [3.0, 4.0, 5.0]}
 B = {**A, "bias": [1.0, 9.0]}
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(shutil.which("pre-commit") is None, reason="needs pre-commit")
+# Beside this interpreter, as the fixture looks for it: no shell needs to have entered the environment.
+_PROGRAMS = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+pytestmark = pytest.mark.skipif(
+    shutil.which("pre-commit", path=_PROGRAMS) is None, reason="needs pre-commit"
+)
 
 
 class Committing:
