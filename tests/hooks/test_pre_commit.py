@@ -21,9 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Beside this interpreter, as the fixture looks for it: no shell needs to have entered the environment.
 _PROGRAMS = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-pytestmark = pytest.mark.skipif(
-    shutil.which("pre-commit", path=_PROGRAMS) is None, reason="needs pre-commit"
-)
+PRE_COMMIT = shutil.which("pre-commit", path=_PROGRAMS) or ""
+pytestmark = pytest.mark.skipif(not PRE_COMMIT, reason="needs pre-commit")
 
 
 class Committing:
@@ -50,7 +49,7 @@ class Committing:
 
     def pre_commit(self, *words: str) -> Done:
         done = subprocess.run(
-            ["pre-commit", *words], cwd=self.repo.root, capture_output=True, text=True, check=False
+            [PRE_COMMIT, *words], cwd=self.repo.root, capture_output=True, text=True, check=False
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -60,7 +59,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``pre-commit install`` writes."""
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    words = ["pre-commit", "install", "-t", "pre-commit", "-t", "pre-merge-commit"]
+    words = [PRE_COMMIT, "install", "-t", "pre-commit", "-t", "pre-merge-commit"]
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
     return folder / ".git" / "hooks"
 
@@ -191,7 +190,7 @@ def test_skip_is_the_way_past(work: Committing, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_hooks_for_others_are_valid() -> None:
     done = subprocess.run(
-        ["pre-commit", "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")],
+        [PRE_COMMIT, "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")],
         capture_output=True,
         text=True,
         check=False,
