@@ -94,9 +94,10 @@ def publish(folder: str, ids: Iterable[bytes], disk: Disk) -> tuple[str, int]:
         disk.write_by(inner, builder.write)
     except pygit2.GitError as error:
         raise StorageError(f"can't write a Git pack in {inner}: {error}") from error
-    (name,) = {file.partition(".")[0] for file in os.listdir(inner)}
+    # A lock file that libgit2 could not remove may lie beside the two.
+    (name,) = (file.removesuffix(".pack") for file in os.listdir(inner) if file.endswith(".pack"))
     _prove(room, wanted)
-    size = sum(os.path.getsize(os.path.join(inner, file)) for file in os.listdir(inner))
+    size = sum(os.path.getsize(os.path.join(inner, name + end)) for end in (".pack", ".idx"))
     target = os.path.join(folder, "objects", "pack")
     for ending in (".pack", ".idx"):
         disk.replace(os.path.join(inner, name + ending), os.path.join(target, name + ending))
