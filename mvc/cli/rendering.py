@@ -88,14 +88,17 @@ def status_lines(status: Status) -> Iterator[str]:
 def short_status_lines(status: Status) -> Iterator[str]:
     """``XY path``, as ``git status --short``."""
     marks: dict[str, list[str]] = {}
+    origins: dict[str, str] = {}
     for position, deltas in enumerate((status.staged, status.unstaged)):
         for delta in deltas:
-            path = f"{delta.old_path} -> {delta.path}" if delta.old_path else delta.path
-            marks.setdefault(path, [" ", " "])[position] = _CODES[delta.kind]
+            marks.setdefault(delta.path, [" ", " "])[position] = _CODES[delta.kind]
+            if delta.old_path:
+                origins[delta.path] = f"{delta.old_path} -> "
     for one in status.conflicts:
         marks[one.path] = ["U", "U"]
-    for path, (staged, unstaged) in sorted(marks.items()):
-        yield click.style(staged, fg="green") + click.style(unstaged, fg="red") + f" {quoted(path)}"
+    for path, (staged, unstaged) in sorted(marks.items(), key=lambda one: one[0]):
+        codes = click.style(staged, fg="green") + click.style(unstaged, fg="red")
+        yield f"{codes} {quoted(origins.get(path, '') + path)}"
     for path in status.untracked:
         yield click.style("??", fg="red") + f" {quoted(path)}"
 

@@ -29,8 +29,10 @@ def create_branch(
     *,
     origin: str = "HEAD",
     force: bool = False,
+    current: bool = False,
 ) -> None:
-    """A branch ``name`` at ``start``, which was asked for as ``origin``; ``force`` moves one that exists.
+    """A branch ``name`` at ``start``, which was asked for as ``origin``; ``force`` moves one that exists,
+    and with ``current`` even the one that HEAD is on.
 
     Raises:
         UsageError: the name is not valid, taken, or the current branch's.
@@ -43,7 +45,7 @@ def create_branch(
                 f"a branch named '{name}' already exists",
                 hint=f"mvc switch {name}, or -f to move it",
             )
-        if refs.branch() == ref:
+        if refs.branch() == ref and not current:
             raise UsageError(f"cannot force update the current branch '{name}'", hint="mvc reset")
     _check_folder(transaction.context, ref)
     done = "Created from" if refs.raw(ref) is None else "Reset to"

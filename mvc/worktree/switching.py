@@ -78,7 +78,9 @@ def switch(
             after = carried(head_snapshot(context), current.stage, new)
         if creating:
             force = create == "force"
-            branches.create_branch(current, target, commit, origin=start or "HEAD", force=force)
+            branches.create_branch(
+                current, target, commit, origin=start or "HEAD", force=force, current=force
+            )
         current.move("HEAD", commit if detach and not creating else f"ref: {ref}")
         current.put_stage(after)
         if discard:
