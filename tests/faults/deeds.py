@@ -33,8 +33,8 @@ class Picture:
         return (self.refs, self.config) == (other.refs, other.config)
 
 
-def picture(root: str) -> Picture:
-    repository = opened(root)
+def picture(root: str, disk: Disk | None = None) -> Picture:
+    repository = opened(root, disk)
     refs = dict(repository._context.refs.list("refs/"))
     refs.pop(OPERATIONS, None)
     refs["HEAD"] = repository._context.refs.raw("HEAD") or ""
@@ -75,14 +75,16 @@ class Deed:
         for step in (self.act,) if self.act else self.steps:
             step(repository)
 
-    def again_or_run(self, root: str, disk: Disk) -> None:
-        """What the user does after a fault; nothing when all is done already."""
-        if picture(root) == _clean(self)[0][-1] and not self.quiet:
-            return
+    def again_or_run(self, root: str, disk: Disk) -> bool:
+        """What the user does after a fault; False when all is done already, so that nobody is told."""
+        last = _clean(self)[0][-1]
+        if picture(root, disk) == last and not self.quiet:
+            return False
         if self.again is not None:
             self.again(opened(root, disk))
         else:
             self.run(root, disk)
+        return True
 
     def check(self, root: str, *, done: bool) -> None:
         """Hold what a fault left to the promises, then go on from there to the end."""

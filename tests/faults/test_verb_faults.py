@@ -77,14 +77,18 @@ def test_a_second_power_cut_while_any_verb_is_recovered_is_recovered_from(deed):
     explore(scenario, check, prepare=deed.prepare, limit=15)
 
 
+#: After a killed ``mv`` the user puts files back by hand, which no disk records; test_injection.py kills it.
+KILLED = [deed for deed in DEEDS if deed.parted]
+
+
 @pytest.mark.faults_full
-@every_verb
+@pytest.mark.parametrize("deed", KILLED, ids=lambda deed: deed.name)
 def test_what_any_killed_verb_left_is_not_built_upon_before_it_is_durable(deed):
     def act(root, disk):
-        deed.again_or_run(root, disk)
+        return deed.again_or_run(root, disk)
 
     def check(root, acknowledged):
-        deed.check(root, done=bool(acknowledged))
+        deed.check(root, done=any(mark.payload for mark in acknowledged))
 
     everywhere = range(0, len(places(deed.run, prepare=deed.prepare)), 3)
     survive_a_kill(
