@@ -10,7 +10,7 @@ from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, is_revision
-from mvc.cli.switched import switched
+from mvc.cli.switched import switched, way
 from mvc.errors import UsageError
 from mvc.repository import Repository
 
@@ -63,6 +63,7 @@ def command(
         target = name or revision
         if target is None:
             return
+        words = way(repository, name)
         repository.switch(
             target,
             create="force" if force_create else "new" if create else "no",
@@ -70,7 +71,7 @@ def command(
             discard=force,
             start=arguments[0] if name and arguments else None,
         )
-        output.note([switched(repository, created=name is not None)])
+        output.note([switched(repository, words)])
 
 
 def _split(repository: Repository, arguments: tuple[str, ...]) -> tuple[str | None, list[str]]:

@@ -7,7 +7,7 @@ import click
 from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
-from mvc.cli.switched import switched
+from mvc.cli.switched import switched, way
 from mvc.errors import UsageError
 
 
@@ -46,6 +46,7 @@ def command(
             f"cannot switch branch while a {waiting.kind} is unfinished",
             hint=f"mvc {waiting.kind} --continue or mvc {waiting.kind} --abort",
         )
+    words = way(repository, name)
     repository.switch(
         target,
         create="force" if force_create else "new" if create else "no",
@@ -53,4 +54,4 @@ def command(
         discard=discard,
         start=start,
     )
-    session.output.note([switched(repository, created=name is not None)])
+    session.output.note([switched(repository, words)])

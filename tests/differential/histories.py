@@ -88,6 +88,8 @@ class Game:
             theirs, their_words = self.git.command(step.words)
             ours, our_words = self.mvc.command(step.words)
             said = f"git {theirs}: {their_words}\nmvc {ours}: {our_words}"
+            if ours and not theirs and self._in_the_way_as_it_should_be(their_words):
+                raise BeyondCompareError
             assert theirs == ours, f"{_story(done)}\n{said}"
             self.tally.refused += not ours
             if not ours and step.words[0] in ("merge", "revert", "stash"):
@@ -107,6 +109,13 @@ class Game:
         assert theirs_seen == ours_seen, (
             f"{_story(done)}\n{said}\n{theirs_seen.differences(ours_seen)}"
         )
+
+    def _in_the_way_as_it_should_be(self, refusal: str) -> bool:
+        """Whether Git refused to overwrite files that in mvc, which did not, are still the same."""
+        _, found, names = refusal.partition("would be overwritten by checkout:\n")
+        paths = [line.strip() for line in names.splitlines() if line.startswith("\t")]
+        theirs, ours = self.git.seen().work, self.mvc.seen().work
+        return bool(found) and all(theirs[path] == ours[path] for path in paths)
 
     def _refuse_new_models(self) -> None:
         """Two models of one name that have no common past: mvc takes a tensor that one of them has."""

@@ -12,6 +12,7 @@ a few places, and histories do not go there:
   nothing is staged but what settles it.
 - Of two models of one name without a common past, mvc takes every tensor that only one of them has.
 - A command that moves nothing leaves no line in mvc's reflogs.
+- A file in the way of ``switch`` that already is what the branch has is no unsaved work in mvc.
 - A stash brings no renames along; ``log --all`` shows none of it.
 """
 
@@ -25,16 +26,15 @@ from differential.programs import Program, programs
 from hypothesis import HealthCheck, Phase, given, settings
 
 #: The same few histories every time: a gate must not depend on luck. Finding is the long run's part.
-SOME = settings(
-    max_examples=5, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
 #: Shrinking takes longer than reading what a history did.
-MANY = settings(
-    SOME,
-    derandomize=False,
-    max_examples=int(os.environ.get("MVC_HISTORIES", "3000")),
+SOME = settings(
+    max_examples=5,
+    derandomize=True,
+    database=None,
     phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
 )
+MANY = settings(SOME, derandomize=False, max_examples=int(os.environ.get("MVC_HISTORIES", "3000")))
 
 
 @SOME
