@@ -15,6 +15,7 @@ from mvc.limits import FRAME
 from mvc.store.codecs import PLANES, ROTATED, codec, planes
 from mvc.store.kernel import Kernel, native
 from mvc.store.kernel.arrays import NumpyKernel
+from mvc.store.kernel.native_coder import NativeCoder
 
 COMPILED = native.load()
 KERNELS: list[Kernel] = [NumpyKernel(), *([COMPILED] if COMPILED else [])]
@@ -155,3 +156,28 @@ def test_a_kernel_of_another_version_or_machine_is_left_alone(
     assert native.load() is None
     broken.unlink()
     assert native.load() is None
+
+
+@needs_compiled
+def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
+    library = native.library()
+    assert library is not None
+    compiled, coder = native.NativeKernel(library), NativeCoder(library)
+    four, eight = memoryview(bytearray(4)), memoryview(bytearray(8))
+    for call in (
+        lambda: compiled.plane(four, 2, 0, True, four),
+        lambda: compiled.join([four, four], 2, True, four),
+        lambda: compiled.pair(eight, four[:3]),
+        lambda: compiled.unpair(four[:3], 0, memoryview(b""), eight),
+        lambda: compiled.equal(eight, four),
+        lambda: compiled.copy(eight, four),
+        lambda: coder.difference(eight, four, 2, True, eight),
+        lambda: coder.difference(eight, eight, 2, True, four),
+        lambda: coder.restore(four, eight, 2, True, eight),
+        lambda: coder.tokens(eight, 2, four, eight),
+        lambda: coder.words(four, eight, 0, 2, eight),
+        lambda: coder.counts(eight, four, 1),
+        lambda: coder.translate(eight, bytes(256), four),
+    ):
+        with pytest.raises(ValueError, match="where .* are needed"):
+            call()

@@ -16,26 +16,16 @@ tail of the frame that fills no word.
 from __future__ import annotations
 
 import struct
-import threading
 
 from mvc.errors import CorruptPack
-from mvc.limits import FRAME
 from mvc.store.codecs import tokens as coded
 from mvc.store.codecs.planes import shape
 from mvc.store.kernel import kernel
 from mvc.store.kernel.coding import MARGIN, coder
+from mvc.store.workers import Buffers
 
 _HEAD = struct.Struct("<I")
-
-
-class _Scratch(threading.local):
-    def __init__(self) -> None:
-        self.words = memoryview(bytearray(FRAME))
-        self.tokens = memoryview(bytearray(FRAME))
-        self.extra = memoryview(bytearray(FRAME + MARGIN))
-
-
-_local = _Scratch()
+_words, _tokens, _extra = Buffers(), Buffers(), Buffers()
 
 
 def encode(
@@ -47,16 +37,17 @@ def encode(
     if base is None or count == 0:
         return None
     whole = count * width
-    words, tokens = _local.words[:whole], _local.tokens[:count]
+    words, tokens = _words.take(whole), _tokens.take(count)
     coder().difference(raw[:whole], base[:whole], width, ordered, words)
-    used = coder().tokens(words, width, tokens, _local.extra[: whole + 8])
+    extra = _extra.take(whole + MARGIN)
+    used = coder().tokens(words, width, tokens, extra)
     start, tail = _HEAD.size + used, raw[whole:]
     room = out[start : max(start, len(raw) - 1 - len(tail))]
     length = coded.write(tokens, base[:whole], width, ordered, room)
     if length is None:
         return None
     _HEAD.pack_into(out, 0, used)
-    kernel().copy(_local.extra[:used], out[_HEAD.size : start])
+    kernel().copy(extra[:used], out[_HEAD.size : start])
     out[start + length : start + length + len(tail)] = tail
     return start + length + len(tail)
 
@@ -81,7 +72,7 @@ def decode(
     start = _HEAD.size + used
     if start + MARGIN > end:
         raise CorruptPack("a delta payload ends inside its extra bits")
-    tokens, words = _local.tokens[:count], _local.words[:whole]
+    tokens, words = _tokens.take(count), _words.take(whole)
     coded.read(payload[start:end], base[:whole], width, ordered, tokens)
     if not coder().words(tokens, payload[_HEAD.size : end], used, width, words):
         raise CorruptPack("a delta payload's extra bits don't fit its tokens")

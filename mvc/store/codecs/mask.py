@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mvc.errors import CorruptPack
-from mvc.limits import FRAME
 from mvc.store.codecs import tokens as coded
 from mvc.store.codecs.planes import shape
 from mvc.store.workers import Buffers
@@ -102,7 +101,7 @@ def decode(
     start = _HEAD.size + number * width
     if signed > 1 or any(payload[1:4]) or number > count or start > end:
         raise CorruptPack("a mask payload is shorter than its parts")
-    tokens = np.frombuffer(_tokens.take(FRAME), np.uint8)[:count]
+    tokens = np.frombuffer(_tokens.take(count), np.uint8)
     coded.read(payload[start:end], base[:whole], width, ordered, tokens.data)
     if int(tokens.max()) > _LISTED or np.count_nonzero(tokens == _LISTED) != number:
         raise CorruptPack("a mask payload's tokens don't fit its list")

@@ -23,10 +23,10 @@ import threading
 import zstandard
 
 from mvc.errors import CorruptPack
-from mvc.limits import FRAME
 from mvc.store.codecs import ROTATED
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
+from mvc.store.workers import Buffers
 
 _PLANE = struct.Struct("<BI")
 _PAIRED_HEAD = struct.Struct("<BI")
@@ -57,16 +57,13 @@ _HUFFMAN = zstandard.ZstdCompressionParameters(
 
 
 class _Scratch(threading.local):
-    """Buffers that every frame of a thread reuses: first touch of fresh memory costs 1-3 s a GB."""
-
     def __init__(self) -> None:
-        self.plane = memoryview(bytearray(FRAME))
-        self.pairs = memoryview(bytearray(FRAME // 2 + 1))
         self.sample = memoryview(bytearray(_PROBE))
         self.compressor = zstandard.ZstdCompressor(compression_params=_HUFFMAN)
 
 
 _local = _Scratch()
+_planes, _pairs = Buffers(), Buffers()
 
 
 def encode(
@@ -82,7 +79,7 @@ def encode(
     for number in range(width):
         # Where it goes if it stays plain, as most do; the planes before it gained the room.
         room = out[position : position + count]
-        plane = room if len(room) == count else _local.plane[:count]
+        plane = room if len(room) == count else _planes.take(count)
         kernel().plane(raw, width, number, rotated, plane)
         mode, parts = _coded(plane, exponents=rotated and number == 0)
         length = sum(map(len, parts))
@@ -140,7 +137,7 @@ def shape(param: int) -> tuple[int, bool]:
 def _coded(plane: memoryview, *, exponents: bool) -> tuple[int, tuple[bytes | memoryview, ...]]:
     """Mode and stored form of a plane, which stays plain when coding gains nothing."""
     if exponents and len(plane) >= _PAIRED_FROM:
-        pairs = _local.pairs[: (len(plane) + 1) // 2]
+        pairs = _pairs.take((len(plane) + 1) // 2)
         paired = kernel().pair(plane, pairs)
         if paired is not None:
             head = _PAIRED_HEAD.pack(paired.low, len(paired.strays)) + paired.strays
@@ -183,7 +180,7 @@ def _unpaired(stored: memoryview, count: int) -> memoryview:
     low, given = _PAIRED_HEAD.unpack_from(stored)
     strays = stored[_PAIRED_HEAD.size : _PAIRED_HEAD.size + given]
     pairs = unpack(stored[_PAIRED_HEAD.size + given :], (count + 1) // 2)
-    plane = _local.plane[:count]
+    plane = _planes.take(count)
     marked = kernel().unpair(memoryview(pairs), low, strays, plane)
     if marked != len(strays):
         raise CorruptPack(f"a paired plane has {marked} strays and {len(strays)} values")

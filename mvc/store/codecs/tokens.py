@@ -17,10 +17,10 @@ import threading
 import zstandard
 
 from mvc.errors import CorruptPack
-from mvc.limits import FRAME
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
 from mvc.store.kernel.coding import MOST_TABLES, PROBABILITY, Tables, coder
+from mvc.store.workers import Buffers
 
 _HEAD = struct.Struct("<BBBBI")
 #: From so many words on a frame has many lanes; their final states take 256 bytes.
@@ -28,16 +28,15 @@ _MANY_FROM = 4096
 _MANY, _FEW = 6, 3
 
 
-class _Scratch(threading.local):
+_plane, _contexts_of_words, _zeros, _coded = Buffers(), Buffers(), Buffers(), Buffers()
+
+
+class _Compressor(threading.local):
     def __init__(self) -> None:
-        self.plane = memoryview(bytearray(FRAME))
-        self.contexts = memoryview(bytearray(FRAME))
-        self.zeros = memoryview(bytes(FRAME))
-        self.coded = memoryview(bytearray(FRAME))
         self.compressor = zstandard.ZstdCompressor(level=3, write_checksum=False)
 
 
-_local = _Scratch()
+_local = _Compressor()
 
 
 def write(
@@ -51,7 +50,7 @@ def write(
     stored = _local.compressor.compress(struct.pack(f"<{len(flat)}H", *flat))
     lanes = _MANY if len(tokens) >= _MANY_FROM else _FEW
     head = _HEAD.pack(lanes, groups, highest, 0, len(stored)) + stored
-    room = _local.coded[: max(0, min(len(out) - len(head), FRAME))]
+    room = _coded.take(max(0, len(out) - len(head)))
     length = coder().encode(tokens, contexts, tables, 1 << lanes, room)
     if length is None:
         return None
@@ -84,9 +83,9 @@ def read(
 
 def _contexts(base: memoryview, width: int, ordered: bool, count: int) -> tuple[memoryview, int]:
     """The context of each word, in scratch of this thread, and how many there are."""
-    plane, contexts = _local.plane[:count], _local.contexts[:count]
+    plane, contexts = _plane.take(count), _contexts_of_words.take(count)
     kernel().plane(base, width, 0, ordered, plane)
-    (histogram,) = coder().counts(plane, _local.zeros[:count], 1)
+    (histogram,) = coder().counts(plane, _zeros.take(count), 1)
     groups = bytearray(256)
     group = members = seen = 0
     for value, number in enumerate(histogram):

@@ -5,15 +5,14 @@ Scratch is kept for each thread and reused: the first touch of fresh memory cost
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mvc.limits import FRAME
 from mvc.store.kernel import SAMPLE, STRAYS, WINDOW, Paired
+from mvc.store.workers import Buffers
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -22,19 +21,15 @@ _WORDS: dict[int, np.dtype[Any]] = {width: np.dtype(f"<u{width}") for width in (
 _SIGNED: dict[int, np.dtype[Any]] = {width: np.dtype(f"<i{width}") for width in _WORDS}
 
 
-class _Scratch(threading.local):
-    def __init__(self) -> None:
-        self.spare = np.empty(FRAME, np.uint8)
-        self.nibbles = np.empty(FRAME + 2, np.uint8)
-        self.flags = bytearray(FRAME + 8)
-        self.some = bytearray(FRAME // 8 + 1)
+_spare, _nibbles, _flags, _some = Buffers(), Buffers(), Buffers(), Buffers()
 
 
-_local = _Scratch()
+def _take(buffers: Buffers, count: int) -> Bytes:
+    return np.frombuffer(buffers.take(count), np.uint8)
 
 
 class NumpyKernel:
-    """See ``Kernel``; buffers of up to a frame."""
+    """See ``Kernel``."""
 
     name = "numpy"
 
@@ -46,13 +41,13 @@ class NumpyKernel:
         words = np.frombuffer(raw, _WORDS[width], len(plane))
         shift = 8 * (width - 1 - number) - rotated
         if shift > 0:
-            spare = _local.spare[: words.nbytes].view(words.dtype)
+            spare = _take(_spare, words.nbytes).view(words.dtype)
             np.right_shift(words, shift, out=spare)
             np.copyto(plane, spare, casting="unsafe")
             return
         np.copyto(plane, words, casting="unsafe")
         if rotated:
-            sign = np.frombuffer(_local.flags, np.bool_, len(words))
+            sign = _take(_flags, len(words)).view(np.bool_)
             np.less(words.view(_SIGNED[width]), 0, out=sign)
             np.add(plane, plane, out=plane)
             np.bitwise_or(plane, sign.view(np.uint8), out=plane)
@@ -64,7 +59,7 @@ class NumpyKernel:
         count = len(planes[0])
         dtype = _WORDS[width]
         words = np.frombuffer(out, dtype, count)
-        spare = _local.spare[: count * width].view(dtype)
+        spare = _take(_spare, count * width).view(dtype)
         np.copyto(words, np.frombuffer(planes[0], np.uint8))
         for plane in planes[1:]:
             np.left_shift(words, 8, out=words)
@@ -80,7 +75,7 @@ class NumpyKernel:
         values = np.frombuffer(plane, np.uint8)
         count = len(values)
         low = max(0, int(values[:: count // SAMPLE | 1].max()) - WINDOW + 1)
-        nibbles = _local.nibbles[: count + count % 2]
+        nibbles = _take(_nibbles, count + count % 2)
         nibbles[-1] = 0
         np.subtract(values, np.uint8(low), out=nibbles[:count])
         strays = _positions(nibbles[:count], np.greater_equal)
@@ -88,7 +83,7 @@ class NumpyKernel:
             return None
         nibbles[strays] = _STRAY
         words = nibbles.view("<u2")
-        spare = _local.spare[: len(nibbles)].view("<u2")
+        spare = _take(_spare, len(nibbles)).view("<u2")
         np.right_shift(words, 4, out=spare)
         np.bitwise_or(words, spare, out=spare)
         np.copyto(np.frombuffer(out, np.uint8), spare, casting="unsafe")
@@ -96,13 +91,14 @@ class NumpyKernel:
 
     def unpair(self, pairs: memoryview, low: int, strays: memoryview, out: memoryview) -> int:
         """See ``Kernel``."""
-        words = _local.nibbles[: 2 * len(pairs)].view("<u2")
-        spare = _local.spare[: 2 * len(pairs)].view("<u2")
+        both = _take(_nibbles, 2 * len(pairs))
+        words = both.view("<u2")
+        spare = _take(_spare, 2 * len(pairs)).view("<u2")
         np.copyto(words, np.frombuffer(pairs, np.uint8))
         np.left_shift(words, 4, out=spare)
         np.bitwise_or(words, spare, out=words)
         np.bitwise_and(words, 0x0F0F, out=words)
-        nibbles = _local.nibbles[: len(out)]
+        nibbles = both[: len(out)]
         positions = _positions(nibbles, np.equal)
         plane = np.frombuffer(out, np.uint8)
         np.add(nibbles, np.uint8(low), out=plane)
@@ -113,7 +109,7 @@ class NumpyKernel:
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``; 20 GB/s where ``memoryview.__eq__`` makes 0.2."""
         whole = len(left) // 8
-        flags = _local.spare[:whole].view(np.bool_)
+        flags = _take(_spare, whole).view(np.bool_)
         np.not_equal(
             np.frombuffer(left, np.uint64, whole), np.frombuffer(right, np.uint64, whole), out=flags
         )
@@ -131,10 +127,10 @@ def _positions(nibbles: Bytes, compare: np.ufunc) -> npt.NDArray[np.intp]:
     """
     count = len(nibbles)
     rows = -(-count // 8)
-    flags = np.frombuffer(_local.flags, np.bool_, 8 * rows)
+    flags = _take(_flags, 8 * rows).view(np.bool_)
     flags[count:] = False
     compare(nibbles, _STRAY, out=flags[:count])
-    some = np.frombuffer(_local.some, np.bool_, rows)
+    some = _take(_some, rows).view(np.bool_)
     np.not_equal(flags.view(np.uint64), 0, out=some)
     found = np.flatnonzero(some)
     if len(found) > rows // 8:

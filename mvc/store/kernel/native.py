@@ -72,6 +72,17 @@ def address(buffer: memoryview) -> int:
     return address
 
 
+def room(buffer: memoryview, least: int) -> int:
+    """Where a buffer of at least ``least`` bytes lies: C looks at no length but those it is told.
+
+    Raises:
+        ValueError: it is shorter, and the call would have touched memory behind it.
+    """
+    if len(buffer) < least:
+        raise ValueError(f"a buffer of {len(buffer)} bytes where {least} are needed")
+    return address(buffer)
+
+
 class NativeKernel:
     """See ``Kernel``."""
 
@@ -102,33 +113,38 @@ class NativeKernel:
         self, raw: memoryview, width: int, number: int, rotated: bool, out: memoryview
     ) -> None:
         """See ``Kernel``."""
-        self._plane(address(raw), len(out), width, number, rotated, address(out))
+        count = len(out)
+        self._plane(room(raw, count * width), count, width, number, rotated, address(out))
 
     def join(
         self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
     ) -> None:
         """See ``Kernel``."""
-        addresses = (c_void_p * width)(*map(address, planes))
-        self._join(addresses, len(planes[0]), width, rotated, address(out))
+        count = len(planes[0])
+        addresses = (c_void_p * width)(*(room(plane, count) for plane in planes))
+        self._join(addresses, count, width, rotated, room(out, count * width))
 
     def pair(self, plane: memoryview, out: memoryview) -> Paired | None:
         """See ``Kernel``."""
         strays = bytearray(len(plane) // STRAYS + 1)
         low = c_uint8()
-        at = address(plane), len(plane), low, address(out), address(memoryview(strays))
+        count = len(plane)
+        at = address(plane), count, low, room(out, (count + 1) // 2), address(memoryview(strays))
         found = self._pair(*at)
         return None if found < 0 else Paired(low.value, bytes(strays[:found]))
 
     def unpair(self, pairs: memoryview, low: int, strays: memoryview, out: memoryview) -> int:
         """See ``Kernel``."""
         values = address(strays), len(strays)
-        found: int = self._unpair(address(pairs), len(out), low, *values, address(out))
+        count = len(out)
+        paired = room(pairs, (count + 1) // 2)
+        found: int = self._unpair(paired, count, low, *values, address(out))
         return found
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``."""
-        return bool(self._equal(address(left), address(right), len(left)))
+        return bool(self._equal(address(left), room(right, len(left)), len(left)))
 
     def copy(self, source: memoryview, out: memoryview) -> None:
         """See ``Kernel``."""
-        self._copy(address(out), address(source), len(source))
+        self._copy(room(out, len(source)), address(source), len(source))

@@ -8,7 +8,7 @@ from array import array
 from ctypes import c_int, c_int64, c_size_t, c_void_p
 
 from mvc.store.kernel.coding import MARGIN, MOST_TABLES, PROBABILITY, Tables
-from mvc.store.kernel.native import address
+from mvc.store.kernel.native import address, room
 
 
 class _Scratch(threading.local):
@@ -56,47 +56,55 @@ class NativeCoder:
     ) -> None:
         """See ``Coder``."""
         count = len(raw) // width
-        self._difference(address(raw), address(base), count, width, ordered, address(out))
+        whole = count * width
+        at = address(raw), room(base, whole), count, width, ordered, room(out, whole)
+        self._difference(*at)
 
     def restore(
         self, difference: memoryview, base: memoryview, width: int, ordered: bool, out: memoryview
     ) -> None:
         """See ``Coder``."""
         count = len(out) // width
-        self._restore(address(difference), address(base), count, width, ordered, address(out))
+        whole = count * width
+        at = room(difference, whole), room(base, whole), count, width, ordered, address(out)
+        self._restore(*at)
 
     def tokens(self, words: memoryview, width: int, tokens: memoryview, extra: memoryview) -> int:
         """See ``Coder``."""
-        used: int = self._tokens(
-            address(words), len(tokens), width, address(tokens), address(extra)
-        )
+        whole = len(tokens) * width
+        at = room(words, whole), len(tokens), width, address(tokens), room(extra, whole + 8)
+        used: int = self._tokens(*at)
         return used
 
     def words(
         self, tokens: memoryview, extra: memoryview, length: int, width: int, out: memoryview
     ) -> bool:
         """See ``Coder``."""
-        assert len(extra) >= length + MARGIN
-        at = address(tokens), len(tokens), width, address(extra), length, address(out)
+        count = len(tokens)
+        left = room(extra, length + MARGIN), length
+        at = address(tokens), count, width, *left, room(out, count * width)
         return bool(self._words(*at))
 
     def counts(self, tokens: memoryview, contexts: memoryview, tables: int) -> list[list[int]]:
         """See ``Coder``."""
         found = array("I", bytes(4 * 256 * tables))
-        self._counts(address(tokens), address(contexts), len(tokens), found.buffer_info()[0])
+        count = len(tokens)
+        self._counts(address(tokens), room(contexts, count), count, found.buffer_info()[0])
         return [found[start : start + 256].tolist() for start in range(0, len(found), 256)]
 
     def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
         """See ``Coder``."""
-        self._translate(address(plane), len(plane), address(memoryview(table)), address(out))
+        count = len(plane)
+        values = room(memoryview(table), 256)
+        self._translate(address(plane), count, values, room(out, count))
 
     def encode(
         self, tokens: memoryview, contexts: memoryview, tables: Tables, lanes: int, out: memoryview
     ) -> int | None:
         """See ``Coder``."""
-        frequencies = array("H", [value for table in tables for value in table])
+        frequencies = _flat(tables)
         length: int = self._code(
-            *(address(tokens), address(contexts), len(tokens)),
+            *(address(tokens), room(contexts, len(tokens)), len(tokens)),
             *(frequencies.buffer_info()[0], len(tables), lanes),
             *(address(_local.symbols), address(out), len(out)),
         )
@@ -106,11 +114,17 @@ class NativeCoder:
         self, data: memoryview, contexts: memoryview, tables: Tables, lanes: int, out: memoryview
     ) -> bool:
         """See ``Coder``."""
-        frequencies = array("H", [value for table in tables for value in table])
+        frequencies = _flat(tables)
         return bool(
             self._decode(
-                *(address(data), len(data), address(contexts), len(out)),
+                *(address(data), len(data), room(contexts, len(out)), len(out)),
                 *(frequencies.buffer_info()[0], len(tables), lanes),
                 *(address(_local.slots), address(out)),
             )
         )
+
+
+def _flat(tables: Tables) -> array[int]:
+    if len(tables) > MOST_TABLES or any(len(table) != 256 for table in tables):
+        raise ValueError(f"{len(tables)} tables, which should be {MOST_TABLES} of 256 at most")
+    return array("H", [value for table in tables for value in table])
