@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mvc.history import branches, revisions
 from mvc.history.context import Context
+from mvc.history.refs import BRANCHES
 from mvc.history.signature import Signature, known
 from mvc.history.transaction import transaction
 from mvc.ids import CommitId
@@ -30,8 +31,9 @@ class Branches(Mapping[str, CommitId]):
     def __len__(self) -> int:
         return len(branches.branch_names(self._context))
 
-    def create(self, name: str, start: str = "HEAD", *, force: bool = False) -> CommitId:
-        """A new branch at ``start``."""
+    def create(self, name: str, start: str | None = None, *, force: bool = False) -> CommitId:
+        """A new branch at ``start``, or where HEAD is."""
+        start = start or (self._context.refs.branch() or "HEAD").removeprefix(BRANCHES)
         with self._context.gc_held_off():
             commit = revisions.resolve(self._context, start)
             with transaction(self._context, "branch", self._who()) as current:

@@ -146,6 +146,15 @@ def previous_branch(context: Context, number: int = 1) -> str | None:
     return switches[number - 1] if 0 < number <= len(switches) else None
 
 
+def spelled_out(context: Context, text: str) -> str:
+    """``text`` with the branch that ``-`` or a leading ``@{-1}`` stands for, as Git tells of it afterwards."""
+    found = _AT.match("@{-1}" if text == "-" else text)
+    if found is None or found["name"] or not found["minus"]:
+        return text
+    previous = previous_branch(context, int(found["number"]))
+    return text if previous is None else previous + text[found.end() :]
+
+
 def _ends(context: Context, text: str, dots: str) -> tuple[CommitId, CommitId]:
     left, _, right = text.partition(dots)
     return resolve(context, left or "HEAD"), resolve(context, right or "HEAD")

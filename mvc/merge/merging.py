@@ -13,7 +13,7 @@ from mvc.errors import MergeConflict, NothingToCommit, RefConflict, UsageError
 from mvc.history import log, revisions
 from mvc.history.commits import write_commit
 from mvc.history.context import Context, writes_objects
-from mvc.history.refs import BRANCHES, STAGE, TAGS, UNFINISHED
+from mvc.history.refs import STAGE, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
@@ -31,6 +31,7 @@ from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
+from mvc.merge.wording import merge_message
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
@@ -69,6 +70,7 @@ def merge(
     refuse_unfinished(context)
     if strategy is not None:
         strategies.named(strategy)  # a word that is off is refused even when it is not needed
+    other = "@{-1}" if other == "-" else other
     theirs = revisions.resolve(context, other)
     head = context.refs.head()
     if head is None:
@@ -216,18 +218,6 @@ def resolve(
         files.put_in_place()
     index.refresh(context)
     return conflicted
-
-
-def merge_message(context: Context, other: str) -> str:
-    """Git's default words for a merge of ``other``."""
-    current = (context.refs.branch() or "HEAD").removeprefix(BRANCHES)
-    if context.refs.raw(BRANCHES + other) is not None:
-        text = f"Merge branch '{other}'"
-    elif context.refs.raw(TAGS + other) is not None:
-        text = f"Merge tag '{other}'"
-    else:
-        text = f"Merge commit '{other}'"
-    return text if current in ("main", "master") else f"{text} into {current}"
 
 
 def refuse_unfinished(context: Context) -> None:

@@ -53,8 +53,10 @@ def switch(
             hint="mvc status says how to conclude it, or to give it up",
         )
     creating, at = create != "no", _head(context)
-    if not creating and target in ("-", "@{-1}"):
-        target = revisions.previous_branch(context) or target
+    if not creating:
+        target = revisions.spelled_out(context, target)
+    elif start is not None:
+        start = revisions.spelled_out(context, start)
     ref = BRANCHES + target
     if not creating and not detach and context.refs.raw(ref) is None:
         raise _no_branch(context, target)

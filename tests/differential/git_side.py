@@ -153,7 +153,8 @@ class GitSide:
             for name in self._objects.references
             if name.startswith(("refs/heads/", "refs/tags/"))
         ]
-        return {name: str(self._objects.references[name].target) for name in sorted(names)}
+        found = self._objects.references
+        return {name: str(found[name].peel(pygit2.Commit).id) for name in sorted(names)}
 
     def _told(
         self, refs: Mapping[str, str], head: str

@@ -88,7 +88,8 @@ class Names:
 def moves_nothing(old: str, new: str, message: str) -> bool:
     """Whether a line of HEAD's log is there though the command found all as it should be."""
     stays = re.search(
-        r"^(reset: |branch: Reset to |commit \(amend\): |checkout: moving from (\S+) to \2$)",
+        r"^(reset: |branch: Reset to |commit \(amend\): |checkout: moving from (\S+) to \2$|"
+        r"merge \S+: updating HEAD$)",
         message,
     )
     return old == new and stays is not None

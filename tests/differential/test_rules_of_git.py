@@ -96,3 +96,27 @@ def test_nothing_to_commit_ends_with_git_s_exit_code(game: Game) -> None:
     game.play([])
     assert game.git.run("commit", "-m", "first")[0] == 1
     assert game.mvc.exit_code(("commit", "-m", "first")) == 1
+
+
+def test_a_merge_says_what_was_merged_as_git_says_it(game: Game) -> None:
+    game.play([*typed("switch -c one"), EDIT, *typed("commit -a -m first"), OTHER])
+    game.more([*typed("commit -a -m second", "tag v1 HEAD^", "tag -a -m words v2", "switch main")])
+    game.more([TENSOR, *typed("commit -a -m third", "branch two")])
+    plain = [
+        "one",
+        "one~1",
+        "one~",
+        "one~0",
+        "one^",
+        "one^^",
+        "one^0",
+        "one^1",
+        "one~0~1",
+        "one~1^0",
+    ]
+    ends = [*plain, "v1", "v2", "v2^{}", "v2~1", "tags/v2", "heads/one", "heads/one~1", "one@{1}"]
+    for end in [*ends, "-", "@{-1}", "@{-1}~1", game.git.run("rev-parse", "one")[1].strip()]:
+        game.more(typed(f"merge --no-edit --no-ff {end}", "reset -q --hard two"))
+    assert game.tally.refused == 1  # one^^ is merged already
+    game.more(typed("switch two", "merge --no-edit one~1", "reset -q --hard HEAD~1"))
+    game.more(typed("switch -q --detach main", "merge --no-edit one~1"))

@@ -179,5 +179,5 @@ def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
         lambda: coder.counts(eight, four, 1),
         lambda: coder.translate(eight, bytes(256), four),
     ):
-        with pytest.raises(ValueError, match="where .* are needed"):
+        with pytest.raises(ValueError, match=r"where \d+ are needed"):
             call()
