@@ -33,11 +33,11 @@ class Branches(Mapping[str, CommitId]):
 
     def create(self, name: str, start: str | None = None, *, force: bool = False) -> CommitId:
         """A new branch at ``start``, or where HEAD is."""
-        start = start or (self._context.refs.branch() or "HEAD").removeprefix(BRANCHES)
+        here = (self._context.refs.branch() or "HEAD").removeprefix(BRANCHES)
         with self._context.gc_held_off():
-            commit = revisions.resolve(self._context, start)
+            commit = revisions.resolve(self._context, start or "HEAD")
             with transaction(self._context, "branch", self._who()) as current:
-                branches.create_branch(current, name, commit, origin=start, force=force)
+                branches.create_branch(current, name, commit, origin=start or here, force=force)
         return commit
 
     def delete(self, name: str, *, force: bool = False) -> CommitId:
