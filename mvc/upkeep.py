@@ -5,7 +5,7 @@ Reached as ``repo.upkeep``. Holds no algorithm; they are in ``maintenance/``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.history.context import Context
@@ -14,6 +14,7 @@ from mvc.history.signature import Signature
 if TYPE_CHECKING:
     from mvc.maintenance.finding import Finding, Repaired
     from mvc.maintenance.gc import Collected
+    from mvc.maintenance.usage import By, Usage
 
 
 class Upkeep:
@@ -56,6 +57,25 @@ class Upkeep:
         return gc(
             self._context, prune=prune, expire=expire, dry_run=dry_run, progress=self.progress
         )
+
+    def usage(
+        self,
+        revisions: Sequence[str] = (),
+        *,
+        paths: Sequence[str] = (),
+        tensors: Sequence[str] = (),
+        by: By = "branch",
+    ) -> Usage:
+        """Where the space is, and what sharing, coding and differences save; a row for each branch, commit,
+        model or tensor. ``paths`` are relative to the root, ``tensors`` are globs.
+
+        Raises:
+            UsageError: a revision is none.
+            IntegrityError
+        """
+        from mvc.maintenance.usage import usage
+
+        return usage(self._context, revisions, paths=paths, tensors=tensors, by=by)
 
     def repair(self, *, dry_run: bool = False) -> list[Repaired]:
         """Put right what is damaged, and say what is lost; what is replaced goes to ``.mvc/lost-found/``."""

@@ -44,6 +44,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cat": ("Show what is in a model: the numbers or the values of its tensors", "look"),
     "grep": ("Find tensors by name", "look"),
     "ls": ("List the files, or the tensors, of a commit", "look"),
+    "du": ("Show where the space is, and what was saved", "look"),
     "commit": ("Record the stage as a commit", "grow"),
     "branch": ("List, create, rename or delete branches", "grow"),
     "switch": ("Switch branches", "grow"),

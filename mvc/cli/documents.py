@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mvc.history.signature import Signature
     from mvc.history.snapshot import Snapshot
     from mvc.history.stashes import Stashed
+    from mvc.maintenance.usage import Usage
     from mvc.searching import Found
     from mvc.worktree.status import Delta, Status
 
@@ -130,4 +131,18 @@ def named(found: Found, revision: str | None) -> dict[str, Any]:
         "name": found.name,
         "dtype": found.dtype,
         "shape": list(found.shape),
+    }
+
+
+def usage(found: Usage) -> dict[str, Any]:
+    """Where the space is."""
+    return {
+        "by": found.by,
+        "total": asdict(found.total),
+        "rows": [
+            {"name": row.name, "commit": row.commit, **asdict(row.space), "own": row.own}
+            for row in found.rows
+        ],
+        "unreached": found.unreached,
+        "files": dict(found.files),
     }

@@ -57,6 +57,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc ls -l", "files with format, size and number of tensors"),
         ("mvc ls HEAD~1 -t 'layers.0.*'", "tensors of a commit"),
     ),
+    "du": (
+        ("mvc du", "a line a branch, and what was saved"),
+        ("mvc du --by commit -n 5", "the five commits that added most"),
+        ("mvc du --by tensor -t '*embed*' main", "tensors of one branch"),
+    ),
     "commit": (
         ("mvc commit -m 'Prune a tenth'", "what is staged"),
         ("mvc commit -a -m 'Epoch 3'", "all changed files that are tracked"),

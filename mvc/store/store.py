@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mvc.store.compaction import Compaction
     from mvc.store.fs import Disk
     from mvc.store.salvage import Aside, Salvaged
+    from mvc.store.sizing import Size
 
 _FOLDERS = ("packs", "index", "incoming")
 
@@ -140,6 +141,12 @@ class Store:
         return Compaction(
             self._root, self._disk, self._catalog, alive, before=before, now=now, grace=grace
         )
+
+    def sizes(self) -> dict[bytes, Size]:
+        """What each object takes; see ``mvc.store.sizing``."""
+        from mvc.store.sizing import sizes
+
+        return sizes(self._catalog)
 
     def object_ids(self) -> Iterator[ObjectId]:
         """Every object, once, in no order that means anything."""

@@ -29,6 +29,8 @@ ASKED = {
     "diff": ["diff", "HEAD~1", "HEAD"],
     "diff-worktree": ["diff"],
     "ls": ["ls", "HEAD"],
+    "du": ["du", "v1"],
+    "du-commit": ["du", "--by", "commit", "v1"],
     "branch": ["branch"],
     "tag": ["tag"],
     "reflog": ["reflog"],
@@ -54,6 +56,8 @@ def storied(
 ) -> Terminal:
     """Every kind of thing once, on fixed dates."""
     monkeypatch.setattr("mvc.history.commits.VERSION", "0")
+    disk = {"packs": 1000, "indexes": 200, "git": 30, "other": 4}  # zlib's makers differ
+    monkeypatch.setattr("mvc.maintenance.usage.files", lambda folder: disk)
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
