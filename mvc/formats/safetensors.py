@@ -65,7 +65,8 @@ class Safetensors:
         """A new header, written as the library writes it, and its layout.
 
         A template that already describes these tensors and this metadata is given back as it is, so that
-        undoing a change gives the file of before, bit for bit.
+        undoing a change gives the file of before, bit for bit. Without tensors the header is always written
+        anew: what is around the tensors can then be compared.
 
         Raises:
             MalformedFile: a name twice or not writable, or ``nbytes`` at odds with dtype and shape.
@@ -76,7 +77,7 @@ class Safetensors:
         old, old_metadata = _parse_header(header)
         kept = old_metadata if metadata is None else dict(sorted(metadata.items()))
         wanted = _checked(tensors)
-        if kept == old_metadata and wanted == {e.name: (e.dtype, e.shape) for e in old}:
+        if wanted and kept == old_metadata and wanted == {e.name: (e.dtype, e.shape) for e in old}:
             return template, _layout(old, old_metadata, _LENGTH.size + len(header))
         entries: list[Entry] = []
         position = 0

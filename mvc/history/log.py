@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 
+from mvc.history import simplifying
 from mvc.history.context import Context
 from mvc.history.git import Commit, Git
 from mvc.history.gitobjects import TREE_MODE
@@ -24,19 +26,22 @@ def walk(
     first_parent: bool = False,
 ) -> Iterator[Commit]:
     """Commits of ``range_``, newest first; with ``paths`` only those that changed one of them."""
-    git = context.git
-    found = 0
-    walker = git.walk(
-        range_.include, range_.exclude, topological=topological, first_parent=first_parent
-    )
-    for id_ in walker:
-        if limit is not None and found >= limit:
-            return
-        commit = git.commit(id_)
-        if paths and not _touches(context, commit, paths):
-            continue
-        found += 1
-        yield commit
+    git, include, exclude = context.git, range_.include, range_.exclude
+    if limit is not None:
+        limit = max(limit, 0)
+    if paths:
+        found = simplifying.simplified(
+            git,
+            lambda old, new: _same(git, old, new, paths),
+            include,
+            exclude,
+            topological=topological,
+            first_parent=first_parent,
+        )
+    else:
+        ids = git.walk(include, exclude, topological=topological, first_parent=first_parent)
+        found = map(git.commit, ids)
+    return islice(found, limit)
 
 
 def parent_snapshot(context: Context, commit: Commit) -> Snapshot:
@@ -78,11 +83,6 @@ def differing(git: Git, old: str | None, new: str | None, folder: str = "") -> I
             yield from differing(git, below[0], below[1], f"{folder}{name}/")
 
 
-def _touches(context: Context, commit: Commit, paths: Sequence[str]) -> bool:
-    """Whether ``commit`` differs in ``paths`` from every parent (Git's simplification of merges)."""
-    git = context.git
-    parents: list[str | None] = [git.commit(parent).tree for parent in commit.parents]
-    return all(
-        any(path != PATH and matches(path, paths) for path in differing(git, tree, commit.tree))
-        for tree in parents or [None]
-    )
+def _same(git: Git, old: str | None, new: str, paths: Sequence[str]) -> bool:
+    changed = differing(git, old, new)
+    return not any(path != PATH and matches(path, paths) for path in changed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mvc.errors import MergeConflict, UsageError
+from mvc.errors import MergeConflict, NothingToCommit, UsageError
 from mvc.history.commits import Plan, commit_stage
 from mvc.history.context import Context
 from mvc.history.record import Json, without_trailer
@@ -38,7 +38,10 @@ def conclude(
     with transaction(context, "commit", who) as current:
         waiting = read_unfinished(context)
         if waiting is not None:
-            id_ = _conclude(current, waiting, message, author or who, who, amend=amend)
+            if amend:
+                raise UsageError("you are in the middle of a merge -- cannot amend")
+            plan = plan_of(replace(waiting, message=message or waiting.message), author or who, who)
+            id_ = _conclude(current, waiting, plan, allow_empty=allow_empty)
         else:
             previous = context.git.commit(current.head) if amend and current.head else None
             if message is None and previous is not None:
@@ -53,28 +56,24 @@ def conclude(
 def _conclude(
     current: Transaction,
     waiting: Unfinished,
-    message: str | None,
-    author: Signature,
-    who: Signature,
+    plan: Plan,
     *,
-    amend: bool,
+    allow_empty: bool,
 ) -> CommitId:
-    if amend:
-        raise UsageError("you are in the middle of a merge -- cannot amend")
     conflicts = conflicted_paths(current.context)
     if conflicts:
         raise MergeConflict(
             f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
             hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
         )
-    plan = plan_of(replace(waiting, message=message or waiting.message), author, who)
-    # A revert whose conflicts were all settled with ours changes nothing; it is recorded all the same.
-    id_ = commit_stage(
-        current,
-        plan,
-        extra_parents=(waiting.theirs,) if waiting.kind == "merge" else (),
-        allow_empty=waiting.kind == "revert",
-    )
+    parents = (waiting.theirs,) if waiting.kind == "merge" else ()
+    try:
+        id_ = commit_stage(current, plan, extra_parents=parents, allow_empty=allow_empty)
+    except NothingToCommit as error:
+        raise NothingToCommit(
+            f"nothing to commit: settled like this, the {waiting.kind} changes nothing",
+            hint=f"mvc {waiting.kind} --abort gives it up; mvc commit --allow-empty records it",
+        ) from error
     current.move(UNFINISHED, None)
     return id_
 

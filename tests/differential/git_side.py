@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pygit2
 from differential.blocks import as_text, is_model, of_text, origin_of
-from differential.programs import BRANCHES
+from differential.programs import BRANCHES, PATHS
 from differential.seen import Files, Names, Seen, Told, moves_nothing
 
 _OPTIONS = (
@@ -179,11 +179,14 @@ class GitSide:
         return self._logs[key]
 
     def _log(self, words: str, born: bool) -> tuple[str, ...]:
+        words = words.replace("--topo-order --", "--topo-order --parents --")
         # Stashes are no part of what mvc calls all.
         words = words.replace("--all", "--branches --tags HEAD" if born else "--branches --tags")
-        code, said = self.run("log", "--format=%H", *words.split())
+        # What a drawing of some paths joins are not the parents that the commits have.
+        form = "%H %P" if "--parents" in words else "%H"
+        code, said = self.run("log", f"--format={form}", *words.split())
         assert code == 0, said
-        return tuple(map(self._names.of, said.split()))
+        return tuple(" ".join(map(self._names.of, line.split())) for line in said.splitlines())
 
     def _reflog(self, ref: str) -> tuple[tuple[str, str, str], ...]:
         file = self.root / ".git" / "logs" / ref
@@ -280,12 +283,13 @@ def work_tree(root: Path) -> Iterator[tuple[str, Path]]:
 
 def queries(refs: Mapping[str, str], born: bool) -> list[str]:
     """What ``log`` is asked."""
-    found = ["--all", "--all --topo-order"]
+    found = ["--all", "--all --topo-order", *(f"--all -- {path}" for path in PATHS)]
     if born:
         found += ["HEAD", "HEAD --first-parent", "HEAD --topo-order", "-n 2 HEAD"]
+        found += ["HEAD --first-parent -- notes", "-n 2 HEAD -- d", "HEAD --topo-order -- notes"]
     for pair in pairs(refs):
         one, other = pair.split()
-        found += [f"{one}..{other}", f"{one}...{other}"]
+        found += [f"{one}..{other}", f"{one}...{other}", f"{one}..{other} -- notes"]
     return found if refs else []
 
 

@@ -133,16 +133,22 @@ class MvcSide:
         return self._logs[key]
 
     def _log(self, repository: Repository, words: str) -> tuple[str, ...]:
-        options = words.split()
+        before, _, after = words.partition(" -- ")
+        options = before.split()
         ends = [word for word in options if not word.startswith("-") and not word.isdigit()]
         commits = repository.log(
             ends,
+            paths=after.split(),
             limit=2 if "-n" in options else None,
             topological="--topo-order" in options,
             first_parent="--first-parent" in options,
             all="--all" in options,
         )
-        return tuple(self._names.of(commit.id) for commit in commits)
+        drawn = after and "--topo-order" in options
+        return tuple(
+            " ".join(map(self._names.of, (commit.id, *(commit.parents if drawn else ()))))
+            for commit in commits
+        )
 
     def _status(self, repository: Repository) -> Iterator[tuple[str, str]]:
         status = repository.status()

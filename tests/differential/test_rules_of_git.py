@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from differential.histories import Game, Tally
-from differential.programs import BEGINNING, Edit, Program, Run, Wait
+from differential.programs import BEGINNING, Edit, Program, Run, Settle, Wait
 
 
 @pytest.fixture
@@ -107,3 +107,31 @@ def test_a_merge_says_what_was_merged_as_git_says_it(game: Game) -> None:
         game.more(typed(f"merge --no-edit --no-ff {end}", "reset -q --hard two"))
     game.more(typed("switch two", "merge --no-edit one~1", "reset -q --hard HEAD~1"))
     game.more(typed("switch -q --detach main", "merge --no-edit one~1"))
+
+
+def test_a_revert_that_is_settled_into_nothing_is_refused(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first"), Edit("notes", "a", 2)])
+    game.more(typed("commit -a -m second", "revert --no-edit HEAD~1"))
+    game.more([Settle("ours"), *typed("revert --continue", "commit -m third")])
+    assert game.tally.refused == 3
+    game.more(typed("commit --allow-empty -m third"))
+    assert game.tally.refused == 3
+
+
+def test_a_stash_that_brings_back_what_is_there_changes_no_byte_of_a_model(game: Game) -> None:
+    model = TENSOR.path
+    game.play([Edit(model, "a", None), *typed("commit -a -m first"), Edit(model, "b", None)])
+    game.more([*typed("stash push"), Edit(model, "a", 1), Edit(model, "b", None)])
+    game.more(typed("commit -a -m second", "stash apply"))
+
+
+def test_a_log_of_paths_follows_the_side_of_a_merge_that_explains_them(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first", "switch -c one"), OTHER])
+    game.more([*typed("commit -a -m second"), TENSOR, *typed("commit -a -m third")])
+    game.more([*typed("switch main"), OTHER, Wait(1), *typed("commit -a -m fourth")])
+    game.more([Edit("notes", "b", 1), *typed("commit -a -m fifth", "merge --no-edit one")])
+    game.more([*typed("switch one"), Edit("notes", "b", 1), *typed("commit -a -m sixth")])
+    game.more([*typed("merge --no-edit main", "switch main", "merge --no-edit --no-ff one")])
+    told = game.mvc.seen().logs
+    assert game.tally.refused == 0
+    assert len(told["HEAD --topo-order -- notes"]) < len(told["HEAD --topo-order"])
