@@ -1,4 +1,5 @@
-"""The repository's configuration, a Git config file: read through libgit2, edited as text in place.
+"""The repository's configuration, a Git config file, edited as text in place; what is plain in it is read
+here, all else through libgit2.
 
 Source: ``git-config(1)``, "CONFIGURATION FILE".
 """
@@ -9,11 +10,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 
-import pygit2
-from pygit2.enums import ConfigLevel
-
 from mvc.errors import StorageError, UsageError
-from mvc.store.fs import Disk
+from mvc.history.plain_config import plain_entries
+from mvc.store.fs import Disk, explained
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\.(?:(.+)\.)?([A-Za-z][A-Za-z0-9-]*)")
 _SECTION = re.compile(r'\s*\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
@@ -61,10 +60,19 @@ def entries(file: str) -> Iterator[tuple[str, str]]:
     """
     if not os.path.isfile(file):
         return
+    with explained("read", file), open(file, "rb") as stream:
+        found = plain_entries(stream.read())
+    yield from _through_libgit2(file) if found is None else found
+
+
+def _through_libgit2(file: str) -> list[tuple[str, str]]:
+    import pygit2
+    from pygit2.enums import ConfigLevel
+
     try:
         config = pygit2.Config()
         config.add_file(file, ConfigLevel.LOCAL)
-        yield from [(entry.name, entry.value or "true") for entry in config]
+        return [(entry.name, entry.value or "true") for entry in config]
     except (pygit2.GitError, UnicodeDecodeError) as error:
         if "could not open" in str(error):  # libgit2 has one class for all that can go wrong
             raise StorageError(f"can't read {file}: {error}") from error
