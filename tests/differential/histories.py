@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -112,10 +113,11 @@ class Game:
 
     def _in_the_way_as_it_should_be(self, refusal: str) -> bool:
         """Whether Git refused to overwrite files that in mvc, which did not, are still the same."""
-        _, found, names = refusal.partition("would be overwritten by checkout:\n")
-        paths = [line.strip() for line in names.splitlines() if line.startswith("\t")]
+        found = _IN_THE_WAY.search(refusal)
+        if found is None:
+            return False
         theirs, ours = self.git.seen().work, self.mvc.seen().work
-        return bool(found) and all(theirs[path] == ours[path] for path in paths)
+        return all(theirs[path] == ours[path] for path in found[1].split())
 
     def _refuse_new_models(self) -> None:
         """Two models of one name that have no common past: mvc takes a tensor that one of them has."""
@@ -175,6 +177,7 @@ class Game:
 
 #: Names for where HEAD has been.
 _BACK = {"HEAD@{1}", "@{-1}", "-"}
+_IN_THE_WAY = re.compile(r"would be overwritten by (?:checkout|merge):\n((?:\t.*\n)+)")
 _POPS = (("stash", "pop"), ("stash", "apply"))
 
 

@@ -12,7 +12,7 @@ a few places, and histories do not go there:
   nothing is staged but what settles it.
 - Of two models of one name without a common past, mvc takes every tensor that only one of them has.
 - A command that moves nothing leaves no line in mvc's reflogs.
-- A file in the way of ``switch`` that already is what the branch has is no unsaved work in mvc.
+- A file in the way of ``switch`` or ``merge`` that already is as it will be is no unsaved work in mvc.
 - A stash brings no renames along; ``log --all`` shows none of it.
 """
 

@@ -135,3 +135,10 @@ def test_a_log_of_paths_follows_the_side_of_a_merge_that_explains_them(game: Gam
     told = game.mvc.seen().logs
     assert game.tally.refused == 0
     assert len(told["HEAD --topo-order -- notes"]) < len(told["HEAD --topo-order"])
+
+
+def test_a_file_that_already_is_as_it_will_be_is_in_nobody_s_way(game: Game) -> None:
+    fork = typed("switch -c one"), typed("commit -a -m first", "switch main")
+    game.play([*fork[0], EDIT, *fork[1], EDIT, *typed("merge one")])
+    assert game.tally.beyond == 1
+    assert game.mvc.seen().status == ()
