@@ -22,7 +22,7 @@ _EXCELLENT = 0.25
 #: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
 _PIECE = 128 * KIB
 #: Objects smaller than this stand by themselves: a base costs more to find than it saves.
-_SMALLEST = 4 * KIB
+SMALLEST = 4 * KIB
 
 
 class Footing(NamedTuple):
@@ -40,10 +40,10 @@ def choose(
     raw: memoryview,
 ) -> Footing | None:
     """The best for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
-    if dtype is None or length < _SMALLEST:
+    if dtype is None or length < SMALLEST:
         return None
     sample = _sample(raw)
-    alone = _size(sample, plan(dtype), None)
+    alone = sampled_size(sample, plan(dtype), None)
     best, least = None, WORTH * alone
     for candidate in candidates:
         tries = plan_over_base(dtype, candidate.dtype)
@@ -53,7 +53,7 @@ def choose(
             ground = bases.ground(candidate.id)
             if ground.depth >= DELTA_DEPTH or ground.stored > (DELTA_READ_BACK - 1) * length:
                 continue
-            size = _size(sample, tuple(one for one in tries if one[0] in OVER_BASE), ground)
+            size = sampled_size(sample, tuple(one for one in tries if one[0] in OVER_BASE), ground)
         except (IntegrityError, StorageError):
             continue
         if size < least:
@@ -63,15 +63,19 @@ def choose(
     return best
 
 
+def sample_places(length: int) -> list[tuple[int, int]]:
+    """Where in an object of so many bytes a sample is taken: starts and sizes."""
+    if length <= 2 * _PIECE:
+        return [(0, length)]
+    return [(start // 64 * 64, _PIECE) for start in (length // 4, length * 3 // 4)]
+
+
 def _sample(raw: memoryview) -> list[tuple[int, memoryview]]:
     """Pieces with their places in the object."""
-    if len(raw) <= 2 * _PIECE:
-        return [(0, raw)]
-    starts = (len(raw) // 4 // 64 * 64, len(raw) * 3 // 4 // 64 * 64)
-    return [(start, raw[start : start + _PIECE]) for start in starts]
+    return [(start, raw[start : start + size]) for start, size in sample_places(len(raw))]
 
 
-def _size(sample: list[tuple[int, memoryview]], tries: Plan, ground: Ground | None) -> int:
+def sampled_size(sample: list[tuple[int, memoryview]], tries: Plan, ground: Ground | None) -> int:
     """Bytes that the sample comes to by the best of ``tries``."""
     total = 0
     for start, piece in sample:
