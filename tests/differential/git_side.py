@@ -76,7 +76,7 @@ class GitSide:
         place.write_text(as_text(origin, values))
 
     def settle(self, side: str) -> None:
-        """Every conflict as ``side`` has it, all else as it was merged."""
+        """Every conflict as ``side`` has it: of a model what could be merged stays, of a text nothing does."""
         for path, stages in self.unmerged().items():
             other = stages.get("2" if side == "ours" else "3")
             place = self.root / path
@@ -87,7 +87,11 @@ class GitSide:
                 else:
                     self.run("add", path)
                 continue
-            place.write_text(_chosen(place.read_text(), side))
+            text = place.read_text()
+            if is_model(origin_of(text)):
+                place.write_text(_chosen(text, side))
+            else:
+                self.run("checkout", f"--{side}", "--", path)
             self.run("add", path)
 
     def unmerged(self) -> dict[str, dict[str, str]]:

@@ -142,3 +142,10 @@ def test_a_file_that_already_is_as_it_will_be_is_in_nobody_s_way(game: Game) -> 
     game.play([*fork[0], EDIT, *fork[1], EDIT, *typed("merge one")])
     assert game.tally.beyond == 1
     assert game.mvc.seen().status == ()
+
+
+def test_settling_a_text_takes_all_of_a_side(game: Game) -> None:
+    game.play([*typed("switch -c one"), EDIT, Edit("notes", "b", 1), *typed("commit -a -m first")])
+    game.more([*typed("switch main"), Edit("notes", "a", 2), *typed("commit -a -m second")])
+    game.more([*typed("merge --no-edit one"), Settle("ours"), *typed("merge --continue")])
+    assert game.tally.refused == 1
