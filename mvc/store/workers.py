@@ -33,6 +33,14 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(cores(), MOST), thread_name_prefix="mvc-store")
 
 
+@cache
+def courier() -> ThreadPoolExecutor:
+    """A thread that does one thing after the other, in order: for writes, which wait and don't compute."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="mvc-courier")
+
+
 def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

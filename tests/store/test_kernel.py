@@ -79,6 +79,28 @@ def test_pairs_give_the_plane_back(
 
 
 @each
+@given(count=st.integers(1, 9000), strays=st.integers(0, 80), seed=st.integers(0, 99))
+def test_splitting_into_pairs_is_both_planes_at_once_and_joining_its_inverse(
+    kernel: Kernel, count: int, strays: int, seed: int
+) -> None:
+    high = exponents(count, strays, seed)
+    low = random.Random(seed).randbytes(count)
+    raw = bytearray(2 * count)
+    kernel.join([memoryview(high), memoryview(low)], 2, True, memoryview(raw))
+    pairs, plane = (bytearray((count + 1) // 2) for _ in range(2)), bytearray(count)
+    apart, together = map(memoryview, pairs)
+    paired = kernel.split_pairs(memoryview(raw), together, memoryview(plane))
+    assert paired == kernel.pair(memoryview(high), apart)
+    if paired is None:
+        return
+    assert (bytes(plane), together) == (low, apart)
+    back = memoryview(bytearray(2 * count))
+    strays_ = memoryview(paired.strays)
+    assert kernel.join_pairs(together, paired.low, strays_, memoryview(plane), back) == len(strays_)
+    assert back == raw
+
+
+@each
 @pytest.mark.parametrize("given_", [0, 2, 9])
 def test_a_wrong_number_of_strays_is_told(kernel: Kernel, given_: int) -> None:
     pairs, out = b"\x00\xf0\x0f\xff" * 40, bytearray(320)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Iterator
 
 import zstandard
 
@@ -63,6 +64,8 @@ class _Scratch(threading.local):
 
 
 _local = _Scratch()
+#: A plane's mode, and the parts of what is stored of it.
+Stored = tuple[int, tuple[bytes | memoryview, ...]]
 _planes, _pairs = Buffers(), Buffers()
 
 
@@ -76,20 +79,14 @@ def encode(
         return None
     tail = len(raw) % width
     position = width * _PLANE.size
-    for number in range(width):
-        # Where it goes if it stays plain, as most do; the planes before it gained the room.
-        room = out[position : position + count]
-        plane = room if len(room) == count else _planes.take(count)
-        kernel().plane(raw, width, number, rotated, plane)
-        mode, parts = _coded(plane, exponents=rotated and number == 0)
+    for number, (mode, parts) in enumerate(_stored(raw, width, rotated, count)):
         length = sum(map(len, parts))
         if position + length + tail >= len(raw):
             return None
         _PLANE.pack_into(out, number * _PLANE.size, mode, length)
         for part in parts:
-            if part is not room:
-                # A memoryview would hold the interpreter lock while it copies.
-                kernel().copy(memoryview(part), out[position : position + len(part)])
+            # A memoryview would hold the interpreter lock while it copies.
+            kernel().copy(memoryview(part), out[position : position + len(part)])
             position += len(part)
     out[position : position + tail] = raw[count * width :]
     return position + tail
@@ -108,13 +105,17 @@ def decode(
     position = width * _PLANE.size
     if len(payload) < position:
         raise CorruptPack("a planes payload ends inside its table")
-    planes = []
+    parts = []
     for number in range(width):
         mode, length = _PLANE.unpack_from(payload, number * _PLANE.size)
-        stored = payload[position : position + length]
-        planes.append(_plane(stored, mode, length, count, exponents=number == 0))
+        parts.append((mode, payload[position : position + length]))
+        if len(parts[-1][1]) != length:
+            raise CorruptPack("a planes payload ends inside a plane")
         position += length
-    if count:
+    if width == 2 and rotated and parts[0][0] == _PAIRED:
+        _join_pairs(parts[0][1], _plane(*parts[1], count), out[: 2 * count])
+    elif count:
+        planes = [_plane(*part, count, exponents=part is parts[0]) for part in parts]
         kernel().join(planes, width, rotated, out)
     tail = payload[position:]
     if len(tail) != len(out) % width:
@@ -134,16 +135,39 @@ def shape(param: int) -> tuple[int, bool]:
     return width, bool(param & ROTATED)
 
 
-def _coded(plane: memoryview, *, exponents: bool) -> tuple[int, tuple[bytes | memoryview, ...]]:
-    """Mode and stored form of a plane, which stays plain when coding gains nothing."""
-    if exponents and len(plane) >= _PAIRED_FROM:
-        pairs = _pairs.take((len(plane) + 1) // 2)
-        paired = kernel().pair(plane, pairs)
-        if paired is not None:
-            head = _PAIRED_HEAD.pack(paired.low, len(paired.strays)) + paired.strays
-            coded = _local.compressor.compress(pairs)
-            if len(head) + len(coded) < len(plane):
-                return _PAIRED, (head, coded)
+def _stored(raw: memoryview, width: int, rotated: bool, count: int) -> Iterator[Stored]:
+    """Each plane's stored form, good until the next one is asked for."""
+    plane, first = _planes.take(count), 0
+    paired = _paired(raw, width, plane) if rotated and count >= _PAIRED_FROM else None
+    if paired is not None:
+        yield paired
+        first = 1
+        if width == 2:
+            yield _coded(plane)
+            return
+    for number in range(first, width):
+        kernel().plane(raw, width, number, rotated, plane)
+        yield _coded(plane)
+
+
+def _paired(raw: memoryview, width: int, plane: memoryview) -> Stored | None:
+    """The plane of exponents in pairs, where that gains; 16-bit words then have their other in ``plane``."""
+    count = len(plane)
+    pairs = _pairs.take((count + 1) // 2)
+    if width == 2:  # one pass in place of three
+        found = kernel().split_pairs(raw, pairs, plane)
+    else:
+        kernel().plane(raw, width, 0, True, plane)
+        found = kernel().pair(plane, pairs)
+    if found is None:
+        return None
+    head = _PAIRED_HEAD.pack(found.low, len(found.strays)) + found.strays
+    coded = _local.compressor.compress(pairs)
+    return (_PAIRED, (head, coded)) if len(head) + len(coded) < count else None
+
+
+def _coded(plane: memoryview) -> Stored:
+    """Stored form of a plane, which stays plain when coding gains nothing."""
     if len(plane) <= _PROBE or _probe(plane):
         coded = _local.compressor.compress(plane)
         if len(coded) < len(plane):
@@ -159,29 +183,36 @@ def _probe(plane: memoryview) -> bool:
     return len(_local.compressor.compress(_local.sample)) < _PROBE * _WORTH
 
 
-def _plane(
-    stored: memoryview, mode: int, length: int, count: int, *, exponents: bool
-) -> memoryview:
+def _plane(mode: int, stored: memoryview, count: int, *, exponents: bool = False) -> memoryview:
     """Inverse of ``_coded``; a paired plane is scratch of this thread."""
-    if len(stored) != length:
-        raise CorruptPack("a planes payload ends inside a plane")
-    if mode == _PLAIN and length == count:
+    if mode == _PLAIN and len(stored) == count:
         return stored
     if mode == _CODED:
         return memoryview(unpack(stored, count))
     if mode == _PAIRED and exponents:
-        return _unpaired(stored, count)
-    raise CorruptPack(f"a planes payload has a plane of mode {mode} and length {length}")
+        pairs, low, strays = _unpacked(stored, count)
+        plane = _planes.take(count)
+        _check_strays(kernel().unpair(pairs, low, strays, plane), strays)
+        return plane
+    raise CorruptPack(f"a planes payload has a plane of mode {mode} and length {len(stored)}")
 
 
-def _unpaired(stored: memoryview, count: int) -> memoryview:
+def _join_pairs(stored: memoryview, plane: memoryview, out: memoryview) -> None:
+    """16-bit words out of their paired exponents and the other plane."""
+    pairs, low, strays = _unpacked(stored, len(plane))
+    _check_strays(kernel().join_pairs(pairs, low, strays, plane, out), strays)
+
+
+def _unpacked(stored: memoryview, count: int) -> tuple[memoryview, int, memoryview]:
+    """Pairs, lowest value of the window and strays of a paired plane."""
     if len(stored) < _PAIRED_HEAD.size:
         raise CorruptPack("a paired plane ends inside its head")
     low, given = _PAIRED_HEAD.unpack_from(stored)
     strays = stored[_PAIRED_HEAD.size : _PAIRED_HEAD.size + given]
     pairs = unpack(stored[_PAIRED_HEAD.size + given :], (count + 1) // 2)
-    plane = _planes.take(count)
-    marked = kernel().unpair(memoryview(pairs), low, strays, plane)
+    return memoryview(pairs), low, strays
+
+
+def _check_strays(marked: int, strays: memoryview) -> None:
     if marked != len(strays):
         raise CorruptPack(f"a paired plane has {marked} strays and {len(strays)} values")
-    return plane

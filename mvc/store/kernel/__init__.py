@@ -61,6 +61,16 @@ class Kernel(Protocol):
         """Inverse of ``pair``; how many strays the pairs mark, which should be how many were given."""
         ...
 
+    def split_pairs(self, raw: memoryview, pairs: memoryview, low: memoryview) -> Paired | None:
+        """Of rotated 16-bit words, ``pair`` of plane 0 into ``pairs``, and plane 1 into ``low``."""
+        ...
+
+    def join_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, out: memoryview
+    ) -> int:
+        """Inverse of ``split_pairs``; how many strays the pairs mark."""
+        ...
+
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """Whether two buffers of one length hold the same bytes."""
         ...

@@ -21,7 +21,7 @@ _WORDS: dict[int, np.dtype[Any]] = {width: np.dtype(f"<u{width}") for width in (
 _SIGNED: dict[int, np.dtype[Any]] = {width: np.dtype(f"<i{width}") for width in _WORDS}
 
 
-_spare, _nibbles, _flags, _some = Buffers(), Buffers(), Buffers(), Buffers()
+_spare, _nibbles, _flags, _some, _high = (Buffers() for _ in range(5))
 
 
 def _take(buffers: Buffers, count: int) -> Bytes:
@@ -105,6 +105,22 @@ class NumpyKernel:
         given = positions[: len(strays)]
         plane[given] = np.frombuffer(strays, np.uint8)[: len(given)]
         return len(positions)
+
+    def split_pairs(self, raw: memoryview, pairs: memoryview, low: memoryview) -> Paired | None:
+        """See ``Kernel``."""
+        high = _high.take(len(low))
+        self.plane(raw, 2, 0, True, high)
+        self.plane(raw, 2, 1, True, low)
+        return self.pair(high, pairs)
+
+    def join_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, out: memoryview
+    ) -> int:
+        """See ``Kernel``."""
+        high = _high.take(len(low))
+        marked = self.unpair(pairs, lowest, strays, high)
+        self.join([high, low], 2, True, out)
+        return marked
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``; 20 GB/s where ``memoryview.__eq__`` makes 0.2."""

@@ -16,7 +16,7 @@
 #define MVC_SOURCE "" /* the digest of the sources, which the build gives */
 #endif
 
-EXPORT int mvc_kernel_version(void) { return 2; }
+EXPORT int mvc_kernel_version(void) { return 3; }
 
 EXPORT const char *mvc_kernel_source(void) { return MVC_SOURCE; }
 
@@ -143,36 +143,44 @@ FAST static void pair_block(const uint8_t *restrict plane, size_t count, uint8_t
     }
 }
 
-/* The lowest value of the window: its highest is the highest of a sample. */
-static uint8_t window(const uint8_t *plane, size_t count)
+/* The lowest value of the window whose highest is the highest of a sample. */
+static inline uint8_t window_below(uint8_t highest)
 {
-    uint8_t highest = 0;
-    for (size_t i = 0; i < count; i += count / SAMPLE | 1)
-        highest = highest > plane[i] ? highest : plane[i];
     return highest < STRAY ? 0 : (uint8_t)(highest - STRAY + 1);
+}
+
+/* Adds a block's strays to those `found`; whether they are still at most `most`. */
+static inline int list_strays(const uint8_t *plane, const uint8_t *nibbles, size_t length, uint8_t *strays,
+                              size_t *found, size_t most)
+{
+    for (size_t group = 0; group < length; group += GROUP) {
+        if (!has_stray(nibbles + group))
+            continue;
+        for (size_t i = group; i < group + GROUP; i++)
+            if (nibbles[i] == STRAY) {
+                if (*found == most)
+                    return 0;
+                strays[(*found)++] = plane[i];
+            }
+    }
+    return 1;
 }
 
 /* The number of strays, which are listed in `strays` (room for count / 128); -1 when there are more. */
 FAST EXPORT int64_t mvc_pair(const uint8_t *plane, size_t count, uint8_t *lowest, uint8_t *pairs,
                              uint8_t *strays)
 {
-    uint8_t nibbles[BLOCK];
+    uint8_t nibbles[BLOCK], highest = 0;
     size_t found = 0, most = count / MOST_STRAYS;
-    uint8_t low = *lowest = window(plane, count);
+    for (size_t i = 0; i < count; i += count / SAMPLE | 1)
+        highest = highest > plane[i] ? highest : plane[i];
+    *lowest = window_below(highest);
     for (size_t start = 0; start < count; start += BLOCK) {
         size_t length = count - start < BLOCK ? count - start : BLOCK;
         memset(nibbles + length, 0, BLOCK - length);
-        pair_block(plane + start, length, low, nibbles, pairs + start / 2);
-        for (size_t group = 0; group < length; group += GROUP) {
-            if (!has_stray(nibbles + group))
-                continue;
-            for (size_t i = group; i < group + GROUP; i++)
-                if (nibbles[i] == STRAY) {
-                    if (found == most)
-                        return -1;
-                    strays[found++] = plane[start + i];
-                }
-        }
+        pair_block(plane + start, length, *lowest, nibbles, pairs + start / 2);
+        if (!list_strays(plane + start, nibbles, length, strays, &found, most))
+            return -1;
     }
     return (int64_t)found;
 }
@@ -188,6 +196,23 @@ FAST static void unpair_block(const uint8_t *restrict pairs, size_t count, uint8
         plane[i] = (uint8_t)(nibbles[i] + low);
 }
 
+/* Puts the strays of a block in their places; how many there are with the `found` ones before. */
+static inline size_t put_strays(uint8_t *plane, const uint8_t *nibbles, size_t length, const uint8_t *strays,
+                                size_t given, size_t found)
+{
+    for (size_t group = 0; group < length; group += GROUP) {
+        if (!has_stray(nibbles + group))
+            continue;
+        for (size_t i = group; i < group + GROUP; i++)
+            if (nibbles[i] == STRAY) {
+                if (found < given)
+                    plane[i] = strays[found];
+                found++;
+            }
+    }
+    return found;
+}
+
 /* Fills `plane`; the number of strays that the pairs mark, whatever the number of values given. */
 FAST EXPORT int64_t mvc_unpair(const uint8_t *pairs, size_t count, uint8_t low, const uint8_t *strays,
                                size_t given, uint8_t *plane)
@@ -198,16 +223,60 @@ FAST EXPORT int64_t mvc_unpair(const uint8_t *pairs, size_t count, uint8_t low, 
         size_t length = count - start < BLOCK ? count - start : BLOCK;
         unpair_block(pairs + start / 2, length, low, nibbles, plane + start);
         memset(nibbles + length, 0, BLOCK - length);
-        for (size_t group = 0; group < length; group += GROUP) {
-            if (!has_stray(nibbles + group))
-                continue;
-            for (size_t i = group; i < group + GROUP; i++)
-                if (nibbles[i] == STRAY) {
-                    if (found < given)
-                        plane[start + i] = strays[found];
-                    found++;
-                }
-        }
+        found = put_strays(plane + start, nibbles, length, strays, given, found);
+    }
+    return (int64_t)found;
+}
+
+/* ------------------------------------------------------------------ both at once, of 16-bit words */
+
+FAST static void split_block(const uint8_t *restrict raw, size_t count, uint8_t *restrict high,
+                             uint8_t *restrict low)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t word;
+        memcpy(&word, raw + 2 * i, 2);
+        word = (uint16_t)(word << 1 | word >> 15);
+        high[i] = (uint8_t)(word >> 8);
+        low[i] = (uint8_t)word;
+    }
+}
+
+/* Plane 1 of rotated words in `low`, and of plane 0 what mvc_pair makes of it. */
+FAST EXPORT int64_t mvc_split_pairs(const uint8_t *raw, size_t count, uint8_t *lowest, uint8_t *pairs,
+                                    uint8_t *strays, uint8_t *low)
+{
+    uint8_t plane[BLOCK], nibbles[BLOCK], highest = 0;
+    size_t found = 0, most = count / MOST_STRAYS;
+    for (size_t i = 0; i < count; i += count / SAMPLE | 1) {
+        uint8_t value = (uint8_t)(raw[2 * i + 1] << 1 | raw[2 * i] >> 7);
+        highest = highest > value ? highest : value;
+    }
+    *lowest = window_below(highest);
+    for (size_t start = 0; start < count; start += BLOCK) {
+        size_t length = count - start < BLOCK ? count - start : BLOCK;
+        split_block(raw + 2 * start, length, plane, low + start);
+        memset(nibbles + length, 0, BLOCK - length);
+        pair_block(plane, length, *lowest, nibbles, pairs + start / 2);
+        if (!list_strays(plane, nibbles, length, strays, &found, most))
+            return -1;
+    }
+    return (int64_t)found;
+}
+
+/* Inverse of mvc_split_pairs; the number of strays that the pairs mark. */
+FAST EXPORT int64_t mvc_join_pairs(const uint8_t *pairs, size_t count, uint8_t lowest, const uint8_t *strays,
+                                   size_t given, const uint8_t *low, uint8_t *out)
+{
+    uint8_t plane[BLOCK], nibbles[BLOCK];
+    size_t found = 0;
+    for (size_t start = 0; start < count; start += BLOCK) {
+        size_t length = count - start < BLOCK ? count - start : BLOCK;
+        const uint8_t *const both[] = {plane, low + start};
+        unpair_block(pairs + start / 2, length, lowest, nibbles, plane);
+        memset(nibbles + length, 0, BLOCK - length);
+        found = put_strays(plane, nibbles, length, strays, given, found);
+        join16(both, length, 1, out + 2 * start);
     }
     return (int64_t)found;
 }

@@ -15,7 +15,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uin
 from mvc.store.kernel import STRAYS, Paired
 
 #: What ``kernel.c`` and this module agree on; a library left from another version is not used.
-_VERSION = 2
+_VERSION = 3
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
@@ -102,6 +102,12 @@ class NativeKernel:
         self._unpair = library.mvc_unpair
         self._unpair.argtypes = (c_void_p, c_size_t, c_uint8, c_void_p, c_size_t, c_void_p)
         self._unpair.restype = c_int64
+        self._split_pairs = library.mvc_split_pairs
+        self._split_pairs.argtypes = (*self._pair.argtypes, c_void_p)
+        self._split_pairs.restype = c_int64
+        self._join_pairs = library.mvc_join_pairs
+        self._join_pairs.argtypes = (*self._unpair.argtypes, c_void_p)
+        self._join_pairs.restype = c_int64
         self._equal = library.mvc_equal
         self._equal.argtypes = (c_void_p, c_void_p, c_size_t)
         self._copy = library.mvc_copy
@@ -139,6 +145,27 @@ class NativeKernel:
         count = len(out)
         paired = room(pairs, (count + 1) // 2)
         found: int = self._unpair(paired, count, low, *values, address(out))
+        return found
+
+    def split_pairs(self, raw: memoryview, pairs: memoryview, low: memoryview) -> Paired | None:
+        """See ``Kernel``."""
+        count = len(low)
+        strays = bytearray(count // STRAYS + 1)
+        lowest = c_uint8()
+        into = room(pairs, (count + 1) // 2), address(memoryview(strays)), address(low)
+        found = self._split_pairs(room(raw, 2 * count), count, lowest, *into)
+        return None if found < 0 else Paired(lowest.value, bytes(strays[:found]))
+
+    def join_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, out: memoryview
+    ) -> int:
+        """See ``Kernel``."""
+        count = len(low)
+        values = address(strays), len(strays)
+        found: int = self._join_pairs(
+            *(room(pairs, (count + 1) // 2), count, lowest, *values),
+            *(address(low), room(out, 2 * count)),
+        )
         return found
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
