@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile fuzz lint format types imports weight-hashes bench docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile fuzz lint format types imports weight-hashes bench bench-storage docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -70,6 +70,10 @@ weight-hashes: .venv/.dev ## our own hook: hashes of the weights that Git tracks
 bench: .venv/.dev ## the numbers in docs, on this machine (BENCH_FLAGS=--scale: an hour more)
 	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
+bench-storage: .venv/.bench .venv/.torch demo ## sizes against every other tool (trains a family; two hours)
+	$(BIN)/python -m benchmarks.storage.install
+	$(BIN)/python -m benchmarks.storage $(BENCH_FLAGS)
+
 docs: .venv/.docs ## the documentation as a site in site/
 	$(BIN)/mkdocs build --strict --quiet
 
@@ -87,9 +91,9 @@ clean: ## remove the environment, caches and build outputs
 	$(INSTALL) -e .
 	@touch $@
 
-.venv/.dev .venv/.docs .venv/.torch .venv/.fuzz: .venv/.%: .venv/.core
+.venv/.dev .venv/.docs .venv/.torch .venv/.fuzz .venv/.bench: .venv/.%: .venv/.core
 	$(INSTALL) -e ".[$*]"
 	@touch $@
 
 # The torch tests need the test tools, and must not race them into the same environment.
-.venv/.torch .venv/.fuzz: .venv/.dev
+.venv/.torch .venv/.fuzz .venv/.bench: .venv/.dev
