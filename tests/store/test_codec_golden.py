@@ -84,6 +84,20 @@ def test_a_payload_of_the_first_release_decodes(
     assert bytes(out) == raw
 
 
+#: Four ranges of floats; integers of rows of 40 with one of its own; integers around zeros of their own; and
+#: two a byte in groups of 32, of the floats as BF16.
+FLOATS = (np.arange(320) * 37 % 256 - 128) / np.float32(1000) * (1 + np.arange(320) // 80)
+FLOATS = FLOATS.astype("<f4").reshape(8, 40)
+QUANTIZED = np.rint(FLOATS / (abs(FLOATS).max(1, keepdims=True) / np.float32(127)))
+QUANTIZED[5, 0] = 5
+LOWEST = FLOATS.min(1, keepdims=True)
+STEP = (FLOATS.max(1, keepdims=True) - LOWEST) / np.float32(200)
+SPREAD = np.clip(np.rint(FLOATS / STEP) - np.rint(LOWEST / STEP) + 9, 0, 255).astype("u1")
+HALVES = (FLOATS.view("<u4") >> 16).astype("<u2")
+GROUPED = (HALVES.astype("<u4") << 16).view("<f4").reshape(-1, 32)
+GROUPED = GROUPED * (1 / abs(GROUPED).max(1, keepdims=True) * np.float32(7))
+GROUPED = (np.rint(GROUPED) + 8).astype("u1").reshape(-1, 2)
+
 OVER_BASE = [
     pytest.param(
         3,
@@ -116,6 +130,33 @@ OVER_BASE = [
         PRUNED.tobytes(),
         RAMP,
         id="mask",
+    ),
+    pytest.param(
+        7,
+        0x11,
+        "010000000000fe4281ff7f0000000000280000000a0000000d0000000100000028b52ffd20042100"
+        "000060843aaa00000005",
+        QUANTIZED.astype("i1").tobytes()[30:],
+        FLOATS.tobytes()[120:],
+        id="requant, rows of which one is cut, and an integer of its own",
+    ),
+    pytest.param(
+        7,
+        0x11,
+        "00000100000000000100ff00800000002800000000000000390000000000000028b52ffd20308101"
+        "0000000000000000006060d058b000e060999925197866a5993a3a3b3b3b3b3b3b76676d686d6b6e"
+        "6c0000000000000000",
+        SPREAD.tobytes(),
+        FLOATS.tobytes(),
+        id="requant, listed scales and zeros",
+    ),
+    pytest.param(
+        7,
+        0x23,
+        "010000000000e04001000f00080000002000000000000000090000000000000028b52ffd2000010000",
+        (GROUPED[:, 0] << 4 | GROUPED[:, 1]).tobytes(),
+        HALVES.tobytes(),
+        id="requant, two integers a byte of BF16",
     ),
 ]
 

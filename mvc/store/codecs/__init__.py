@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import typing
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
@@ -23,13 +23,14 @@ DELTA = 3
 COPY = 4
 MASK = 5
 CAST = 6
+REQUANT = 7
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
 
 #: Codecs that decode over a base.
-OVER_BASE = frozenset({DELTA, COPY, MASK, CAST})
+OVER_BASE = frozenset({DELTA, COPY, MASK, CAST, REQUANT})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
@@ -39,11 +40,19 @@ _MODULES = {
     COPY: "mvc.store.codecs.copy",
     MASK: "mvc.store.codecs.mask",
     CAST: "mvc.store.codecs.cast",
+    REQUANT: "mvc.store.codecs.requant",
 }
 _loaded: dict[int, Codec] = {}
 
 #: (number, parameter) pairs to try; the smallest result is kept, raw when none gains.
 Plan = tuple[tuple[int, int], ...]
+
+
+class Place(NamedTuple):
+    """Where a frame lies: its first byte in its object, and how many elements a row may have there."""
+
+    start: int
+    rows: tuple[int, ...] = ()
 
 
 class Codec(Protocol):
@@ -108,10 +117,12 @@ def base_span(number: int, param: int, start: int, length: int) -> tuple[int, in
     Raises:
         CorruptPack: the codec has no such parameter.
     """
-    if number != CAST:
+    if number == CAST:
+        from mvc.store.codecs.cast import widths
+    elif number == REQUANT:
+        from mvc.store.codecs.requant import widths
+    else:
         return start, length
-    from mvc.store.codecs.cast import widths
-
     under, width = widths(param)
     return start // width * under, length // width * under
 
