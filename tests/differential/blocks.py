@@ -13,8 +13,6 @@ import re
 import struct
 from collections.abc import Mapping
 
-from cli.terminal import safetensors
-
 NAMES = ("a", "b", "c")
 #: Stands for a value on which the sides do not agree.
 CONFLICT = -1.0
@@ -60,8 +58,17 @@ def origin_of(text: str) -> str:
 
 
 def as_model(origin: str, content: Values) -> bytes:
-    """``content`` as tensors of one element; ``origin`` is metadata."""
-    return safetensors({name: [content[name]] for name in sorted(content)}, origin=origin)
+    """``content`` as tensors of one element; ``origin`` is metadata.
+
+    In the library's spelling, which is mvc's for merged files: who takes back an edit has the file of before.
+    """
+    header: dict[str, object] = {"__metadata__": {"origin": origin}}
+    for at, name in enumerate(sorted(content)):
+        header[name] = {"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    values = [content[name] for name in sorted(content)]
+    return struct.pack(f"<Q{len(text)}s{len(values)}f", len(text), text, *values)
 
 
 def of_model(data: bytes) -> dict[str, float]:

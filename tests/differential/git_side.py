@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pygit2
 from differential.blocks import as_text, is_model, of_text, origin_of
-from differential.programs import BRANCHES, PATHS
+from differential.questions import Answers, questions
 from differential.seen import Files, Names, Seen, Told, moves_nothing
 
 _OPTIONS = (
@@ -38,8 +38,7 @@ class GitSide:
         self.run("init", "-q", "-b", "main")
         self._objects = pygit2.Repository(str(root / ".git"))
         self._names = Names(self._tell)
-        self._logs: dict[object, tuple[Mapping[str, tuple[str, ...]], Mapping[str, frozenset[str]]]]
-        self._logs = {}
+        self._logs: dict[object, Answers] = {}
         self._index: tuple[object, list[tuple[str, str, str, str]]] = (None, [])
 
     def run(self, *words: str) -> tuple[int, str]:
@@ -122,8 +121,9 @@ class GitSide:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def seen(self) -> Seen:
-        refs = self._refs()
+        refs = {name: self._names.of(id_) for name, id_ in self._refs().items()}
         head = self._head()
+        head = head if not head or head.startswith("refs/") else self._names.of(head)
         unmerged = self.unmerged()
         logs, bases = self._told(refs, head)
         reflogs = {
@@ -131,8 +131,8 @@ class GitSide:
         }
         git = self.root / ".git"
         return Seen(
-            head=head if head.startswith("refs/") else self._names.of(head) if head else "",
-            refs={name: self._names.of(id_) for name, id_ in refs.items()},
+            head=head,
+            refs=refs,
             stage=self._stage(),
             work=self._work(),
             status=tuple(sorted(self._status())),
@@ -160,29 +160,23 @@ class GitSide:
         found = self._objects.references
         return {name: str(found[name].peel(pygit2.Commit).id) for name in sorted(names)}
 
-    def _told(
-        self, refs: Mapping[str, str], head: str
-    ) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, frozenset[str]]]:
+    def _told(self, refs: Mapping[str, str], head: str) -> Answers:
         """Logs and merge bases; asked for again only when something has moved."""
         key = (tuple(refs.items()), head)
         if key not in self._logs:
             born = head in refs or not head.startswith("refs/")
-            logs = {words: self._log(words, born) for words in queries(refs, born)}
+            logs, bases = questions(refs, head, born=born)
             self._logs[key] = (
-                logs,
-                {
-                    pair: frozenset(
-                        map(
-                            self._names.of,
-                            self.run("merge-base", "--all", *pair.split())[1].split(),
-                        )
-                    )
-                    for pair in pairs(refs)
-                },
+                {words: self.log(words, born=born) for words in logs},
+                {pair: self._bases(*pair.split()) for pair in bases},
             )
         return self._logs[key]
 
-    def _log(self, words: str, born: bool) -> tuple[str, ...]:
+    def _bases(self, one: str, other: str) -> frozenset[str]:
+        found = self.run("merge-base", "--all", one, other)[1].split()
+        return frozenset(map(self._names.of, found))
+
+    def log(self, words: str, *, born: bool = True) -> tuple[str, ...]:
         words = words.replace("--topo-order --", "--topo-order --parents --")
         # Stashes are no part of what mvc calls all.
         words = words.replace("--all", "--branches --tags HEAD" if born else "--branches --tags")
@@ -283,20 +277,3 @@ def work_tree(root: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names):
             place = Path(folder, name)
             yield place.relative_to(root).as_posix(), place
-
-
-def queries(refs: Mapping[str, str], born: bool) -> list[str]:
-    """What ``log`` is asked."""
-    found = ["--all", "--all --topo-order", *(f"--all -- {path}" for path in PATHS)]
-    if born:
-        found += ["HEAD", "HEAD --first-parent", "HEAD --topo-order", "-n 2 HEAD"]
-        found += ["HEAD --first-parent -- notes", "-n 2 HEAD -- d", "HEAD --topo-order -- notes"]
-    for pair in pairs(refs):
-        one, other = pair.split()
-        found += [f"{one}..{other}", f"{one}...{other}", f"{one}..{other} -- notes"]
-    return found if refs else []
-
-
-def pairs(refs: Mapping[str, str]) -> list[str]:
-    there = [name for name in BRANCHES if f"refs/heads/{name}" in refs]
-    return [f"{one} {other}" for one in there for other in there if one < other]

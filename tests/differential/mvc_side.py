@@ -11,7 +11,8 @@ from unittest import mock
 
 from click import unstyle
 from differential.blocks import CONFLICT, as_model, as_text, is_model, of_model
-from differential.git_side import pairs, queries, work_tree
+from differential.git_side import work_tree
+from differential.questions import Answers, questions
 from differential.seen import Files, Names, Seen, Told
 
 import mvc
@@ -33,8 +34,7 @@ class MvcSide:
         self.command(("init",))
         self._names = Names(self._tell)
         self._blobs: dict[str, object] = {}
-        self._logs: dict[object, tuple[Mapping[str, tuple[str, ...]], Mapping[str, frozenset[str]]]]
-        self._logs = {}
+        self._logs: dict[object, Answers] = {}
         self._repository = mvc.open(str(root))
 
     def command(self, words: tuple[str, ...]) -> tuple[bool, str]:
@@ -84,13 +84,14 @@ class MvcSide:
             for path in conflicts
             if path in staged and (manifest := staged.manifest(path))
         }
-        logs, bases = self._told(repository, refs)
+        refs = {name: self._names.of(id_) for name, id_ in sorted(refs.items())}
+        head = context.refs.branch() or self._names.of(context.refs.head() or "")
+        logs, bases = self._told(repository, refs, head)
         names = ("HEAD", *sorted(name for name in refs if "heads/" in name))
-        branch = context.refs.branch()
         waiting = repository.unfinished()
         return Seen(
-            head=branch or self._names.of(context.refs.head() or ""),
-            refs={name: self._names.of(id_) for name, id_ in sorted(refs.items())},
+            head=head,
+            refs=refs,
             stage={p: f for p, f in self._files(staged).items() if p not in conflicts},
             work=self._work(undecided),
             status=tuple(sorted(self._status(repository))),
@@ -111,32 +112,27 @@ class MvcSide:
             ),
         )
 
-    def _told(
-        self, repository: Repository, refs: Mapping[str, str]
-    ) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, frozenset[str]]]:
-        key = (tuple(refs.items()), repository.head, repository.branch)
+    def _told(self, repository: Repository, refs: Mapping[str, str], head: str) -> Answers:
+        key = (tuple(refs.items()), head)
         if key not in self._logs:
             git = repository._context.git
-            logs = {
-                words: self._log(repository, words)
-                for words in queries(refs, bool(repository.head))
-            }
+            logs, bases = questions(refs, head, born=repository.head is not None)
             self._logs[key] = (
-                logs,
+                {words: self.log(words) for words in logs},
                 {
                     pair: frozenset(
                         map(self._names.of, git.merge_bases(*map(repository.resolve, pair.split())))
                     )
-                    for pair in pairs(refs)
+                    for pair in bases
                 },
             )
         return self._logs[key]
 
-    def _log(self, repository: Repository, words: str) -> tuple[str, ...]:
+    def log(self, words: str) -> tuple[str, ...]:
         before, _, after = words.partition(" -- ")
         options = before.split()
         ends = [word for word in options if not word.startswith("-") and not word.isdigit()]
-        commits = repository.log(
+        commits = self._repository.log(
             ends,
             paths=after.split(),
             limit=2 if "-n" in options else None,

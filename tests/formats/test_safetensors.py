@@ -259,6 +259,15 @@ def test_a_template_that_already_describes_the_tensors_is_kept_byte_for_byte() -
     assert SAFETENSORS.compose(skeleton, (ComposedTensor("a", "I8", (8,), 8),))[0] != skeleton
 
 
+def test_what_is_around_tensors_does_not_depend_on_the_spelling_of_a_header_without_any() -> None:
+    around = []
+    for header in ('{"__metadata__": {"k": "v"}}  ', '{"__metadata__":{"k":"v"}}'):
+        file = struct.pack("<Q", len(header)) + header.encode()
+        skeleton = cut(io.BytesIO(file), read(SAFETENSORS, file)).encode()
+        around.append(SAFETENSORS.rest(SAFETENSORS.compose(skeleton, ())[0]))
+    assert around[0] == around[1]
+
+
 SKELETON = cut(io.BytesIO(TEMPLATE), read(SAFETENSORS, TEMPLATE)).encode()
 
 
