@@ -45,6 +45,9 @@ LOCK = "writers.lock"
 #: Objects in a slot; bounds what their headers and the bookkeeping add to its memory.
 _MOST_IN_SLOT = 4096
 
+#: Of a large object, so many bytes are read at once.
+_PIECE = 4 * limits.MIB
+
 Progress = Callable[[int], None]
 
 
@@ -240,8 +243,7 @@ class PackWriter:
         for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
             slot = self._next_slot(source.length, 1)
             view = slot.raw[: min(self._slot_size, source.length - start)]
-            source.read_into(start, view)
-            if xxh3_128_digest(view) != check:
+            if _read_checked(source, start, view) != check:
                 raise MvcError(
                     "a file changed while it was read",
                     hint="wait until nothing writes to it, then add it again",
@@ -259,16 +261,15 @@ class PackWriter:
         self._turn ^= 1
         return footing
 
-    def _hash_large(self, source: ByteSource) -> tuple[bytes, list[bytes]]:
+    def _hash_large(self, source: ByteSource) -> tuple[bytes, list[list[bytes]]]:
         """The object's id, and what each slotful must look like when it is read again."""
         hasher = blake3(max_threads=workers.cores())
         seen = []
         slot = self._next_slot(source.length, 1)
         for start in range(0, source.length, self._slot_size):
             view = slot.raw[: min(self._slot_size, source.length - start)]
-            source.read_into(start, view)
+            seen.append(_read_checked(source, start, view))
             hasher.update(view)
-            seen.append(xxh3_128_digest(view))
         self._turn ^= 1  # this slot is free again, while the other may still be encoded from
         return hasher.digest(), seen
 
@@ -320,3 +321,14 @@ class PackWriter:
     def _clear_incoming(self) -> None:
         for name in os.listdir(self._incoming):
             self._disk.remove(os.path.join(self._incoming, name))
+
+
+def _read_checked(source: ByteSource, start: int, view: memoryview) -> list[bytes]:
+    """Fill ``view`` from ``start`` of the source on all cores; what each piece looks like."""
+
+    def work(position: int) -> bytes:
+        piece = view[position : position + _PIECE]
+        source.read_into(start + position, piece)
+        return xxh3_128_digest(piece)
+
+    return list(workers.run(work, range(0, len(view), _PIECE)))
