@@ -98,6 +98,10 @@ GROUPED = (HALVES.astype("<u4") << 16).view("<f4").reshape(-1, 32)
 GROUPED = GROUPED * (1 / abs(GROUPED).max(1, keepdims=True) * np.float32(7))
 GROUPED = (np.rint(GROUPED) + 8).astype("u1").reshape(-1, 2)
 
+#: The ramp four times, with four words changed.
+FEW = np.tile(np.frombuffer(RAMP, "<u2"), 4)
+FEW[[3, 4, 5, 500]] += np.array([1, 65535, 300, 9], "<u2")
+
 OVER_BASE = [
     pytest.param(
         3,
@@ -157,6 +161,15 @@ OVER_BASE = [
         (GROUPED[:, 0] << 4 | GROUPED[:, 1]).tobytes(),
         HALVES.tobytes(),
         id="requant, two integers a byte of BF16",
+    ),
+    pytest.param(
+        8,
+        0x12,
+        "040000001900000028b52ffd2010810000030000ee00000001000000000000000028b52ffd200841"
+        "0000010257120000020007",
+        FEW.tobytes() + b"\x07",
+        RAMP * 4 + b"\x01",
+        id="sparse, BF16 words and a tail",
     ),
 ]
 

@@ -24,13 +24,14 @@ COPY = 4
 MASK = 5
 CAST = 6
 REQUANT = 7
+SPARSE = 8
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
 
 #: Codecs that decode over a base.
-OVER_BASE = frozenset({DELTA, COPY, MASK, CAST, REQUANT})
+OVER_BASE = frozenset({DELTA, COPY, MASK, CAST, REQUANT, SPARSE})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
@@ -41,6 +42,7 @@ _MODULES = {
     MASK: "mvc.store.codecs.mask",
     CAST: "mvc.store.codecs.cast",
     REQUANT: "mvc.store.codecs.requant",
+    SPARSE: "mvc.store.codecs.sparse",
 }
 _loaded: dict[int, Codec] = {}
 
@@ -139,4 +141,4 @@ def plan_over_base(dtype: str | None, base: str | None) -> Plan:
     word = known.word if known else 1
     turned = ROTATED if known and known.signed_float else 0
     pruned = ((MASK, word | ROTATED),) if turned else ()
-    return ((COPY, 0), *pruned, (DELTA, word | turned), *plan(dtype))
+    return ((COPY, 0), *pruned, (SPARSE, word | turned), (DELTA, word | turned), *plan(dtype))
