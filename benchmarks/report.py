@@ -21,7 +21,7 @@ def write(rows: Sequence[Row], conditions: str) -> None:
     """Put the rows, and where and when they were taken, into the page."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    body = "\n\n".join((_where(conditions), table(rows)))
+    body = "\n\n".join((where(conditions), table(rows)))
     PAGE.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 
@@ -42,7 +42,8 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _where(conditions: str) -> str:
+def where(conditions: str) -> str:
+    """When, on what and with what something was measured, and how."""
     when = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     versions = [f"mvc {VERSION}", f"Python {platform.python_version()}"]
     versions += [
