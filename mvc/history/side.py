@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mvc import formats
 from mvc.history.manifest import Entry, Manifest
@@ -11,7 +11,9 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.tensors import tensor_chunks
 from mvc.ids import BlobId
 from mvc.limits import WINDOW
-from mvc.store.store import Store
+
+if TYPE_CHECKING:
+    from mvc.store.store import Store
 
 
 class Side(Protocol):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mvc.dtypes import DTYPES, nbytes
 from mvc.errors import CorruptPack, HashMismatch
 from mvc.history.manifest import Entry, Manifest
 from mvc.ids import object_id
 from mvc.limits import WINDOW
-from mvc.store.store import Store
+
+if TYPE_CHECKING:
+    from mvc.store.store import Store
 
 
 def tensor_nbytes(entry: Entry) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -22,6 +22,9 @@ from mvc.store.bases import Bases, Ground, under
 from mvc.store.catalog import Location
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import READ_AHEAD, PackFile, Run
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: Receives decoded bytes and their offset in the object; called from several threads.
 Emit = Callable[[memoryview, int], None]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -36,6 +35,8 @@ from mvc.store.pack import Record
 from mvc.store.source import ByteSource, BytesSource, Candidate, Incoming
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mvc.store.catalog import Catalog
     from mvc.store.choosing import Footing
     from mvc.store.fs import Disk
