@@ -57,7 +57,8 @@ def command(
         if abort:
             repository.abort("merge")
             return
-        if repository.unfinished() is None:
+        waiting = repository.unfinished()
+        if waiting is None or waiting.kind != "merge":
             raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
         output.note(committed(repository, repository.commit(message, author=author(repository))))
         return

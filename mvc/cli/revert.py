@@ -47,7 +47,8 @@ def command(
         repository.abort("revert")
         return
     if conclude:
-        if repository.unfinished() is None:
+        waiting = repository.unfinished()
+        if waiting is None or waiting.kind != "revert":
             raise UsageError("there is no revert in progress", hint="mvc revert REVISION")
         output.note(committed(repository, repository.commit(author=author(repository))))
         return

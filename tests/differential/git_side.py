@@ -27,6 +27,9 @@ _EXACT = ("-X", "find-renames=100%")
 _BEYOND = re.compile(r"CONFLICT \((rename|file|directory|distinct)")
 
 
+_REVERTS = re.compile(r'((?:Revert "){2,})([^"\n]*)("+)')
+
+
 class BeyondCompareError(Exception):
     """What Git did here, mvc does otherwise by design: nothing after it can be compared."""
 
@@ -92,6 +95,10 @@ class GitSide:
             else:
                 self.run("checkout", f"--{side}", "--", path)
             self.run("add", path)
+
+    def reverting(self) -> bool:
+        """Whether a revert is unfinished."""
+        return (self.root / ".git" / "REVERT_HEAD").exists()
 
     def unmerged(self) -> dict[str, dict[str, str]]:
         """``path → stage → blob`` of files with conflicts."""
@@ -189,9 +196,8 @@ class GitSide:
     def _reflog(self, ref: str) -> tuple[tuple[str, str, str], ...]:
         file = self.root / ".git" / "logs" / ref
         lines = file.read_text().splitlines() if file.exists() else []
-        words = "the 'ort' strategy", "the tensor three-way strategy"
         return self._names.moves(
-            (line[:40], line[41:81], line.partition("\t")[2].replace(*words)) for line in lines
+            (line[:40], line[41:81], _of_today(line.partition("\t")[2])) for line in lines
         )
 
     def silent_moves(self) -> bool:
@@ -224,7 +230,9 @@ class GitSide:
 
     def _seen(self, text: str) -> object:
         """The values of what is a model in mvc, else the text."""
-        return of_text(text) if is_model(origin_of(text)) else self._names.without_ids(text)
+        return (
+            of_text(text) if is_model(origin_of(text)) else self._names.without_ids(_of_today(text))
+        )
 
     def _conflict(self, path: str, stages: Mapping[str, str]) -> object:
         if len(stages.keys() & {"2", "3"}) == 1:
@@ -242,7 +250,7 @@ class GitSide:
         ]
         files: dict[str, tuple[bool, object]] = {}
         self._gather(commit.tree, "", files)
-        return Told(tuple(map(str, commit.parent_ids)), *who, commit.message, files)
+        return Told(tuple(map(str, commit.parent_ids)), *who, _of_today(commit.message), files)
 
     def _gather(
         self, tree: pygit2.Tree, folder: str, files: dict[str, tuple[bool, object]]
@@ -253,6 +261,19 @@ class GitSide:
                 self._gather(entry, f"{path}/", files)
             else:
                 files[path] = entry.filemode == 0o100755, self._content(path, str(entry.id))
+
+
+def _of_today(text: str) -> str:
+    """What Git says, in mvc's words: a revert of a revert reapplies, as in Git 2.43 and later."""
+
+    def reapplied(found: re.Match[str]) -> str:
+        depth, words = found[1].count('"'), found[2]
+        for number in range(1, depth + 1):
+            words = f'Revert "{words}"' if number % 2 else f"Reapply{words.removeprefix('Revert')}"
+        return words + found[3][depth:]
+
+    words = _REVERTS.sub(reapplied, text)
+    return words.replace("the 'ort' strategy", "the tensor three-way strategy")
 
 
 def _chosen(text: str, side: str) -> str:

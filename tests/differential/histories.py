@@ -130,6 +130,8 @@ class Game:
             return True
         if isinstance(step, Run) and _BACK.intersection(step.words) and self.git.silent_moves():
             return False
+        if self.git.reverting() and isinstance(step, Run) and _apart_from_a_revert(step.words):
+            return False
         if not self.git.unmerged():
             return not (isinstance(step, Run) and step.words[:2] in _POPS) or self._can_pop()
         if not isinstance(step, Run):
@@ -186,6 +188,13 @@ def play(program: Program, tally: Tally = TALLY) -> None:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="mvc-differential-", dir=memory) as folder:
         Game(Path(os.path.realpath(folder)), tally).play(program)
+
+
+def _apart_from_a_revert(words: tuple[str, ...]) -> bool:
+    """What would leave an unfinished revert behind: Git lets it, mvc does not, as neither does in a merge."""
+    if words[0] in ("merge", "revert"):
+        return words[1] not in ("--abort", "--continue")
+    return words[0] == "stash" or "--amend" in words or "--soft" in words
 
 
 def _story(done: list[Step]) -> str:

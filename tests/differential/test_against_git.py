@@ -13,6 +13,8 @@ a few places, and histories do not go there:
 - Of two models of one name without a common past, mvc takes every tensor that only one of them has.
 - A command that moves nothing leaves no line in mvc's reflogs.
 - A file in the way of ``switch`` or ``merge`` that already is as it will be is no unsaved work in mvc.
+- In the middle of a revert mvc refuses what both refuse in the middle of a merge: to amend, to merge, to stash.
+- A revert of a revert is called ``Reapply``, as by Git since 2.43.
 - A stash brings no renames along; ``log --all`` shows none of it.
 """
 

@@ -151,3 +151,19 @@ def test_settling_a_text_takes_all_of_a_side(game: Game) -> None:
     game.more([*typed("switch main"), Edit("notes", "a", 2), *typed("commit -a -m second")])
     game.more([*typed("merge --no-edit one"), Settle("ours"), *typed("merge --continue")])
     assert game.tally.refused == 1
+
+
+def test_only_the_verb_that_stopped_can_go_on(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first", "switch -c one"), Edit("notes", "a", 2)])
+    game.more([*typed("commit -a -m second", "switch main"), Edit("notes", "a", 3)])
+    game.more(typed("commit -a -m third"))
+    for stops, other, own in (("merge", "revert", "one"), ("revert", "merge", "HEAD~1")):
+        game.more([*typed(f"{stops} --no-edit {own}"), Settle("theirs")])
+        game.more(typed(f"{other} --continue", f"{other} --abort"))
+        game.more(typed(f"{stops} --continue"))
+    assert game.tally.refused == 6
+
+
+def test_a_revert_of_a_revert_of_a_revert_is_worded_as_git_words_it_today(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first", *["revert --no-edit HEAD"] * 4)])
+    assert game.mvc.seen().logs["HEAD"][0].startswith('Reapply "Reapply "fi')
