@@ -14,6 +14,7 @@ from mvc.history.signature import Signature
 if TYPE_CHECKING:
     from mvc.maintenance.finding import Finding, Repaired
     from mvc.maintenance.gc import Collected
+    from mvc.maintenance.repack import Repacked
     from mvc.maintenance.usage import By, Usage
 
 
@@ -40,12 +41,17 @@ class Upkeep:
         return fsck(self._context, full=full, progress=self.progress)
 
     def gc(
-        self, *, prune: str | None = None, expire: str | None = None, dry_run: bool = False
+        self,
+        *,
+        prune: str | None = None,
+        expire: str | None = None,
+        aggressive: bool = False,
+        dry_run: bool = False,
     ) -> Collected:
         """Remove what nothing reaches any more; put together what stays.
 
         ``prune`` says how old garbage must be, ``expire`` how old what ``undo`` and reflogs forget, both as
-        Git writes dates.
+        Git writes dates. ``aggressive`` does a ``repack`` on the way, and leaves little garbage in any pack.
 
         Raises:
             UsageError: a date is not understood.
@@ -55,8 +61,31 @@ class Upkeep:
         from mvc.maintenance.gc import gc
 
         return gc(
-            self._context, prune=prune, expire=expire, dry_run=dry_run, progress=self.progress
+            self._context,
+            prune=prune,
+            expire=expire,
+            aggressive=aggressive,
+            dry_run=dry_run,
+            progress=self.progress,
         )
+
+    def repack(self, *, delete: bool = False, dry_run: bool = False) -> Repacked:
+        """Plan anew which version of a tensor is stored as the difference to which, and write what changes.
+
+        Old copies stay until ``gc`` removes them; with ``delete`` it does so now, as far as the grace period
+        allows. With ``dry_run`` the bytes are estimates.
+
+        Raises:
+            Locked: garbage is being collected, or, with ``delete``, somebody writes.
+            IntegrityError: something is missing or damaged; nothing was removed.
+        """
+        from mvc.maintenance.gc import collect
+        from mvc.maintenance.repack import repack
+
+        done = repack(self._context, dry_run=dry_run, progress=self.progress)
+        if delete and not dry_run:
+            collect(self._context, expire="never", dense=True, progress=self.progress)
+        return done
 
     def usage(
         self,

@@ -104,7 +104,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "undo": (("mvc undo", "the last operation, whatever it was"),),
     "fsck": (("mvc fsck --full", "decode and hash every stored byte"),),
     "repair": (("mvc repair -n", "what it would do"),),
-    "gc": (("mvc gc -n", "what would go"),),
+    "gc": (
+        ("mvc gc -n", "what would go"),
+        ("mvc gc --aggressive", "spend time on saving space"),
+    ),
+    "repack": (
+        ("mvc repack -n", "what it would save"),
+        ("mvc repack -d", "save it; the old packs go after the grace period"),
+    ),
     "config": (
         ("mvc config user.name Ada", "set it"),
         ("mvc config --unset user.name", "forget it"),

@@ -15,6 +15,7 @@ from mvc.cli.output import counted, size
 
 if TYPE_CHECKING:
     from mvc.maintenance.gc import Collected
+    from mvc.maintenance.repack import Repacked
 
 
 @click.command("gc")
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     metavar="DATE",
     help="Let undo and reflogs forget what is older than DATE (90.days.ago).",
 )
+@click.option(
+    "--aggressive",
+    is_flag=True,
+    help="Also plan anew what is stored as the difference to what (mvc repack): takes time.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
@@ -39,6 +45,7 @@ def command(
     prune: str | None,
     no_prune: bool,
     expire: str | None,
+    aggressive: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -48,7 +55,10 @@ def command(
     operations expire; what only they reached goes after a grace period.
     """
     done = session.repository.upkeep.gc(
-        prune="never" if no_prune else prune, expire=expire, dry_run=dry_run
+        prune="never" if no_prune else prune,
+        expire=expire,
+        aggressive=aggressive,
+        dry_run=dry_run,
     )
     if as_json:
         found = asdict(done)
@@ -77,6 +87,8 @@ def _lines(done: Collected) -> Iterator[str]:
         if done.git_after is not None:
             sizes += f" → {size(done.git_after)}"
         yield f"{verb('packed', 'pack')} {counted(done.packed, 'Git object')}{sizes}"
+    if done.repacked is not None:
+        yield repacked_line(done.repacked, done.dry_run)
     if done.gathered:
         yield f"{verb('copied', 'copy')} what lives in {counted(done.gathered, 'pack')} into a new one"
     if done.objects or done.git_objects:
@@ -96,3 +108,12 @@ def _lines(done: Collected) -> Iterator[str]:
             else f" until {datetime.fromtimestamp(done.until):%Y-%m-%d}"
         )
         yield f"{verb('kept', 'keep')} {size(done.waiting)} of old packs{end}: the grace period"
+
+
+def repacked_line(done: Repacked, dry_run: bool) -> str:
+    """What a repack did, or would do."""
+    if not done.objects:
+        return "every version is stored over the best base found"
+    verb, about = ("would store", "about ") if dry_run else ("stored", "")
+    sizes = f"{size(done.before)} → {about}{size(done.after)}"
+    return f"{verb} {counted(done.objects, 'object')} over better bases, {sizes}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mvc.errors import UsageError
 from mvc.history import packs
@@ -26,6 +26,7 @@ from mvc.history.unfinished import read_unfinished
 from mvc.maintenance import expiry, leftovers
 from mvc.maintenance.packing import Packing
 from mvc.maintenance.reachability import Reach
+from mvc.maintenance.repack import Repacked, repack
 
 #: Git's own defaults: for what nothing reaches, and for what only the logs reach.
 GRACE = "2.weeks.ago"
@@ -45,7 +46,8 @@ class Collected:
     ``git_before`` and ``git_after``: what they and the packs they replace took, and what the new pack takes
     (unknown, None, before it is written). ``gathered``: packs of the store that became one, ``indexes`` the
     indexes that did. ``waiting`` bytes are kept for the grace period, until the time ``until`` (seconds since
-    1970; infinite when nothing is to go).
+    1970; infinite when nothing is to go). ``repacked``: what an aggressive collection wrote over other bases.
+    ``repacked``: what an aggressive one wrote over other bases.
     """
 
     dry_run: bool
@@ -64,6 +66,7 @@ class Collected:
     leftovers: int
     waiting: int
     until: float
+    repacked: Repacked | None = None
 
 
 def gc(
@@ -71,6 +74,7 @@ def gc(
     *,
     prune: str | None = None,
     expire: str | None = None,
+    aggressive: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Collected:
@@ -78,12 +82,50 @@ def gc(
 
     Both are dates as Git takes them (``2.weeks.ago``, ``now``, ``never``); those left out come from the
     options ``mvc.pruneExpire`` and ``mvc.reflogExpire``, else they are two weeks and ninety days.
+    ``aggressive`` collects, repacks, and collects what that left over.
 
     Raises:
         UsageError: a date is not understood, or Git's own tools keep things here that can't be counted.
         Locked: somebody is writing.
         IntegrityError: something is missing or damaged; nothing was removed.
     """
+    if not aggressive:
+        return collect(context, prune=prune, expire=expire, dry_run=dry_run, progress=progress)
+    if dry_run:
+        done = collect(context, prune=prune, expire=expire, dry_run=True)
+        return replace(done, repacked=repack(context, dry_run=True, progress=progress))
+    # First, so that garbage holds nothing where it is: what stands on an object keeps it from going deeper.
+    first = collect(context, prune=prune, expire=expire, progress=progress)
+    repacked = repack(context, progress=progress)
+    done = collect(context, prune=prune, expire=expire, dense=True, progress=progress)
+    before, after = first.git_before + done.git_before, (first.git_after, done.git_after)
+    return replace(
+        done,
+        operations=first.operations + done.operations,
+        moves=first.moves + done.moves,
+        objects=first.objects + done.objects,
+        git_objects=first.git_objects + done.git_objects,
+        freed=first.freed + done.freed - repacked.after,
+        packed=first.packed + done.packed,
+        git_before=before,
+        git_after=next((size for size in after if size is not None), None),
+        gathered=first.gathered + done.gathered,
+        indexes=first.indexes + done.indexes,
+        leftovers=first.leftovers + done.leftovers,
+        repacked=repacked,
+    )
+
+
+def collect(
+    context: Context,
+    *,
+    prune: str | None = None,
+    expire: str | None = None,
+    dense: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Collected:
+    """The same without a repack. ``dense``: copy packs of the store even for little garbage."""
     now = time.time()
     before, memory = _dates(context, prune, expire, now)
     with context.collecting():
@@ -95,7 +137,9 @@ def gc(
         grace = max(now - before, 0.0)
         git = Packing(context, reach, before=before, now=now, grace=grace)
         kept, git_kept = len(reach.store) - reached[0], len(reach.git) - reached[1]
-        store = context.store.compaction(reach.store, before=before, now=now, grace=grace)
+        store = context.store.compaction(
+            reach.store, before=before, now=now, grace=grace, dense=dense
+        )
         forsaken = list(leftovers.find(context.folder, now))
         after = None
         if not dry_run:

@@ -1,15 +1,15 @@
 """Which packs hold what is alive: one look at every index, and nothing remembered between two looks.
 
-An object may lie in several packs. Its home is where it is the least deep, for a base has to be less deep than
-all that stands on it; among such packs, the youngest by the times of their files. A pack that is nobody's home
-is left over. It was so since each of its objects had a younger copy; the youngest pack among the next copies
-of them is its heir.
+An object may lie in several packs. Its home is the youngest of them, by the times of their files, so that a
+new plan of what stands on what replaces an older one; but a base has to be less deep than all that stands on
+it. A pack that is nobody's home is left over. It was so since each of its objects had a younger copy; the
+youngest pack among the next copies of them is its heir.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -46,18 +46,38 @@ class Holding:
 
 
 class Delta(NamedTuple):
-    """An object of a pack that stands on another."""
+    """An object of a pack that stands on another, and how deep it is."""
 
     digest: bytes
     base: bytes
     pack: str
+    depth: int
+
+
+class Copy(NamedTuple):
+    """A place where an object lies: the pack's number, and what the object takes and stands on there."""
+
+    number: int
+    depth: int
+    stored: int
+    length: int
 
 
 class Census:
-    """``packs`` from the oldest to the youngest; ``home`` gives a living object's pack by its number."""
+    """``packs`` from the oldest to the youngest; ``home`` gives a living object's pack by its number.
 
-    def __init__(self, catalog: Catalog, alive: Iterable[bytes]) -> None:
-        """``alive`` are ids, those of bases among them.
+    Alive are the ``alive`` ids and all that their homes stand on. ``demands``: bases of which something that
+    stays will need a copy less deep than so.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        alive: Iterable[bytes],
+        standing: Iterable[Delta],
+        demands: Mapping[bytes, int] | None = None,
+    ) -> None:
+        """``standing`` are all ``deltas``.
 
         Raises:
             MissingObject: something alive is in no pack.
@@ -67,8 +87,11 @@ class Census:
             key=lambda one: (one.time, one.name),
         )
         self._numbers = {one.name: number for number, one in enumerate(self.packs)}
-        self.home = dict.fromkeys(alive, -1)
-        self._settle(catalog)
+        self._bases = {(one.digest, self._numbers[one.pack]): one.base for one in standing}
+        self._limits = dict(demands or {})
+        self._chosen: dict[bytes, Copy] = {}
+        self._settle(catalog, set(alive) | self._limits.keys())
+        self.home = {digest: copy.number for digest, copy in self._chosen.items()}
         self._count(catalog)
 
     def lives_in(self, digest: bytes, name: str) -> bool:
@@ -76,23 +99,50 @@ class Census:
         home = self.home.get(digest)
         return home is not None and self.packs[home].name == name
 
-    def _settle(self, catalog: Catalog) -> None:
-        depths: dict[bytes, int] = {}
+    def copy(self, digest: bytes) -> Copy | None:
+        """The object in its home; None when it is not alive."""
+        return self._chosen.get(digest)
+
+    def base(self, digest: bytes) -> bytes | None:
+        """What a living object stands on in its home; None when it is whole."""
+        return self._bases.get((digest, self._chosen[digest].number))
+
+    def _settle(self, catalog: Catalog, wanted: set[bytes]) -> None:
+        """Choose a home for all that is ``wanted``, and for what they come to stand on there.
+
+        It ends, as limits only fall. A copy within them is there: nothing was written, and no pack removed,
+        that left something without a base less deep than itself.
+        """
+        while wanted:
+            self._choose(catalog, wanted)
+            wanted, asked = set(), wanted
+            for digest in asked:
+                copy = self._chosen[digest]
+                base = self.base(digest)
+                if base is None:
+                    continue
+                limit = self._limits[base] = min(self._limits.get(base, copy.depth), copy.depth)
+                found = self._chosen.get(base)
+                if found is None or found.depth >= limit:
+                    wanted.add(base)
+
+    def _choose(self, catalog: Catalog, wanted: set[bytes]) -> None:
+        best: dict[bytes, tuple[bool, Copy]] = {}
         for name, record in records(catalog):
-            home, number = self.home.get(record.digest), self._numbers[name]
-            if home is None:
-                continue
-            depth = depths.get(record.digest, 0)
-            if home < 0 or record.depth < depth or (record.depth == depth and number > home):
-                self.home[record.digest] = number
-                if record.depth or depth:
-                    depths[record.digest] = record.depth
-        for digest, home in self.home.items():
-            if home < 0:
-                raise MissingObject(
-                    f"object {digest.hex()} is in no pack; nothing was removed",
-                    hint="run: mvc fsck --full",
-                )
+            digest = record.digest
+            if digest in wanted:
+                copy = Copy(self._numbers[name], record.depth, record.stored, record.length)
+                limit = self._limits.get(digest)
+                found = (limit is None or copy.depth < limit, copy)
+                if digest not in best or found > best[digest]:
+                    best[digest] = found
+        if len(best) < len(wanted):
+            missing = min(wanted - best.keys())
+            raise MissingObject(
+                f"object {missing.hex()} is in no pack; nothing was removed",
+                hint="run: mvc fsck --full",
+            )
+        self._chosen |= {digest: copy for digest, (_, copy) in best.items()}
 
     def _count(self, catalog: Catalog) -> None:
         copies: dict[bytes, list[int]] = {}
@@ -115,13 +165,13 @@ def deltas(catalog: Catalog) -> list[Delta]:
         CorruptPack: the header of one is damaged.
     """
     found = [
-        (name, record.offset, record.digest)
+        (name, record.offset, record.digest, record.depth)
         for name, record in records(catalog)
         if record.kind != WHOLE
     ]
     return [
-        Delta(digest, catalog.pack(name).object_header(offset).base, name)
-        for name, offset, digest in sorted(found)
+        Delta(digest, catalog.pack(name).object_header(offset).base, name, depth)
+        for name, offset, digest, depth in sorted(found)
     ]
 
 

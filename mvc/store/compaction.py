@@ -1,8 +1,9 @@
 """What garbage collection does to packs: gathers what is alive into fewer, and removes those left over.
 
 A pack never changes. One that holds too much garbage, or is one of many small ones, is copied, as far as it
-is alive, into one new pack. A pack that is left over is removed once its heir has stood for the grace
-period, so that no reader who knew the old place loses it.
+is alive, into one new pack. A pack that is left over is removed once its heir has stood for the grace period,
+so that no reader who knew the old place loses it. What stays meanwhile stays whole: it may need the copy of a
+base that is less deep than the base's home.
 
 Order of writes, which a crash anywhere keeps readable: the new pack; an index of all that stays; whatever a
 doomed pack held is read at its new home and compared with its checksums; the old indexes go; the old packs
@@ -22,7 +23,7 @@ from mvc.ids import ObjectId
 from mvc.limits import MIB
 from mvc.store import framing, index, pack, reading, workers
 from mvc.store.catalog import Catalog, Location
-from mvc.store.census import FRAME, Census, Delta, Holding, deltas, records
+from mvc.store.census import FRAME, Census, Delta, deltas, records
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack
 from mvc.store.pack import Record
@@ -38,6 +39,8 @@ SMALL = 32 * MIB
 FEW = 50
 #: Share of a pack that may be garbage before it is copied: what goes is then a third of what is copied.
 GARBAGE = 0.25
+#: The same where density is asked for.
+_LITTLE = 0.02
 
 _lane = reading.Lane()
 
@@ -77,9 +80,11 @@ class Compaction:
         before: float,
         now: float,
         grace: float,
+        dense: bool = False,
     ) -> None:
-        """``alive`` are ids, to which what they stand on is added. What was left over ``before`` that
-        time may go at once; what is left over ``now`` may go ``grace`` seconds later.
+        """``alive`` are ids; what they stand on lives with them. What was left over ``before`` that time may
+        go at once; what is left over ``now`` may go ``grace`` seconds later. ``dense``: packs that hold little
+        garbage, or are young, are gathered too.
 
         Raises:
             MissingObject: something alive is in no pack.
@@ -91,15 +96,16 @@ class Compaction:
         catalog.refresh()
         for error in catalog.damaged():
             raise error
+        self._garbage = _LITTLE if dense else GARBAGE
+        self._dense = dense
+        self._held: set[str] = set()
         standing = deltas(catalog)
+        demands: dict[bytes, int] = {}
         while True:
-            self._census = Census(catalog, _with_bases(alive, standing))
+            self._census = Census(catalog, alive, standing, demands)
             self.plan = self._decide(before, now, grace)
-            # Whatever stays, garbage too, must stay readable: a base outlives all that stand on it.
-            stays = {one.base for one in standing if one.pack not in self.plan.doomed}
-            if stays <= self._census.home.keys():
+            if not self._unsupported(standing, demands):
                 break
-            alive |= stays
 
     def carry_out(self, progress: Progress | None = None) -> None:
         """Do what ``plan`` says.
@@ -123,10 +129,53 @@ class Compaction:
             self._disk.remove(os.path.join(self._catalog.packs_folder, name + pack.SUFFIX))
         self._catalog.refresh()
 
+    def _unsupported(self, standing: list[Delta], demands: dict[bytes, int]) -> bool:
+        """Whether something that stays would lose what it stands on, garbage too; sees to it for the next try.
+
+        A base of what is left over and waits needs no new home: its old pack is held with it.
+        """
+        doomed, census = self.plan.doomed, self._census
+        used = {census.packs[number].name for number in census.home.values()}
+        wanted: dict[bytes, int] = {}
+        by_used: set[bytes] = set()
+        for one in standing:
+            home = census.copy(one.base)
+            if one.pack not in doomed and (home is None or home.depth >= one.depth):
+                wanted[one.base] = min(one.depth, wanted.get(one.base, one.depth))
+                if one.pack in used and one.pack not in self.plan.gathered:
+                    by_used.add(one.base)
+        if not wanted:
+            return False
+        copies: dict[bytes, tuple[int, str]] = {}
+        for name, record in records(self._catalog):
+            if record.digest not in wanted:
+                continue
+            if name not in doomed and record.depth < wanted[record.digest]:
+                wanted.pop(record.digest)
+            else:
+                copy = (record.depth, name)
+                copies[record.digest] = min(copy, copies.get(record.digest, copy))
+        for base, depth in wanted.items():
+            if base in by_used:
+                demands[base] = min(depth, demands.get(base, depth))
+            elif base in copies:
+                self._held.add(copies[base][1])
+            else:
+                raise MissingObject(
+                    f"object {base.hex()} is in no pack; nothing was removed",
+                    hint="run: mvc fsck --full",
+                )
+        return bool(wanted)
+
     def _decide(self, before: float, now: float, grace: float) -> Plan:
         packs = self._census.packs
         used = {number for number, one in enumerate(packs) if one.alive}
-        gathered = {n for n in used if packs[n].time <= before and _is_wasteful(packs[n])}
+        gathered = {
+            n
+            for n in used
+            if (packs[n].time <= before or self._dense)
+            and packs[n].garbage > self._garbage * packs[n].size
+        }
         small = {n for n in used if packs[n].stored < SMALL}
         if len(small) > (1 if before == math.inf else FEW):
             gathered |= small
@@ -138,7 +187,8 @@ class Compaction:
             return max(one.time, packs[one.heir].time if one.heir >= 0 else 0.0)
 
         left = {n: left_since(n) for n in range(len(packs)) if n in gathered or n not in used}
-        doomed = {n for n, since in left.items() if since <= before}
+        held = {n for n in left if packs[n].name in self._held}
+        doomed = {n for n, since in left.items() if since <= before} - held
         waiting = {n: min(since, now) for n, since in left.items() if n not in doomed}
         names = frozenset(packs[n].name for n in doomed)
         return Plan(
@@ -243,24 +293,6 @@ class Compaction:
 
         for _ in workers.run(check, reading.neighbours(places)):
             pass
-
-
-def _with_bases(alive: set[bytes], standing: list[Delta]) -> set[bytes]:
-    """``alive`` and all that any copy of it stands on, directly or not."""
-    bases: dict[bytes, list[bytes]] = {}
-    for one in standing:
-        bases.setdefault(one.digest, []).append(one.base)
-    waiting = [digest for digest in bases if digest in alive]
-    while waiting:
-        for base in bases.get(waiting.pop(), ()):
-            if base not in alive:
-                alive.add(base)
-                waiting.append(base)
-    return alive
-
-
-def _is_wasteful(one: Holding) -> bool:
-    return one.garbage > GARBAGE * one.size
 
 
 def _copy(run: Run, record: Record, name: str, outgoing: OutgoingPack) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mvc.store.catalog import Catalog
-from mvc.store.census import deltas, records
+from mvc.store.census import Census, deltas, records
 
 
 class Size(NamedTuple):
@@ -24,26 +24,23 @@ NOTHING = Size(0, 0, 0)
 
 
 def sizes(catalog: Catalog) -> dict[bytes, Size]:
-    """Every object; of several copies the smallest.
+    """Every object, in the home that it has when all are alive.
 
     Raises:
-        CorruptPack: the header of a difference is damaged.
+        MissingObject, CorruptPack: a base is gone, or the header of a difference is damaged.
     """
     catalog.refresh()
-    bases = {(one.digest, one.pack): one.base for one in deltas(catalog)}
-    homes: dict[bytes, tuple[int, int, str]] = {}
-    for name, record in records(catalog):
-        found = (record.stored, record.length, name)
-        if record.digest not in homes or found < homes[record.digest]:
-            homes[record.digest] = found
-
-    def alone(digest: bytes) -> int:
-        stored, raw, _ = homes[digest]
-        root, seen = digest, {digest}
-        while (base := bases.get((root, homes[root][2]))) in homes and base not in seen:
+    digests = {record.digest for _, record in records(catalog)}
+    census = Census(catalog, digests, deltas(catalog))
+    found = {}
+    for digest in digests:
+        home, root = census.copy(digest), digest
+        while (base := census.base(root)) is not None:
             root = base
-            seen.add(base)
-        under, whole, _ = homes[root]
-        return stored if root == digest or not whole else max(stored, raw * under // whole)
-
-    return {digest: Size(raw, alone(digest), stored) for digest, (stored, raw, _) in homes.items()}
+        whole = census.copy(root)
+        assert home is not None and whole is not None
+        alone = home.stored
+        if root != digest and whole.length:
+            alone = max(alone, home.length * whole.stored // whole.length)
+        found[digest] = Size(home.length, alone, home.stored)
+    return found

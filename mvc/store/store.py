@@ -7,7 +7,7 @@ files, names or commits.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mvc.store.compaction import Compaction
     from mvc.store.fs import Disk
+    from mvc.store.repacking import Repacked
     from mvc.store.salvage import Aside, Salvaged
     from mvc.store.sizing import Size
 
@@ -133,14 +134,33 @@ class Store:
         return self._disk.lock(os.path.join(self._root, LOCK))
 
     def compaction(
-        self, alive: set[bytes], *, before: float, now: float, grace: float
+        self,
+        alive: set[bytes],
+        *,
+        before: float,
+        now: float,
+        grace: float,
+        dense: bool = False,
     ) -> Compaction:
         """What to do about packs of which only ``alive`` is needed; see ``mvc.store.compaction``."""
         from mvc.store.compaction import Compaction
 
-        return Compaction(
-            self._root, self._disk, self._catalog, alive, before=before, now=now, grace=grace
-        )
+        times = {"before": before, "now": now, "grace": grace}
+        return Compaction(self._root, self._disk, self._catalog, alive, **times, dense=dense)
+
+    def repack(
+        self,
+        dtypes: Mapping[bytes, str | None],
+        lines: Iterable[Sequence[bytes]],
+        *,
+        dry_run: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Repacked:
+        """Write objects anew over better bases; see ``mvc.store.repacking``."""
+        from mvc.store.repacking import repack
+
+        where = self._root, self._disk, self._catalog
+        return repack(*where, dtypes, lines, dry_run=dry_run, progress=progress)
 
     def sizes(self) -> dict[bytes, Size]:
         """What each object takes; see ``mvc.store.sizing``."""
