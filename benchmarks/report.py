@@ -1,4 +1,4 @@
-"""The table of ``docs/benchmarks.md``, written between two markers; the words around it are people's."""
+"""The table of ``docs/benchmarks/index.md``, written between two markers; the words around it are people's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.measure import Row
 from mvc.version import VERSION
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "index.md"
 BEGIN = "<!-- begin: written by python -m benchmarks -->"
 END = "<!-- end -->"
 

@@ -69,4 +69,4 @@ def _asked(*words: str | Path) -> float:
     command = [sys.executable, "-m", "benchmarks.storage.reference", *map(str, words)]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    return next(iter(json.loads(done.stdout).values()))
+    return float(json.loads(done.stdout))

@@ -1,6 +1,6 @@
-"""The pictures of the comparison: ``python -m benchmarks.storage.plots [RESULTS [FOLDER]]``; ``--png`` to look at.
+"""The pictures of the comparison: ``python -m benchmarks.storage.plots [RESULTS [FOLDER]]``.
 
-Needs the extra ``bench``. In a process of its own, because one that measures must stay small.
+``--png`` makes PNGs, to look at. Needs the extra ``bench``; runs by itself, as what measures must stay small.
 """
 
 from __future__ import annotations

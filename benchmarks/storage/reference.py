@@ -8,7 +8,6 @@ Both as bytes, in JSON; the header counts in both.
 from __future__ import annotations
 
 import json
-import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ _WIDTH = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "BF16": 2, "F16": 2}
 def tensors(file: Path) -> tuple[int, Iterator[tuple[str, str, Bytes]]]:
     """Bytes before the tensors; name, dtype and raw bytes of each."""
     data = np.memmap(file, np.uint8, "r")
-    (length,) = struct.unpack_from("<Q", data)
+    length = int(data[:8].view("<u8")[0])
     start = 8 + length
     header = json.loads(bytes(data[8:start]))
     header.pop("__metadata__", None)
@@ -66,4 +65,5 @@ def bitx(file: Path, base: Path) -> int:
 
 if __name__ == "__main__":
     asked, *files = sys.argv[1:]
-    print(json.dumps({asked: {"bound": bound, "bitx": bitx}[asked](*map(Path, files))}))
+    answer = bound(Path(files[0])) if asked == "bound" else bitx(Path(files[0]), Path(files[1]))
+    print(json.dumps(answer))
