@@ -102,6 +102,16 @@ GROUPED = (np.rint(GROUPED) + 8).astype("u1").reshape(-1, 2)
 FEW = np.tile(np.frombuffer(RAMP, "<u2"), 4)
 FEW[[3, 4, 5, 500]] += np.array([1, 65535, 300, 9], "<u2")
 
+#: A right factor as an object has it, a weight, and the weight with a product of rank 2 added.
+THIN = np.array([[3, -2, 5, 0, 1, -7, 4, 2] * 3, [1, 1, -4, 6, -3, 2, 0, -5] * 3])
+FACTOR = (
+    bytes([2, 0, 0, 0, 24, 0, 0, 0])
+    + np.where(THIN < 0, -2 * THIN - 1, 2 * THIN).astype("<u4").tobytes()
+)
+WEIGHT = ((np.arange(240) * 89 % 256 - 128) / np.float32(1000)).astype("<f4")
+MERGED = (np.arange(20).reshape(10, 2) - 9) @ THIN / np.float32(4096) + WEIGHT.reshape(10, 24)
+MERGED = MERGED.astype("<f4")
+
 OVER_BASE = [
     pytest.param(
         3,
@@ -170,6 +180,29 @@ OVER_BASE = [
         FEW.tobytes() + b"\x07",
         RAMP * 4 + b"\x01",
         id="sparse, BF16 words and a tail",
+    ),
+    pytest.param(
+        9,
+        0x10,
+        "1f0000000e0000002e00000028b52ffd20502d0100d0ffff00ff008f7f6f5f4f3f2f1f0f00102030"
+        "405060708090a00005100013ef236c8b0c0b00000000030600001100000028b52ffd200c45000010"
+        "001001006d0e0b0000010000000100000001000000010000000100000001000000010000000100",
+        MERGED.tobytes()[40:],
+        FACTOR + WEIGHT.tobytes()[40:],
+        id="lowrank, F32 rows of which one is cut",
+    ),
+    pytest.param(
+        9,
+        0x20,
+        "12000000000000003900000028b52ffd2050850100940277f37ffd6ffb7bff7f0280007c0080fe82"
+        "fa7efe04030302020101000000000101020202030304040001005182320100000007030614004800"
+        "000028b52ffd20fcfd01005402d105e90200007401e208e400ab02ab02e4d10e00002f01b80f485f"
+        "0c490258000c000200020a00812caef00aae80940fb800525d20004bdd1e086e75449fee45004e05"
+        "fb07765a040009c602002e8c0100d9432135b3f64d00fc1aa35ef6fe350fd492792bfb17161bd4c0"
+        "18d1d3d6",
+        (MERGED.view("<u4") >> 16).astype("<u2").tobytes(),
+        FACTOR + (WEIGHT.view("<u4") >> 16).astype("<u2").tobytes(),
+        id="lowrank, BF16",
     ),
 ]
 

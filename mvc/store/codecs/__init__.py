@@ -25,13 +25,14 @@ MASK = 5
 CAST = 6
 REQUANT = 7
 SPARSE = 8
+LOWRANK = 9
 
 #: In a ``planes`` parameter: the words were rotated left by one, which takes the sign out of the
 #: way.
 ROTATED = 0x10
 
 #: Codecs that decode over a base.
-OVER_BASE = frozenset({DELTA, COPY, MASK, CAST, REQUANT, SPARSE})
+OVER_BASE = frozenset({DELTA, COPY, MASK, CAST, REQUANT, SPARSE, LOWRANK})
 
 _MODULES = {
     RAW: "mvc.store.codecs.raw",
@@ -43,6 +44,7 @@ _MODULES = {
     CAST: "mvc.store.codecs.cast",
     REQUANT: "mvc.store.codecs.requant",
     SPARSE: "mvc.store.codecs.sparse",
+    LOWRANK: "mvc.store.codecs.lowrank",
 }
 _loaded: dict[int, Codec] = {}
 
