@@ -128,7 +128,8 @@ class Game:
     def _comparable(self, step: Step) -> bool:
         if isinstance(step, Settle | Wait):
             return True
-        if isinstance(step, Run) and _BACK.intersection(step.words) and self.git.silent_moves():
+        back = isinstance(step, Run) and _BACK.intersection(step.words)
+        if back and (self.git.silent_moves() or self.mvc.silent_moves()):
             return False
         if self.git.reverting() and isinstance(step, Run) and _apart_from_a_revert(step.words):
             return False
@@ -177,8 +178,8 @@ class Game:
             self.environment[f"GIT_{role}_DATE"] = f"{self._time} +0000"
 
 
-#: Names for where HEAD has been.
-_BACK = {"HEAD@{1}", "@{-1}", "-"}
+#: Names for where HEAD and a branch have been.
+_BACK = {"HEAD@{1}", "main@{1}", "@{-1}", "-"}
 _IN_THE_WAY = re.compile(r"would be overwritten by (?:checkout|merge):\n((?:\t.*\n)+)")
 _POPS = (("stash", "pop"), ("stash", "apply"))
 

@@ -112,6 +112,12 @@ class MvcSide:
             ),
         )
 
+    def silent_moves(self) -> bool:
+        """Whether a commit was amended into one that differs in nothing but how it was made."""
+        moves = read(self._repository.folder, "HEAD")
+        named = self._names.moves((move.old, move.new, move.message) for move in moves)
+        return len(named) < len(moves)
+
     def _told(self, repository: Repository, refs: Mapping[str, str], head: str) -> Answers:
         key = (tuple(refs.items()), head)
         if key not in self._logs:

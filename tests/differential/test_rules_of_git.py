@@ -167,3 +167,11 @@ def test_only_the_verb_that_stopped_can_go_on(game: Game) -> None:
 def test_a_revert_of_a_revert_of_a_revert_is_worded_as_git_words_it_today(game: Game) -> None:
     game.play([EDIT, *typed("commit -a -m first", *["revert --no-edit HEAD"] * 4)])
     assert game.mvc.seen().logs["HEAD"][0].startswith('Reapply "Reapply "fi')
+
+
+def test_where_a_branch_was_before_it_was_amended_into_the_same_is_not_compared(game: Game) -> None:
+    game.play([*typed("switch -c one"), EDIT, *typed("commit -a -m first", "switch main"), OTHER])
+    game.more(typed("commit -a -m second", "merge --no-edit one", "commit --amend --no-edit"))
+    steps = game.tally.steps.total()
+    game.more(typed("reset -q main@{1}"))
+    assert game.tally.steps.total() == steps
