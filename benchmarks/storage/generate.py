@@ -56,7 +56,8 @@ KINDS: dict[str, Callable[[str, tuple[int, ...], Floats, np.random.Generator], N
 
 def write(place: Path, base: Path, kind: str, seed: int) -> dict[str, float]:
     start, each = tensors(base)
-    header = base.open("rb").read(start)
+    with base.open("rb") as file:
+        header = file.read(start)
     shapes = {
         name: entry["shape"] for name, entry in json.loads(header[8:]).items() if name[:1] != "_"
     }
