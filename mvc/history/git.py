@@ -1,6 +1,6 @@
-"""Reading Git objects and walking history, through libgit2.
+"""Reading Git objects and walking history, which is libgit2's part.
 
-Owns the only use of pygit2. It is opened with an empty configuration search path, so that no file of the
+Owns the use of pygit2 for reading. It is opened with an empty configuration search path, so that no file of the
 user's home changes what mvc reads, and it never writes.
 """
 
@@ -19,6 +19,7 @@ from mvc.history.gitforms import Commit, parse_commit, parse_tag, parse_tree
 from mvc.history.gitobjects import TREE_MODE, TreeEntry
 from mvc.history.loose import LooseObjects
 from mvc.history.ordering import graph_order
+from mvc.history.packed import PackedObjects
 from mvc.history.refs import REPAIR
 from mvc.history.signature import Signature
 from mvc.history.unpacking import damaged_packs
@@ -39,10 +40,11 @@ class Git:
     def __init__(self, path: str) -> None:
         self._path = path
         self._loose = LooseObjects(os.path.join(path, "objects"))
+        self._packs = PackedObjects(os.path.join(path, "objects"))
 
     @cached_property
     def _repository(self) -> pygit2.Repository:
-        # It costs six times a bare Python's start, and what is loose can be read without.
+        # It costs six times a bare Python's start, and an object can be read without.
         import pygit2
         from pygit2.enums import ConfigLevel, Option
 
@@ -289,11 +291,10 @@ class Git:
         return body
 
     def _object(self, id_: str) -> tuple[str, bytes]:
-        """Kind and content; both libgit2 and the reader of loose objects check the hash."""
-        found = self._loose.read(id_)
-        return self._packed(id_) if found is None else found
+        """Kind and content; all three readers check the hash."""
+        return self._loose.read(id_) or self._packs.read(id_) or self._by_libgit2(id_)
 
-    def _packed(self, id_: str) -> tuple[str, bytes]:
+    def _by_libgit2(self, id_: str) -> tuple[str, bytes]:
         import pygit2
 
         try:

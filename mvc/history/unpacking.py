@@ -13,19 +13,16 @@ import mmap
 import os
 import re
 import struct
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from mvc.limits import MIB, WHOLE_OBJECT
+from mvc.history.pack_entries import KINDS, Entry, applied, digest, entry_at, inflated
+from mvc.limits import MIB
 
 _NAME = re.compile(r"(pack-[0-9a-f]{40})\.(?:pack|idx)")
 _HEADER = struct.Struct(">4sII")
 _TRAILER = 20
 _INDEX_MAGIC = b"\xfftOc\0\0\0\2"
-_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
-_BY_OFFSET, _BY_ID = 6, 7
 #: Bases kept inflated while deltas on them are resolved, in bytes.
 _MEMORY = 64 * MIB
 
@@ -70,14 +67,6 @@ def _damage(path: str) -> str | None:
         return None if hasher.digest() == file.read(_TRAILER) else "does not hash to its trailer"
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    kind: int
-    size: int
-    data: int
-    base: int | bytes | None
-
-
 class Unpacking:
     """The entries of one pack file that can be read. Iterate for ``(kind, body)`` of each object."""
 
@@ -87,11 +76,10 @@ class Unpacking:
             self._data: mmap.mmap | bytes = (
                 mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ) if self._size else b""
             )
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[int, Entry] = {}
         self._places: dict[bytes, int] = {}
         self._bodies: OrderedDict[int, tuple[str, bytes]] = OrderedDict()
         self._held = 0
-        self._end = 0
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         self._find()
@@ -103,7 +91,7 @@ class Unpacking:
                 if found is None:
                     later.append(offset)
                     continue
-                self._places[_digest(*found)] = offset
+                self._places[digest(*found)] = offset
                 yield found
             if len(later) == len(waiting):
                 return  # their bases are lost
@@ -121,59 +109,18 @@ class Unpacking:
             self._entries[offset] = entry
             offset = end
 
-    def _parse(self, offset: int) -> tuple[_Entry, int] | None:
-        data, at = self._data, offset
-        try:
-            byte = data[at]
-            kind, size, shift = byte >> 4 & 7, byte & 15, 4
-            while byte & 128:
-                at += 1
-                byte = data[at]
-                size |= (byte & 127) << shift
-                shift += 7
-            at += 1
-            base: int | bytes | None = None
-            if kind == _BY_ID:
-                base, at = bytes(data[at : at + 20]), at + 20
-            elif kind == _BY_OFFSET:
-                byte = data[at]
-                back = byte & 127
-                while byte & 128:
-                    at += 1
-                    byte = data[at]
-                    back = (back + 1 << 7) | byte & 127
-                base, at = offset - back, at + 1
-            elif kind not in _KINDS:
-                return None
-        except IndexError:
-            return None
-        if size > WHOLE_OBJECT or self._inflate(at, size) is None:
-            return None
-        return _Entry(kind, size, at, base), self._end
+    def _parse(self, offset: int) -> tuple[Entry, int] | None:
+        entry = entry_at(self._data, offset)
+        whole = None if entry is None else inflated(self._data, entry)
+        return None if entry is None or whole is None else (entry, whole[1])
 
-    def _inflate(self, at: int, size: int) -> bytes | None:
-        """``size`` bytes from the stream at ``at``; leaves where the stream ends in ``_end``."""
-        stream = zlib.decompressobj()
-        parts: list[bytes] = []
-        done = 0
-        try:
-            while not stream.eof:
-                piece = self._data[at : at + 64 * 1024]
-                if not piece:
-                    return None
-                parts.append(stream.decompress(piece, size + 1 - done))
-                done += len(parts[-1])
-                if done > size or stream.unconsumed_tail:
-                    return None
-                at += len(piece)
-        except zlib.error:
-            return None
-        self._end = at - len(stream.unused_data)
-        return b"".join(parts) if done == size else None
+    def _body(self, entry: Entry) -> bytes:
+        whole = inflated(self._data, entry)
+        return b"" if whole is None else whole[0]
 
     def _resolve(self, offset: int) -> tuple[str, bytes] | None:
         """The object at ``offset``; None while its base is not known, or when the delta does not fit."""
-        chain: list[_Entry] = []
+        chain: list[Entry] = []
         found = self._bodies.get(offset)
         place: int | None = offset
         while found is None:
@@ -181,14 +128,14 @@ class Unpacking:
             if entry is None or len(chain) > 10_000:
                 return None
             if entry.base is None:
-                found = _KINDS[entry.kind], self._inflate(entry.data, entry.size) or b""
+                found = KINDS[entry.kind], self._body(entry)
                 break
             chain.append(entry)
             base = entry.base
             place = base if isinstance(base, int) else self._places.get(base)
             found = self._bodies.get(place) if place is not None else None
         for entry in reversed(chain):
-            body = _apply(found[1], self._inflate(entry.data, entry.size) or b"")
+            body = applied(found[1], self._body(entry))
             if body is None:
                 return None
             found = found[0], body
@@ -200,50 +147,3 @@ class Unpacking:
         self._held += len(found[1])
         while self._held > _MEMORY:
             self._held -= len(self._bodies.popitem(last=False)[1][1])
-
-
-def _apply(base: bytes, delta: bytes) -> bytes | None:
-    """What ``delta`` makes of ``base``; None when it does not fit."""
-    try:
-        expected, at = _number(delta, 0)
-        size, at = _number(delta, at)
-        if expected != len(base) or size > WHOLE_OBJECT:
-            return None
-        parts: list[bytes] = []
-        while at < len(delta):
-            code = delta[at]
-            at += 1
-            if code & 128:
-                values = [0, 0]
-                for which, count in ((0, 4), (1, 3)):
-                    for n in range(count):
-                        if code >> (which * 4 + n) & 1:
-                            values[which] |= delta[at] << 8 * n
-                            at += 1
-                start, length = values[0], values[1] or 0x10000
-                parts.append(base[start : start + length])
-            elif code:
-                parts.append(delta[at : at + code])
-                at += code
-            else:
-                return None
-    except IndexError:
-        return None
-    body = b"".join(parts)
-    return body if len(body) == size else None
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if not byte & 128:
-            return value, at
-
-
-def _digest(kind: str, body: bytes) -> bytes:
-    whole = b"%s %d\0%s" % (kind.encode(), len(body), body)
-    return hashlib.sha1(whole, usedforsecurity=False).digest()
