@@ -23,6 +23,7 @@
     └── IntegrityError     90   stored bytes are not what was stored
         ├── HashMismatch
         ├── MissingObject
+        │   └── WeightsExpired  8   on purpose: mvc expire let the weights of the commit go
         ├── CorruptPack
         └── DecodeMismatch     a codec did not give back what it was given
 
@@ -55,6 +56,7 @@ __all__ = [
     "UnsafePickle",
     "UnsupportedDtype",
     "UsageError",
+    "WeightsExpired",
 ]
 
 
@@ -167,6 +169,12 @@ class HashMismatch(IntegrityError):
 
 class MissingObject(IntegrityError):
     """A named object is in no pack."""
+
+
+class WeightsExpired(MissingObject):
+    """The weights of the commit were let go on purpose."""
+
+    exit_code = 8
 
 
 class CorruptPack(IntegrityError):

@@ -5,13 +5,16 @@ Reached as ``repo.upkeep``. Holds no algorithm; they are in ``maintenance/``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.history.context import Context
 from mvc.history.signature import Signature
 
 if TYPE_CHECKING:
+    from mvc.history.expired import Tombstone
+    from mvc.ids import CommitId
+    from mvc.maintenance.expire import Expired, Rules
     from mvc.maintenance.finding import Finding, Repaired
     from mvc.maintenance.gc import Collected
     from mvc.maintenance.repack import Repacked
@@ -86,6 +89,39 @@ class Upkeep:
         if delete and not dry_run:
             collect(self._context, expire="never", dense=True, progress=self.progress)
         return done
+
+    def expire(
+        self,
+        revisions: Sequence[str] = (),
+        *,
+        rules: Rules | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Expired:
+        """Let the weights of commits go, and keep their history; ``gc`` then frees what nothing else needs.
+
+        ``revisions``: commits and ranges, or all there is; what ``rules`` keep, and what is in use, stays.
+        ``force`` lets go what is in use and was named itself.
+
+        Raises:
+            UsageError: nothing says which commits, or one that is in use was named without ``force``.
+        """
+        from mvc.maintenance.expire import Rules, expire
+
+        return expire(
+            self._context,
+            revisions,
+            rules or Rules(),
+            force=force,
+            who=self.who,
+            dry_run=dry_run,
+        )
+
+    def expired(self) -> Mapping[CommitId, Tombstone]:
+        """Every commit whose weights were let go, with when and why."""
+        from mvc.history.expired import tombstones
+
+        return tombstones(self._context)
 
     def usage(
         self,

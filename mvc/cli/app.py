@@ -59,6 +59,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fsck": ("Check that everything is there and is what it says it is", "care"),
     "repair": ("Put right what is damaged, and say what is lost", "care"),
     "gc": ("Remove what nothing reaches any more, and pack what stays", "care"),
+    "expire": ("Let the weights of commits go, and keep their history", "care"),
     "repack": ("Plan anew which version is stored as the difference to which", "care"),
     "config": ("Get and set the repository's options", "care"),
     "hooks": ("Keep hashes of the weights in a code repository", "care"),

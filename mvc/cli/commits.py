@@ -34,6 +34,8 @@ def decorations(repository: Repository) -> Names:
     for name, id_ in repository.branches.items():
         if name != current:
             found.setdefault(id_, []).append(_branch(name))
+    for id_ in repository.upkeep.expired():
+        found.setdefault(id_, []).append(click.style("expired", fg="red", bold=True))
     return found
 
 

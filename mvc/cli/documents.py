@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mvc.diff.describing import Described
+    from mvc.history.expired import Tombstone
     from mvc.history.git import Commit
     from mvc.history.operations import Operation
     from mvc.history.reflog import Move
@@ -49,8 +50,8 @@ def _deltas(deltas: Iterable[Delta]) -> list[dict[str, Any]]:
     return [{"kind": d.kind, "path": d.path, "old_path": d.old_path} for d in deltas]
 
 
-def commit(found: Commit) -> dict[str, Any]:
-    """A commit as its object says it."""
+def commit(found: Commit, tombstone: Tombstone | None) -> dict[str, Any]:
+    """A commit as its object says it, and whether its weights were let go."""
     return {
         "id": found.id,
         "tree": found.tree,
@@ -59,6 +60,7 @@ def commit(found: Commit) -> dict[str, Any]:
         "committer": person(found.committer),
         "subject": found.subject,
         "message": found.message,
+        "expired": tombstone and {"time": tombstone.time, "rule": tombstone.rule},
     }
 
 

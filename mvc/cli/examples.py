@@ -108,6 +108,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc gc -n", "what would go"),
         ("mvc gc --aggressive", "spend time on saving space"),
     ),
+    "expire": (
+        ("mvc expire --keep-last 5 -n", "what would go"),
+        ("mvc expire --keep-tagged --metric eval-loss --lowest 3", "keep releases, and the best"),
+        ("mvc expire main~20..main~10", "ten commits"),
+    ),
     "repack": (
         ("mvc repack -n", "what it would save"),
         ("mvc repack -d", "save it; the old packs go after the grace period"),

@@ -80,7 +80,9 @@ def command(
     if as_json:
         from mvc.cli import documents
 
-        session.output.document("log", {"commits": [*map(documents.commit, commits)]})
+        gone = repository.upkeep.expired()
+        found_ = [documents.commit(commit, gone.get(commit.id)) for commit in commits]
+        session.output.document("log", {"commits": found_})
         return
     session.output.page(_lines(repository, commits, oneline, drawing, stat, paths))
 

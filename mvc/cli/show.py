@@ -75,6 +75,6 @@ def _document(repository: Repository, revision: str, stat: bool) -> dict[str, An
     tag = repository.tags.message(revision)
     return {
         "tag": documents.tag(revision, *tag) if tag else None,
-        "commit": documents.commit(commit),
+        "commit": documents.commit(commit, repository.upkeep.expired().get(commit.id)),
         **as_json(repository.changes_of(commit, numeric=not stat)),
     }

@@ -19,7 +19,9 @@ from mvc.store.fs import Disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mvc.errors import MissingObject
     from mvc.history.git import Git
+    from mvc.ids import ObjectId
     from mvc.store.store import Store
 
 P = ParamSpec("P")
@@ -64,7 +66,7 @@ class Context:
         """Reads and writes what is too large for Git."""
         from mvc.store.store import Store
 
-        return Store(os.path.join(self.folder, "store"), self.disk)
+        return Store(os.path.join(self.folder, "store"), self.disk, self._why_missing)
 
     @cached_property
     def operations(self) -> OperationLog:
@@ -112,6 +114,11 @@ class Context:
         self.__dict__.pop("operations", None)
         if "store" in self.__dict__:
             self.store.refresh()
+
+    def _why_missing(self, object_id: ObjectId) -> MissingObject | None:
+        from mvc.history.expired import why_missing
+
+        return why_missing(self, object_id)
 
     def _last_collection(self) -> str:
         try:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from mvc.errors import IntegrityError
 from mvc.history.context import Context
+from mvc.history.expired import GONE, read
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.transaction import head_snapshot
 from mvc.history.unfinished import read_unfinished
@@ -67,12 +68,14 @@ class Kin:
         head = self._context.refs.head()
         ends = [head, waiting.theirs if waiting else None]
         queue = deque(CommitId(end) for end in ends if end)
+        gone = read(self._context, GONE)  # what they name is missed without an error
         trees: dict[CommitId, str] = {}
         while queue and len(trees) < _COMMITS:
             id_ = queue.popleft()
             if id_ not in trees:
                 commit = self._context.git.commit(id_)
-                trees[id_] = commit.tree
+                if id_ not in gone:
+                    trees[id_] = commit.tree
                 queue.extend(commit.parents)
         return list(trees.values())
 

@@ -49,3 +49,8 @@ def moment(text: str, now: float) -> float:
             f"not a date: '{text}'",
             hint="write it as 2.weeks.ago, 2026-01-31, now or never",
         ) from error
+
+
+def day(time: float) -> str:
+    """``2026-01-31``, in this machine's time zone."""
+    return f"{datetime.fromtimestamp(time):%Y-%m-%d}"

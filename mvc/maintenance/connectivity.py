@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mvc import limits
@@ -16,6 +17,7 @@ from mvc.errors import MvcError
 from mvc.formats.skeleton import Skeleton
 from mvc.history import merkle
 from mvc.history.context import Context
+from mvc.history.expired import tombstones
 from mvc.history.git import Commit
 from mvc.history.gitobjects import EXECUTABLE_MODE, FILE_MODE, TREE_MODE
 from mvc.history.manifest import Manifest, is_manifest
@@ -66,12 +68,22 @@ class Connectivity:
         self._weights: OrderedDict[str, _Weights] = OrderedDict()
         self._blobs: dict[BlobId, ObjectId | None] = {}
         self.losses: dict[str, Loss] = {}
+        self._expired: frozenset[str] = frozenset()
+        with suppress(MvcError):  # told as the fault of its ref
+            self._expired = frozenset(tombstones(context))
+        #: Of the expired ones the weights may be gone; they are looked at when all others are known to be
+        #: whole.
+        self._late: list[Commit] = []
+        self._lenient = False
 
     def walk(self, refs: dict[str, str]) -> Iterator[Finding]:
         """Everything wrong with what ``refs`` (name → value) reach; losses come last."""
         for name, value in sorted(refs.items(), key=lambda ref: (_rank(ref[0]), ref)):
             if is_id(value):
                 yield from self._root(name, value)
+        self._lenient = True
+        for commit in self._late:
+            yield from self._commit(commit)
         for loss in self.losses.values():
             yield loss.finding()
 
@@ -103,7 +115,10 @@ class Connectivity:
                 self._lose(id_, needed_by, None, _said(error, "its parent", id_))
                 continue
             waiting += [(parent, _title(commit)) for parent in commit.parents]
-            yield from self._commit(commit)
+            if id_ in self._expired:
+                self._late.append(commit)
+            else:
+                yield from self._commit(commit)
 
     def _commit(self, commit: Commit) -> Iterator[Finding]:
         where = _title(commit)
@@ -205,6 +220,10 @@ class Connectivity:
             for id_ in dict.fromkeys(manifest.object_ids())
             if id_ in self._damaged or id_ not in store
         }
+        if self._lenient:
+            gone = {id_: why for id_, why in gone.items() if id_ in store}
+            if any(id_ not in store for id_ in manifest.object_ids()):
+                return
         for id_, why in gone.items():
             self._lose(id_, where, path, f"{part(manifest, id_)} (object {id_}) {why}", True)
         if gone or manifest.skeleton is None:

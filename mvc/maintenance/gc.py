@@ -17,13 +17,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mvc.errors import UsageError
-from mvc.history import packs
+from mvc.history import expired, packs
 from mvc.history.config import Settings
 from mvc.history.context import Context
+from mvc.history.expired import Tombstone
 from mvc.history.moments import moment
 from mvc.history.refs import is_id
+from mvc.history.signature import NOBODY, Signature
 from mvc.history.unfinished import read_unfinished
+from mvc.ids import CommitId
 from mvc.maintenance import expiry, leftovers
+from mvc.maintenance.expire import follow_refs
 from mvc.maintenance.packing import Packing
 from mvc.maintenance.reachability import Reach
 from mvc.maintenance.repack import Repacked, repack
@@ -130,12 +134,16 @@ def collect(
     before, memory = _dates(context, prune, expire, now)
     with context.collecting():
         forgetting = expiry.plan(context, memory)
-        reach = Reach(context, forgetting.horizon)
-        reach.follow(_roots(context, forgetting))
+        tombstones = expired.tombstones(context)
+        reach = Reach(context, forgetting.horizon, tombstones)
+        follow_refs(reach, context, _roots(context, forgetting))
+        reach.follow(forgetting.roots)
         reach.follow(forgetting.doubtful, strict=False)
         reached = len(reach.store), len(reach.git)
         grace = max(now - before, 0.0)
         git = Packing(context, reach, before=before, now=now, grace=grace)
+        gone = expired.read(context, expired.GONE)
+        reach.forgive(gone)
         kept, git_kept = len(reach.store) - reached[0], len(reach.git) - reached[1]
         store = context.store.compaction(
             reach.store, before=before, now=now, grace=grace, dense=dense
@@ -146,6 +154,7 @@ def collect(
             context.note_collection()
             forgetting.carry_out(context)
             _settle(context)
+            _remember_gone(context, tombstones, gone, store.lost())
             after = git.carry_out()
             store.carry_out(_copying(progress))
             packs.clear(os.path.join(context.folder, "tmp", "packing"), context.disk)
@@ -191,6 +200,27 @@ def _settle(context: Context) -> None:
             context.disk.sync_folder(place)
 
 
+def _remember_gone(
+    context: Context,
+    tombstones: dict[CommitId, Tombstone],
+    gone: dict[CommitId, Tombstone],
+    lost: set[bytes],
+) -> None:
+    """Note, before any of it is removed, whose weights go: from then on no undo brings them back."""
+    going = {
+        id_: one
+        for id_, one in tombstones.items()
+        if id_ not in gone
+        and any(bytes.fromhex(object_id) in lost for object_id in expired.weights(context, id_))
+    }
+    if going:
+        writer = context.writer()
+        commit = expired.write(writer, {**gone, **going}, Signature.now(*NOBODY))
+        writer.flush()
+        assert commit is not None
+        context.operations.restore(expired.GONE, commit)
+
+
 def _dates(
     context: Context, prune: str | None, expire: str | None, now: float
 ) -> tuple[float, float]:
@@ -211,7 +241,6 @@ def _roots(context: Context, forgetting: expiry.Expiry) -> Iterator[str]:
         yield head
     yield from (id_ for name, id_ in context.refs.list("refs/").items() if name not in dropped)
     yield from _pseudo_refs(context)
-    yield from forgetting.roots
     waiting = read_unfinished(context)
     if waiting is not None:
         if waiting.stage_before is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from mvc.history import revisions
+from mvc.history import expired, revisions
 from mvc.history.context import Context, writes_objects
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.refs import OPERATIONS, STAGE
@@ -64,8 +64,10 @@ class _Versions:
         ends = {revisions.try_resolve(self.context, name) for name in [*names, "HEAD"]}
         found: list[CommitId] = sorted(end for end in ends if end is not None)
         git = self.context.git
+        gone = expired.tombstones(self.context)
         for id_ in reversed(list(git.walk(found, topological=True)) if found else []):
-            yield git.commit(id_).tree
+            if id_ not in gone:
+                yield git.commit(id_).tree
         stage = refs.raw(STAGE)
         if stage is not None:
             yield stage

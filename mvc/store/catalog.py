@@ -34,6 +34,10 @@ _TRIES = 20
 _OPEN_PACKS = 32
 
 
+#: Gives the error for an object that is in no pack, where somebody knows more of it than the store.
+WhyMissing = Callable[[ObjectId], MissingObject | None]
+
+
 class Location(NamedTuple):
     """Where an object lies. ``stored`` counts all its headers, ``length`` its raw bytes."""
 
@@ -55,7 +59,8 @@ class _View(NamedTuple):
 class Catalog:
     """Finds objects in all packs of a store. Safe between threads."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, why: WhyMissing | None = None) -> None:
+        self._why = why
         self.packs_folder = os.path.join(root, "packs")
         self.index_folder = os.path.join(root, "index")
         self._lock = threading.Lock()
@@ -99,6 +104,8 @@ class Catalog:
         location = self.find(bytes.fromhex(object_id))
         if location is not None:
             return location
+        if self._why is not None and (known := self._why(object_id)) is not None:
+            raise known
         unreadable = "; ".join(error.message for error in self.damaged())
         raise MissingObject(
             f"object {object_id} is in no pack"

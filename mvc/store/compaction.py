@@ -197,13 +197,17 @@ class Compaction:
             indexes=sum(len(group) for group in self._groups(names)),
             written=sum(packs[n].needed for n in gathered) + FRAME if gathered else 0,
             freed=sum(packs[n].size for n in doomed),
-            objects=self._lost(names),
+            objects=len(self._lost(names)),
             waiting=sum(packs[n].size for n in waiting),
             until=max(waiting.values(), default=0.0) + grace,
         )
 
-    def _lost(self, doomed: Collection[str]) -> int:
-        """How many objects lie in no other packs than those."""
+    def lost(self) -> set[bytes]:
+        """The objects that are in no pack afterwards."""
+        return self._lost(self.plan.doomed)
+
+    def _lost(self, doomed: Collection[str]) -> set[bytes]:
+        """The objects that lie in no other packs than those."""
         dead = {
             record.digest
             for name, record in records(self._catalog)
@@ -212,7 +216,7 @@ class Compaction:
         for name, record in records(self._catalog) if dead else ():
             if name not in doomed:
                 dead.discard(record.digest)
-        return len(dead)
+        return dead
 
     def _gather(self, progress: Progress | None) -> str:
         """Write the new pack; its name."""

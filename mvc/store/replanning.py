@@ -80,7 +80,9 @@ class Replanning:
             if (copy := self._census.copy(digest)) and copy.length >= SMALLEST
         }
         candidates = self._candidates(lines)
-        groups = list(_connected(candidates))
+        groups = [
+            group for group in _connected(candidates) if len(group) > 1 or self._left_behind(group)
+        ]
         self.families: list[Family] = []
         total = sum(map(len, groups))
         done = 0
@@ -128,8 +130,7 @@ class Replanning:
             return None
         chosen = {rewrite.digest for rewrite in rewrites}
         now = sum(self._stored(digest) for digest in chosen)
-        left = {base for digest in chosen if (base := self._census.base(digest)) is not None}
-        now += sum(self._stored(base) for base in left if base not in self._dtypes)
+        now += sum(map(self._stored, self._left_behind(chosen)))
         then = sum(_size(nodes[n], forest.bases[n]) for n in map(numbers.__getitem__, chosen))
         if then > (1 - _GAIN) * now:
             return None
@@ -199,6 +200,16 @@ class Replanning:
                 over[number] = size
         return Node(length, alone, over)
 
+    def _left_behind(self, digests: Iterable[bytes]) -> set[bytes]:
+        """What these stand on that is no version any more: once nothing does, it can go."""
+        found: set[bytes] = set()
+        for digest in digests:
+            base = self._census.base(digest)
+            while base is not None and base not in self._dtypes and base not in found:
+                found.add(base)
+                base = self._census.base(base)
+        return found
+
     def _stored(self, digest: bytes) -> int:
         copy = self._census.copy(digest)
         return 0 if copy is None else copy.stored
@@ -209,7 +220,7 @@ def _size(node: Node, base: int | None) -> int:
 
 
 def _connected(links: Mapping[bytes, Iterable[bytes]]) -> Iterator[list[bytes]]:
-    """Groups of two or more that links connect, whichever way these go."""
+    """Groups that links connect, whichever way these go."""
     both: dict[bytes, set[bytes]] = {one: set() for one in links}
     for one, others in links.items():
         for other in others:
@@ -227,5 +238,4 @@ def _connected(links: Mapping[bytes, Iterable[bytes]]) -> Iterator[list[bytes]]:
             new = both[one] - seen
             seen |= new
             waiting += sorted(new)
-        if len(group) > 1:
-            yield sorted(group)
+        yield sorted(group)

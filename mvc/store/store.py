@@ -16,7 +16,7 @@ from mvc.errors import LimitExceeded, UsageError
 from mvc.ids import ObjectId
 from mvc.store import checking, extraction, reading
 from mvc.store.bases import Bases
-from mvc.store.catalog import Catalog, Location
+from mvc.store.catalog import Catalog, Location, WhyMissing
 from mvc.store.checking import Problem
 from mvc.store.extraction import WriteAt
 from mvc.store.packfile import PackFile
@@ -37,10 +37,11 @@ _FOLDERS = ("packs", "index", "incoming")
 class Store:
     """All objects of a repository. Reading needs no lock and is safe between threads."""
 
-    def __init__(self, root: str, disk: Disk) -> None:
+    def __init__(self, root: str, disk: Disk, why: WhyMissing | None = None) -> None:
+        """``why`` is asked for the error of an object that is in no pack."""
         self._root = root
         self._disk = disk
-        self._catalog = Catalog(root)
+        self._catalog = Catalog(root, why)
         self._bases = Bases(self._catalog)
 
     @staticmethod
@@ -161,6 +162,18 @@ class Store:
 
         where = self._root, self._disk, self._catalog
         return repack(*where, dtypes, lines, dry_run=dry_run, progress=progress)
+
+    def needed(self, alive: set[bytes]) -> int:
+        """Stored bytes of ``alive`` ids, with what they stand on.
+
+        Raises:
+            MissingObject: one of them is in no pack.
+        """
+        from mvc.store.census import Census, deltas
+
+        self._catalog.refresh()
+        packs = Census(self._catalog, alive, deltas(self._catalog)).packs
+        return sum(one.stored for one in packs)
 
     def sizes(self) -> dict[bytes, Size]:
         """What each object takes; see ``mvc.store.sizing``."""

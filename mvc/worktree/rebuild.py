@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mvc.errors import CorruptPack, IntegrityError
+from mvc.errors import CorruptPack, IntegrityError, WeightsExpired
 from mvc.formats.layout import Storage
 from mvc.history import files as whole_files
 from mvc.history.context import Context
@@ -63,7 +63,8 @@ def rebuild(
             message = (
                 error.message if error.message.startswith(path) else f"{path}: {error.message}"
             )
-            raise type(error)(message, hint=_WHOLE) from error
+            on_purpose = isinstance(error, WeightsExpired)
+            raise type(error)(message, hint=error.hint if on_purpose else _WHOLE) from error
         raise
 
 

@@ -327,6 +327,14 @@ def _gone(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     (terminal.root / "model.safetensors").unlink()
 
 
+@situation("Weights that were expired")
+def _expired(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    _one(terminal, w=[1.0] * 64)
+    _one(terminal, "two", w=[2.0] * 64)
+    terminal("expire", "HEAD~1")
+    terminal("gc", "--prune=now", "--expire=now")
+
+
 @situation("A damaged commit")
 def _damaged_commit(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     id_ = _one(terminal)

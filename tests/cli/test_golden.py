@@ -45,9 +45,9 @@ ASKED = {
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
 }
-#: The numbers of two are bytes of packs and the present; the last is about a code repository
+#: The numbers of three are bytes of packs and the present; the last is about a code repository
 #: (``tests/hooks``).
-UNASKED = {"gc", "repack", "hooks list"}
+UNASKED = {"gc", "repack", "expire", "hooks list"}
 
 
 @pytest.fixture
