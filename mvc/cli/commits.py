@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from mvc.cli.output import quoted
+from mvc.errors import IntegrityError
 from mvc.history.git import Commit
 from mvc.history.record import without_trailer
 from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.repository import Repository
+
+if TYPE_CHECKING:
+    from mvc.history.expired import Tombstone
+    from mvc.ids import CommitId
 
 Names = dict[str, list[str]]
 
@@ -34,9 +40,17 @@ def decorations(repository: Repository) -> Names:
     for name, id_ in repository.branches.items():
         if name != current:
             found.setdefault(id_, []).append(_branch(name))
-    for id_ in repository.upkeep.expired():
+    for id_ in tombstones(repository):
         found.setdefault(id_, []).append(click.style("expired", fg="red", bold=True))
     return found
+
+
+def tombstones(repository: Repository) -> Mapping[CommitId, Tombstone]:
+    """Commits whose weights were let go; none where that can't be read, which fsck tells."""
+    try:
+        return repository.upkeep.expired()
+    except IntegrityError:
+        return {}
 
 
 def _branch(name: str) -> str:

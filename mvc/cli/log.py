@@ -10,7 +10,7 @@ import click
 
 from mvc.cli import completing
 from mvc.cli.app import Session
-from mvc.cli.commits import decorations, headline, long_form
+from mvc.cli.commits import decorations, headline, long_form, tombstones
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.git import Commit
@@ -80,7 +80,7 @@ def command(
     if as_json:
         from mvc.cli import documents
 
-        gone = repository.upkeep.expired()
+        gone = tombstones(repository)
         found_ = [documents.commit(commit, gone.get(commit.id)) for commit in commits]
         session.output.document("log", {"commits": found_})
         return

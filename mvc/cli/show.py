@@ -10,7 +10,7 @@ import click
 
 from mvc.cli import completing, documents
 from mvc.cli.app import Session
-from mvc.cli.commits import date, decorations, long_form
+from mvc.cli.commits import date, decorations, long_form, tombstones
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
 from mvc.cli.output import quoted
 from mvc.errors import UsageError
@@ -75,6 +75,6 @@ def _document(repository: Repository, revision: str, stat: bool) -> dict[str, An
     tag = repository.tags.message(revision)
     return {
         "tag": documents.tag(revision, *tag) if tag else None,
-        "commit": documents.commit(commit, repository.upkeep.expired().get(commit.id)),
+        "commit": documents.commit(commit, tombstones(repository).get(commit.id)),
         **as_json(repository.changes_of(commit, numeric=not stat)),
     }

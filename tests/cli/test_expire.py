@@ -53,6 +53,13 @@ def test_what_is_gone_is_told_from_damage(line: Terminal) -> None:
     ]
 
 
+def test_a_list_that_is_damaged_stands_in_nobodys_way(line: Terminal) -> None:
+    line("expire", "--keep-last", "1")
+    (line.root / ".mvc" / "refs" / "mvc" / "expired").write_text("nonsense\n")
+    assert "step 0" in line("log") and line.run("fsck").code == 90
+    assert line.run("gc").code == 90  # any doubt ends it
+
+
 def test_programs_hear_what_goes(line: Terminal) -> None:
     found = json.loads(line("expire", "HEAD~1", "--json", "-n"))
     (one,) = found["commits"]
