@@ -111,7 +111,7 @@ def seconds(value: float) -> str:
 
 
 def megabytes(value: float) -> str:
-    return f"{value / 1e6:,.1f} MB"
+    return f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
 
 def mebibytes(value: float) -> str:

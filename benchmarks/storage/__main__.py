@@ -7,6 +7,7 @@ recorded. ``--dry-run`` prints and writes no page. Where the family's folder is 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -102,7 +103,10 @@ def _conditions(part: str, where: Setting) -> str:
         "commit": f"Generated, {where.size / 1e9:g} GB; {where.rounds} rounds.",
         "depth": f"Generated, {where.size / 1e9:g} GB; {where.rounds} rounds.",
     }
-    return report.where(told[part])
+    line = report.where(told[part])
+    if not hasattr(os, "getloadavg"):
+        return line
+    return f"{line} Load over the last quarter of an hour: {os.getloadavg()[2]:.1f}."
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def table(figures: Sequence[Figure]) -> str:
         ratio = f"{one.value:.4f}" if one.value < 1.1 and not one.rounds else f"{one.value:.2f}"
         if one.rounds:
             ratio += f" ({one.rounds[0]:.2f} to {one.rounds[-1]:.2f})"
-        bars = [f"≤ {bar:.3g}" if bar is not None else "" for bar in (one.bar, one.stretch)]
+        bars = [f"≤ {bar:.4g}" if bar is not None else "" for bar in (one.bar, one.stretch)]
         cells = [one.what, one.ours, one.reference, ratio, *bars, one.verdict]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

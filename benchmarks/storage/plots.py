@@ -82,8 +82,8 @@ def _sizes(results: Results, pyplot: Any) -> Any:
 
 
 def _growth(results: Results, pyplot: Any) -> Any:
-    ran = _ran(results.histories["history"])
-    figure, axes = pyplot.subplots(figsize=(8, 5))
+    ran = sorted(_ran(results.histories["history"]), key=lambda one: one.sizes[-1])
+    figure, axes = pyplot.subplots(figsize=(9, 5))
     heights: list[float] = []
     top = max(one.sizes[-1] for one in ran) / 1e6
     for one in reversed(ran):
@@ -112,7 +112,7 @@ def _growth(results: Results, pyplot: Any) -> Any:
             color=colour,
             arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.8, "shrinkB": 3},
         )
-    axes.set_xlim(0.9, len(ran[0].sizes) + 1.6)
+    axes.set_xlim(0.9, len(ran[0].sizes) + 1.9)
     axes.set_ylim(0)
     axes.set_xticks(range(1, len(ran[0].sizes) + 1))
     axes.set_xlabel("versions")
@@ -122,22 +122,18 @@ def _growth(results: Results, pyplot: Any) -> Any:
 
 
 def _pairs(results: Results, pyplot: Any) -> Any:
-    ends = " after base : "
-    found: dict[str, dict[str, tuple[float, float]]] = {}
+    found: dict[str, dict[str, float]] = {}
     for one in results.figures["pairs"]:
-        name, middle, against = one.what.partition(ends)
+        name, middle, against = one.what.partition(" after base : ")
         if middle:
-            shown = float(one.ours.split()[0].replace(",", ""))
-            other = float(one.reference.split()[0].replace(",", ""))
-            found.setdefault(name, {})[against] = (shown, other)
+            found.setdefault(name, {})[against] = one.value
     names = list(found)
     figure, axes = pyplot.subplots(figsize=(8, 0.75 * len(names) + 1))
     for shift, label, colour in ((-0.19, "mvc", _OURS), (0.19, "BitX", _OTHERS)):
-        values = []
-        for name in names:
-            mine, bitx = found[name]["BitX"]
-            raw = found[name]["raw"][1]
-            values.append(100 * (mine if label == "mvc" else bitx) / raw)
+        values = [
+            100 * found[name]["raw"] / (found[name]["BitX"] if label == "BitX" else 1)
+            for name in names
+        ]
         places = [number + shift for number in range(len(names))]
         drawn = axes.barh(places, values, height=0.36, color=colour, label=label)
         axes.bar_label(drawn, labels=[f"{value:.2f}" for value in values], padding=3, fontsize=9)
