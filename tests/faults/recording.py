@@ -41,6 +41,7 @@ class WatchedDisk(Disk):
         self.root = os.path.realpath(root)
         self._guard = threading.Lock()
         self._opened = 0
+        self._by_path: dict[str, int] = {}
 
     def before(self, action: str, path: str) -> None:
         """About to do ``action``; may raise instead of letting it happen."""
@@ -116,21 +117,30 @@ class WatchedDisk(Disk):
         return None
 
     def write_by(self, folder: str, work: Callable[[str], None]) -> None:
-        """What the library wrote is recorded as if it had been written at once."""
+        """What the library wrote is recorded as if it had been written at once, by a process that may die
+        before it is synced."""
         self.before("write_by", folder)
-        super().write_by(folder, work)
 
-    def _sync_file(self, path: str) -> None:
-        name = self.relative(path)
+        def told(inner: str) -> None:
+            work(inner)
+            for name in sorted(os.listdir(inner)):
+                self._appeared(os.path.join(inner, name))
+
+        super().write_by(folder, told)
+
+    def _appeared(self, path: str) -> None:
         with self._guard:
             self._opened += 1
-            handle = self._opened
+            handle = self._by_path[path] = self._opened
+        name = self.relative(path)
         self.after(Create(name, os.stat(path).st_mode & 0o7777, handle))
         with open(path, "rb") as file:
             self.after(Write(handle, name, 0, file.read()))
+
+    def _sync_file(self, path: str) -> None:
         self.before("sync", path)
         super()._sync_file(path)
-        self.after(SyncFile(handle, name))
+        self.after(SyncFile(self._by_path.pop(path), self.relative(path)))
 
     @contextlib.contextmanager
     def lock(
