@@ -16,10 +16,10 @@ from faults.crash_states import FULL, Budget
 from faults.deeds import harms
 from faults.harness import explore, places, scratch
 from faults.recording import FailingDisk
-from faults.test_gc_faults import VisitedDisk
+from faults.test_gc_faults import Impatient, VisitedDisk
 from faults.worlds import begun, opened, save
 
-from mvc.errors import StorageError
+from mvc.errors import MvcError, StorageError
 from mvc.store.fs import Disk
 
 COUNT = 2500
@@ -141,3 +141,38 @@ def test_readers_read_while_objects_are_put_on_other_bases() -> None:
 @pytest.mark.faults_full
 def test_readers_read_at_every_step_of_a_repack() -> None:
     read_beside(step=1)
+
+
+def write_beside(step: int) -> int:
+    """A writer that lets nobody wait commits a version at a call; how often it could."""
+    written = 0
+    late = _file(99)
+    for place in range(0, len(places(run, prepare=relatives)), step):
+        with scratch() as root:
+            relatives(root, Disk())
+            acknowledged = []
+
+            def visit(root=root, acknowledged=acknowledged):
+                with contextlib.suppress(MvcError):
+                    repository = opened(root, Impatient())
+                    save(root, {"late.safetensors": late})
+                    repository.add(["late.safetensors"])
+                    acknowledged.append(repository.commit("late").id)
+
+            run(root, VisitedDisk(root, place, visit))
+            for _ in range(2):
+                for id_ in acknowledged:
+                    found = opened(root).read_file("late.safetensors", id_)
+                    assert b"".join(map(bytes, found)) == late
+                check(root)
+            written += len(acknowledged)
+    return written
+
+
+def test_writers_write_while_objects_are_put_on_other_bases() -> None:
+    assert write_beside(step=29)
+
+
+@pytest.mark.faults_full
+def test_writers_write_at_every_step_of_a_repack() -> None:
+    assert write_beside(step=1)

@@ -209,6 +209,11 @@ def _arrays() -> dict[str, object]:
     return {"x": np.arange(24, dtype=np.float32).reshape(4, 6), "y": np.ones(3, dtype=np.int8)}
 
 
+def expired(root: str, disk: Disk) -> None:
+    with_two(root, disk)
+    opened(root, disk).upkeep.expire(["HEAD~1"])
+
+
 #: Each is one command line; together all that change a repository or the work tree.
 DEEDS = [
     Deed("add", edited, (_add("new", "notes.md"),)),
@@ -307,6 +312,8 @@ DEEDS = [
         (lambda r: r.upkeep.gc(prune="now", expire="never"),),
         quiet=True,
     ),
+    Deed("expire", with_two, (lambda r: r.upkeep.expire(["HEAD~1"]),)),
+    Deed("undo, an expiry", expired, (lambda r: r.undo(),)),
     Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
 ]
 

@@ -15,6 +15,7 @@ from collections.abc import Collection
 import mvc
 from mvc.history import reflog
 from mvc.history.context import Context
+from mvc.history.expired import GONE, read
 from mvc.history.files import chunks
 from mvc.history.git import Git
 from mvc.history.refs import BRANCHES, OPERATIONS, Refs
@@ -136,6 +137,7 @@ def check_history(repository: Repository, *, more: bool = False) -> dict[str, se
     """
     git, refs = Git(repository.folder), Refs(repository.folder)
     whole = _Contents(repository._context)
+    gone = read(repository._context, GONE)
     reached: dict[str, set[str]] = {}
     for name, tip in refs.list("refs/").items():
         if git.kind(tip) == "tree":
@@ -145,6 +147,8 @@ def check_history(repository: Repository, *, more: bool = False) -> dict[str, se
         reached[name] = set(git.walk([start]))
         for id_ in reached[name]:
             found = git.commit(id_)
+            if id_ in gone:
+                continue
             files = whole.files(found.tree)
             if found.subject in HOLDS and '"mvc-operation"' not in found.message:
                 if more:
