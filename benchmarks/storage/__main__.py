@@ -33,7 +33,11 @@ def main() -> None:
         "--peers", type=Path, default=PEERS, help="folder of the peers' environments"
     )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
-    parser.add_argument("--only", default="", help="only peers with this in their name")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="only peers with one of these, separated by commas, in their name",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
     arguments.family, arguments.peers = arguments.family.resolve(), arguments.peers.resolve()

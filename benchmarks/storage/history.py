@@ -18,7 +18,7 @@ def outcomes(
     """Every tool's; those that could not be tried say why."""
     found = []
     for peer in (OURS, *PEERS):
-        if only and peer is not OURS and only not in peer.name:
+        if peer is not OURS and not any(word in peer.name for word in only.split(",")):
             continue
         print(f"  {peer.name} …", file=sys.stderr, flush=True)
         why = "" if peer is OURS else missing(peer, environments)
