@@ -19,6 +19,9 @@ TEXT_BLOB = 1 * MIB
 DELTA_DEPTH = 8
 DELTA_READ_BACK = 4
 
+#: Bytes of a factor object, which every frame that stands on it reads: rank 64 of 16,384 columns.
+LARGEST_FACTOR = 4 * MIB + 40
+
 #: safetensors' own limit on its JSON header.
 SAFETENSORS_HEADER = 100_000_000
 

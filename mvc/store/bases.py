@@ -7,13 +7,16 @@ level and thread. What is decoded here is not proven: the BLAKE3 of the object o
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Protocol
+
+from blake3 import blake3
 
 from mvc.errors import CorruptPack, MissingObject
 from mvc.ids import ObjectId
-from mvc.limits import DELTA_DEPTH
+from mvc.limits import DELTA_DEPTH, LARGEST_FACTOR
 from mvc.store import framing, workers
 from mvc.store.catalog import Catalog, Location
-from mvc.store.codecs import OVER_BASE, base_span
+from mvc.store.codecs import LOWRANK, OVER_BASE, base_span
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import PackFile
 
@@ -21,6 +24,24 @@ from mvc.store.packfile import PackFile
 _payloads = [workers.Buffers() for _ in range(DELTA_DEPTH + 1)]
 _frames = [workers.Buffers() for _ in range(DELTA_DEPTH + 1)]
 _under = [workers.Buffers() for _ in range(DELTA_DEPTH + 1)]
+
+
+#: Bytes of a factor object in which its weight's id lies: see the codec ``lowrank``.
+_FACTOR_HEAD = 40
+
+
+class Foundation(Protocol):
+    """What an object may stand on."""
+
+    digest: bytes
+    depth: int
+    stored: int
+
+    def under(
+        self, number: int, param: int, start: int, length: int, buffer: workers.Buffers
+    ) -> memoryview:
+        """See ``Ground``."""
+        ...
 
 
 class Ground:
@@ -40,6 +61,37 @@ class Ground:
         self.depth = header.depth
         self.length = header.length
         self.stored: int = location.stored + (below.stored if below else 0)
+
+    def under(
+        self, number: int, param: int, start: int, length: int, buffer: workers.Buffers
+    ) -> memoryview:
+        """What a frame at ``start`` decodes over by the codec ``number``, in ``buffer``.
+
+        Raises:
+            CorruptPack, MissingObject
+        """
+        if number == LOWRANK:
+            return self._factor_and_weight(start, length, buffer)
+        begin, wanted = base_span(number, param, start, length)
+        out = buffer.take(wanted)
+        self.read_into(begin, out)
+        return out
+
+    def _factor_and_weight(self, start: int, length: int, buffer: workers.Buffers) -> memoryview:
+        if self._below is None or self.length > LARGEST_FACTOR:
+            raise CorruptPack(
+                f"{self._file.path}: object {self.digest.hex()} is no factor of a weight",
+                hint="run: mvc fsck --full",
+            )
+        out = buffer.take(self.length + length)
+        self.read_into(0, out[: self.length])
+        if self._below.digest not in out[:_FACTOR_HEAD].tobytes():
+            raise CorruptPack(
+                f"{self._file.path}: factor {self.digest.hex()} stands on another weight than its own",
+                hint="run: mvc fsck --full",
+            )
+        self._below.read_into(start, out[self.length :])
+        return out
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill ``out`` with the raw bytes from ``start`` on; zeros stand for what is past the end.
@@ -75,6 +127,26 @@ class Ground:
         start = number * self._header.frame_size
         base = under(self._below, frame, start, self.depth)
         framing.load(frame, payload, out, self._file.path, offset, base)
+
+
+class Factor:
+    """A factor object that is not stored yet, on the weight that it belongs to: see the codec ``lowrank``."""
+
+    def __init__(self, data: bytes, weight: Ground) -> None:
+        self.data = data
+        self.weight = weight
+        self.digest = blake3(data).digest()
+        self.depth = weight.depth + 1
+        self.stored = weight.stored + len(data)
+
+    def under(
+        self, number: int, param: int, start: int, length: int, buffer: workers.Buffers
+    ) -> memoryview:
+        """See ``Ground``; codecs other than ``lowrank`` are not tried on it."""
+        out = buffer.take(len(self.data) + length)
+        out[: len(self.data)] = self.data
+        self.weight.read_into(start, out[len(self.data) :])
+        return out
 
 
 class Bases:
@@ -133,7 +205,4 @@ def under(
     """
     if ground is None or frame.codec not in OVER_BASE:
         return None
-    begin, length = base_span(frame.codec, frame.param, start, frame.length)
-    buffer = _under[depth].take(length)
-    ground.read_into(begin, buffer)
-    return buffer
+    return ground.under(frame.codec, frame.param, start, frame.length, _under[depth])

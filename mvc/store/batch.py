@@ -99,10 +99,11 @@ class Tasks:
         of an object has its header in front."""
         tries = owner.footing.plan if owner.footing else plan(dtype)
         ground = owner.footing.ground if owner.footing else None
+        rows = owner.footing.rows if owner.footing else ()
         for start in range(0, len(raw) or 1, limits.FRAME):
             header = owner.header() if at == start == 0 else b""
             frame = raw[start : start + limits.FRAME]
-            part = Part(header, frame, tries, at + start, ground)
+            part = Part(header, frame, tries, at + start, ground, rows)
             if self._raw + len(part.raw) > limits.FRAME or len(self._parts) == _MOST_IN_TASK:
                 self._close()
             self._parts.append(part)

@@ -6,14 +6,17 @@ in the bytes that have to be read back. A candidate that is gone or damaged is n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mvc.dtypes import DTYPES
 from mvc.errors import IntegrityError, StorageError
-from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, KIB
-from mvc.store.bases import Bases, Ground
-from mvc.store.codecs import OVER_BASE, Plan, base_span, codec, plan, plan_over_base
+from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, KIB, LARGEST_FACTOR, MIB
+from mvc.store.bases import Bases, Factor, Foundation, Ground
+from mvc.store.codecs import LOWRANK, OVER_BASE, Place, Plan, codec, plan, plan_over_base
 from mvc.store.source import Candidate
+from mvc.store.workers import Buffers
 
 #: A delta must come to this share of what the object takes by itself: it costs time to read.
 WORTH = 0.85
@@ -21,15 +24,24 @@ WORTH = 0.85
 _EXCELLENT = 0.25
 #: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
 _PIECE = 128 * KIB
+#: A change that takes more than this share of the raw bytes is looked at for a low rank, and this share of
+#: what it takes otherwise is worth a factor, of which this much is read.
+_LOW_RANK = 0.04
+_GAIN = 0.8
+_STRETCH = 8 * MIB
 #: Objects smaller than this stand by themselves: a base costs more to find than it saves.
 SMALLEST = 4 * KIB
 
 
-class Footing(NamedTuple):
-    """What an object stands on, and what to try on its frames."""
+_base = Buffers()
 
-    ground: Ground
+
+class Footing(NamedTuple):
+    """What an object stands on, what to try on its frames, and lengths that its rows may have."""
+
+    ground: Foundation
     plan: Plan
+    rows: tuple[int, ...] = ()
 
 
 def choose(
@@ -44,23 +56,94 @@ def choose(
         return None
     sample = _sample(raw)
     alone = sampled_size(sample, plan(dtype), None)
-    best, least = None, WORTH * alone
+    best: Footing | None = None
+    least, weight = WORTH * alone, None
     for candidate in candidates:
-        tries = plan_over_base(dtype, candidate.dtype)
-        if not tries:
-            continue
         try:
             ground = bases.ground(candidate.id)
-            if ground.depth >= DELTA_DEPTH or ground.stored > (DELTA_READ_BACK - 1) * length:
+            tries = plan_over_base(dtype, candidate.dtype, ground.length / length)
+            if not tries or not affordable(ground, length, dtype == candidate.dtype):
                 continue
-            size = sampled_size(sample, tuple(one for one in tries if one[0] in OVER_BASE), ground)
+            rows = _rows(candidate.shape)
+            based = tuple(one for one in tries if one[0] in OVER_BASE)
+            size = sampled_size(sample, based, ground, rows)
         except (IntegrityError, StorageError):
             continue
         if size < least:
-            best, least = Footing(ground, tries), size
+            best, least = Footing(ground, tries, rows), size
+            weight = ground if dtype == candidate.dtype else None
         if least <= _EXCELLENT * alone:
             break
+    if best is not None and weight is not None and least > _LOW_RANK * sum(map(_length, sample)):
+        return _on_factor(best, weight, sample, least, dtype, raw) or best
     return best
+
+
+def affordable(ground: Ground, length: int, alike: bool) -> bool:
+    """Whether an object of ``length`` may stand on ``ground``, ``alike`` when both have one dtype.
+
+    What a conversion stands on may be longer than itself; what is read is then held against that.
+    """
+    most = length if alike else max(length, ground.length)
+    return ground.depth < DELTA_DEPTH and ground.stored <= DELTA_READ_BACK * most - length
+
+
+def _rows(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Lengths that rows with a scale of their own may have: those of channels, and the last dimension's."""
+    return tuple(dict.fromkeys((math.prod(shape[1:]), shape[-1]))) if len(shape) > 1 else ()
+
+
+def _on_factor(
+    footing: Footing,
+    weight: Ground,
+    sample: list[tuple[int, memoryview]],
+    least: float,
+    dtype: str,
+    raw: memoryview,
+) -> Footing | None:
+    """The footing with the factor of a low-rank change between; None where there is none that gains."""
+    from mvc.store import factors
+    from mvc.store.codecs.lowrank import FORMATS, factor
+
+    form, columns = FORMATS.get(dtype, 0), footing.rows[-1] if footing.rows else 0
+    if not form or not columns or weight.depth + 1 >= DELTA_DEPTH:
+        return None
+    row = columns * DTYPES[dtype].word
+    whole = [(place, piece) for place, piece in (_whole(row, *one) for one in sample) if piece]
+    before = [_under(weight, place, len(piece)) for place, piece in whole]
+    after = memoryview(b"".join(piece for _, piece in whole))
+    rank = factors.rank(after, memoryview(b"".join(before)), form, columns)
+    if not rank:
+        return None
+    place, stretch = _whole(row, 0, raw[:_STRETCH])
+    integers = factors.right(stretch, _under(weight, place, len(stretch)), form, columns, rank)
+    data = factor(integers, weight.digest)
+    if len(data) > LARGEST_FACTOR:
+        return None
+    ground = Factor(data, weight)
+    tries = ((LOWRANK, 16 * form),)
+    size = sampled_size(sample, tries, ground, footing.rows)
+    # The factor counts as far as the sample goes.
+    share = sum(map(_length, sample)) / weight.length
+    if size + len(data) * share > _GAIN * least:
+        return None
+    return Footing(ground, (*tries, *plan(dtype)), footing.rows)
+
+
+def _whole(row: int, place: int, piece: memoryview) -> tuple[int, memoryview]:
+    """The whole rows of a piece, with their place."""
+    first = -place % row
+    return place + first, piece[first : first + max(0, len(piece) - first) // row * row]
+
+
+def _under(ground: Ground, start: int, length: int) -> memoryview:
+    out = memoryview(bytearray(length))
+    ground.read_into(start, out)
+    return out
+
+
+def _length(one: tuple[int, memoryview]) -> int:
+    return len(one[1])
 
 
 def sample_places(length: int) -> list[tuple[int, int]]:
@@ -75,16 +158,20 @@ def _sample(raw: memoryview) -> list[tuple[int, memoryview]]:
     return [(start, raw[start : start + size]) for start, size in sample_places(len(raw))]
 
 
-def sampled_size(sample: list[tuple[int, memoryview]], tries: Plan, ground: Ground | None) -> int:
+def sampled_size(
+    sample: list[tuple[int, memoryview]],
+    tries: Plan,
+    ground: Foundation | None,
+    rows: tuple[int, ...] = (),
+) -> int:
     """Bytes that the sample comes to by the best of ``tries``."""
     total = 0
     for start, piece in sample:
         out = memoryview(bytearray(len(piece)))
         base = None
         if ground is not None:
-            begin, length = base_span(*tries[0], start, len(piece))
-            base = memoryview(bytearray(length))
-            ground.read_into(begin, base)
-        sizes = (codec(number).encode(piece, param, out, base) for number, param in tries)
+            base = ground.under(*tries[0], start, len(piece), _base)
+        place = Place(start, rows)
+        sizes = (codec(number).encode(piece, param, out, base, place) for number, param in tries)
         total += min((size for size in sizes if size is not None), default=len(piece))
     return total

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mvc.store.codecs.lowrank import LARGEST, MANTISSAS, RANKS, factor
+from mvc.store.codecs.lowrank import LARGEST, MANTISSAS, RANKS
 from mvc.store.codecs.quantizing import WIDTHS, floats
 
 #: By how much an eigenvalue is above those of rounding, and what may be left over of these.
@@ -44,8 +44,10 @@ def rank(raw: memoryview, base: memoryview, form: int, columns: int) -> int:
     return found if values[found:].sum() <= _LEFT * noise * rows * columns else 0
 
 
-def right(raw: memoryview, base: memoryview, form: int, columns: int, number: int) -> bytes | None:
-    """The factor of rank ``number`` from a stretch of whole rows, as the codec stores it."""
+def right(
+    raw: memoryview, base: memoryview, form: int, columns: int, number: int
+) -> npt.NDArray[np.int64]:
+    """The integers of the factor of rank ``number``, from a stretch of whole rows."""
     change, noise = _change(raw, base, form, columns)
     draw = np.random.default_rng(0)
     wide = min(number + 8, len(change), columns)
@@ -56,8 +58,8 @@ def right(raw: memoryview, base: memoryview, form: int, columns: int, number: in
     size = np.sqrt(float((change**2).sum()) / len(change))
     step = np.sqrt(12 * noise)
     scale = min(2.0 ** np.ceil(np.log2(_FINER * size / step)), LARGEST / 2.0)
-    integers = np.rint(found * scale).astype(np.int64)
-    return factor(integers) if np.abs(integers).max() <= LARGEST else None
+    integers: npt.NDArray[np.int64] = np.rint(found * scale).astype(np.int64)
+    return integers
 
 
 def _change(raw: memoryview, base: memoryview, form: int, columns: int) -> tuple[Doubles, float]:

@@ -6,6 +6,7 @@ comes before the step that would trust what it checks.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -13,7 +14,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch, IntegrityError
 from mvc.store import pack
-from mvc.store.codecs import RAW, Plan, base_span, codec
+from mvc.store.codecs import RAW, Place, Plan, codec
 from mvc.store.kernel import kernel
 from mvc.store.pack import FrameHeader
 from mvc.store.workers import Buffers
@@ -33,8 +34,10 @@ _GOOD_ENOUGH = 0.4
 class Foundation(Protocol):
     """What a frame may stand on: see ``mvc.store.bases.Ground``."""
 
-    def read_into(self, start: int, out: memoryview) -> None:
-        """Fill ``out`` with the raw bytes from ``start`` on."""
+    def under(
+        self, number: int, param: int, start: int, length: int, buffer: Buffers
+    ) -> memoryview:
+        """What a frame at ``start`` decodes over, in ``buffer``."""
         ...
 
 
@@ -42,7 +45,7 @@ class Part(NamedTuple):
     """A frame to store. ``header`` goes in front (an object's, before its first frame).
 
     An empty object has a part with neither raw bytes nor frame. ``start`` is the frame's place in its
-    object, and in the ``ground`` that it may stand on.
+    object, and in the ``ground`` that it may stand on; ``rows`` are lengths that a tensor's rows may have.
     """
 
     header: bytes
@@ -50,6 +53,7 @@ class Part(NamedTuple):
     plan: Plan
     start: int = 0
     ground: Foundation | None = None
+    rows: tuple[int, ...] = ()
 
     def room(self) -> int:
         """Bytes that the stored part takes at most."""
@@ -78,14 +82,10 @@ def _store(part: Part, out: memoryview) -> int:
     raw, base = part.raw, None
     if part.ground is not None:
         number, param = part.plan[0]  # all of a plan that look at the base look at the same bytes
-        begin, length = base_span(number, param, part.start, len(raw))
-        base = _base.take(length)
-        try:
-            part.ground.read_into(begin, base)
-        except IntegrityError:  # found damaged only here; the frame can do without
-            base = None
+        with contextlib.suppress(IntegrityError):  # damaged: the frame can do without
+            base = part.ground.under(number, param, part.start, len(raw), _base)
     room = out[pack.FRAME_SIZE : pack.FRAME_SIZE + len(raw)]
-    number, param, size = _encode(raw, part.plan, room, base)
+    number, param, size = _encode(raw, part.plan, room, base, Place(part.start, part.rows))
     payload = room[:size]
     if number == RAW:
         copy(raw, payload)
@@ -98,7 +98,7 @@ def _store(part: Part, out: memoryview) -> int:
 
 
 def _encode(
-    raw: memoryview, plan: Plan, out: memoryview, base: memoryview | None
+    raw: memoryview, plan: Plan, out: memoryview, base: memoryview | None, place: Place
 ) -> tuple[int, int, int]:
     """Codec, parameter and length of the smallest payload, which is in ``out`` unless it is raw."""
     best = (RAW, 0, len(raw))
@@ -106,7 +106,7 @@ def _encode(
         return best
     for attempt, (number, param) in enumerate(plan):
         target = _second.take(len(raw)) if attempt else out
-        size = codec(number).encode(raw, param, target, base)
+        size = codec(number).encode(raw, param, target, base, place)
         if size is not None and size < best[2]:
             best = (number, param, size)
             if attempt:

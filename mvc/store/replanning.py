@@ -20,7 +20,7 @@ from mvc.limits import DELTA_DEPTH
 from mvc.store import pack, workers
 from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog
-from mvc.store.census import Census, deltas, records
+from mvc.store.census import Census, Delta, deltas, records
 from mvc.store.choosing import SMALLEST, WORTH, sample_places, sampled_size
 from mvc.store.codecs import OVER_BASE, plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
@@ -74,10 +74,14 @@ class Replanning:
         self._census = Census(catalog, everything, standing)
         # What is no version of ours may stand on one: its bases must stay as deep as they are.
         self._pinned = {one.base for one in standing if one.digest not in dtypes}
+        fixed = _fixed(standing, dtypes)
+        self._pinned |= {one.base for one in standing if one.digest in fixed}
         self._lengths = {
             digest: copy.length
             for digest in dtypes
-            if (copy := self._census.copy(digest)) and copy.length >= SMALLEST
+            if digest not in fixed
+            and (copy := self._census.copy(digest))
+            and copy.length >= SMALLEST
         }
         candidates = self._candidates(lines)
         groups = [
@@ -213,6 +217,26 @@ class Replanning:
     def _stored(self, digest: bytes) -> int:
         copy = self._census.copy(digest)
         return 0 if copy is None else copy.stored
+
+
+def _fixed(standing: Sequence[Delta], dtypes: Mapping[bytes, str | None]) -> set[bytes]:
+    """What stays as it is: what stands on a factor, or was made of a base that is no version of it, and what
+    stands on that. A trial here knows neither shapes nor factors."""
+    found: set[bytes] = set()
+    while True:
+        more = {
+            one.digest
+            for one in standing
+            if one.digest not in found
+            and (
+                one.base in found
+                or one.base not in dtypes
+                or not plan_over_base(dtypes.get(one.digest), dtypes[one.base])
+            )
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _size(node: Node, base: int | None) -> int:

@@ -37,10 +37,12 @@ class ByteSource(Protocol):
 
 
 class Candidate(NamedTuple):
-    """An object that something to store may resemble, and the dtype of its elements."""
+    """An object that something to store may resemble, the dtype of its elements, and, of a tensor, its
+    shape."""
 
     id: ObjectId
     dtype: str | None
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ from xxhash import xxh3_128_digest
 from mvc import limits
 from mvc.errors import Locked, MvcError
 from mvc.ids import ObjectId
+from mvc.limits import DELTA_DEPTH
 from mvc.store import pack, workers
 from mvc.store.bases import Bases
 from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
+from mvc.store.codecs import plan
 from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import Record
@@ -195,11 +197,12 @@ class PackWriter:
             if not self._known(digest):
                 self._objects[digest] = NewObject(digest, len(view))
                 new.append((item, view, digest))
-        tasks = Tasks(slot.out)
+        tasks, factors = Tasks(slot.out), []
         for (item, view, digest), footing in zip(new, self._footings(new), strict=True):
-            self._objects[digest].footing = footing
+            self._objects[digest].footing, before = self._grounded(footing)
+            factors += before
             tasks.add(self._objects[digest], item.dtype, view)
-        self._encode(tasks.all())
+        self._encode([*factors, *tasks.all()])
         return digests
 
     def _footings(
@@ -217,6 +220,25 @@ class PackWriter:
             return choose(self._bases, candidates, item.source.length, item.dtype, view)
 
         return workers.run(work, asked)
+
+    def _grounded(self, footing: Footing | None) -> tuple[Footing | None, list[Task]]:
+        """The footing, and tasks that store the factor which it stands on, if that is to be stored."""
+        from mvc.store.bases import Factor
+        from mvc.store.choosing import Footing
+
+        if footing is None or not isinstance(footing.ground, Factor):
+            return footing, []
+        factor = footing.ground
+        if factor.digest in self._objects:
+            return footing, []
+        if self._known(factor.digest):
+            stored = self._bases.ground(ObjectId(factor.digest.hex()))
+            return (footing._replace(ground=stored) if stored.depth < DELTA_DEPTH else None), []
+        made = NewObject(factor.digest, len(factor.data), Footing(factor.weight, plan("U32")))
+        self._objects[factor.digest] = made
+        tasks = Tasks(Slot(made.length, 1).out)
+        tasks.add(made, None, memoryview(factor.data))
+        return footing, tasks.all()
 
     def _read(self, items: list[Incoming], views: list[memoryview]) -> list[bytes]:
         """Fill the views and hash them."""
@@ -240,7 +262,8 @@ class PackWriter:
             return digest
         owner = self._objects[digest] = NewObject(digest, source.length)
         if item.bases:
-            owner.footing = self._footing_of_large(item)
+            owner.footing, factors = self._grounded(self._footing_of_large(item))
+            self._encode(factors)
         for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
             slot = self._next_slot(source.length, 1)
             view = slot.raw[: min(self._slot_size, source.length - start)]

@@ -1,12 +1,14 @@
 """From a file of the user's to what a tree names: text, or a manifest over objects of the store.
 
-Owns the road into the repository. ``take_in`` writes one pack for any number of files and never touches the
-files; ``describe`` walks the same road and writes nothing, so both give the same blob. Neither reads a model
-as a whole: tensors stream through the store's windows, and only the skeleton is held. It knows no refs.
+Owns the road into the repository. ``take_in`` writes one pack for any number of files, and another where some
+of them may stand on others, as exports on the model that they were made of. It never touches the files;
+``describe`` walks the same road and writes nothing, so both give the same blob. Neither reads a model as a
+whole: tensors stream through the store's windows, and only the skeleton is held. It knows no refs.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +18,10 @@ from mvc.errors import FormatError
 from mvc.formats.layout import Layout
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
-from mvc.history.kin import Kin
+from mvc.history.kin import Kin, namesakes
 from mvc.history.manifest import Manifest
 from mvc.ids import BlobId, object_id
+from mvc.limits import KIB
 from mvc.store.source import Incoming
 from mvc.store.writing import PackReport, PackWriter
 from mvc.worktree import index
@@ -31,6 +34,12 @@ from mvc.worktree.reading import Content, Model, OpenFile, Text, classify, open_
 
 #: Called with (what, bytes done, bytes in all).
 Progress = Callable[[str, int, int], None]
+
+#: A file from this size on may be worth a pack of its own, so that it can stand on what others hold.
+_OWN_PACK = 256 * KIB
+
+#: One tensor in so many must have a namesake for that.
+_NAMESAKES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,58 @@ def take_in(
     wanted = sorted({tracked_paths.check(path) for path in paths})
     advance = _counter(context.root, wanted, progress)
     kin = Kin(context)
-    with context.store.writer() as pack:
-        for path in wanted:
-            with open_file(context.root, path, patient=True) as opened:
-                content = contents(opened, lenient, opaque=path in opaque)
-                blob = objects.blob(stow(pack, opened, content, kin, advance))
-            files[path] = (opened.mode, blob)
-            seen[path] = known(opened, blob)
-        report = pack.publish()
+    reports: list[PackReport] = []
+    waiting = deque(_largest_first(context.root, wanted))
+    stored: set[str] = set()
+    while waiting or not reports:
+        with context.store.writer() as pack:
+            inside: set[str] = set()
+            manifests: list[bytes] = []
+            while waiting:
+                path = waiting[0]
+                with open_file(context.root, path, patient=True) as opened:
+                    content = contents(opened, lenient, opaque=path in opaque)
+                    large = opened.size >= _OWN_PACK
+                    if large and _alike(content, inside) and not _alike(content, stored):
+                        break  # it may stand on what this pack holds, once that can be read
+                    data = stow(pack, opened, content, kin, advance)
+                waiting.popleft()
+                if isinstance(content, Model):
+                    inside.update(tensor.name for tensor in content.layout.tensors)
+                    manifests.append(data)
+                blob = objects.blob(data)
+                files[path] = (opened.mode, blob)
+                seen[path] = known(opened, blob)
+            reports.append(pack.publish())
+        stored |= inside
+        if waiting:
+            kin.learn(manifests)
     index.learn(context, seen)
-    return Taken(files, report, seen)
+    return Taken({path: files[path] for path in wanted}, _sum(reports), seen)
+
+
+def _largest_first(root: str, paths: Sequence[str]) -> list[str]:
+    """Exports are smaller than what they were made of."""
+    return sorted(paths, key=lambda path: -status.st_size if (status := look(root, path)) else 0)
+
+
+def _alike(content: Content, known: Collection[str]) -> bool:
+    """Whether many tensors of a model have the name of one that is ``known``, or are made of it."""
+    if not known or not isinstance(content, Model):
+        return False
+    tensors = content.layout.tensors
+    found = sum(any(n in known for n in namesakes(one.name, one.dtype)) for one in tensors)
+    return found * _NAMESAKES >= len(tensors) > 0
+
+
+def _sum(reports: Sequence[PackReport]) -> PackReport:
+    return PackReport(
+        sum(report.objects for report in reports),
+        sum(report.new_objects for report in reports),
+        sum(report.raw_bytes for report in reports),
+        sum(report.new_raw_bytes for report in reports),
+        sum(report.stored_bytes for report in reports),
+    )
 
 
 def stow(
@@ -170,13 +221,17 @@ def _incoming(opened: OpenFile, content: Content, kin: Kin | None = None) -> lis
     if not isinstance(content, Model):
         return [Incoming(opened.whole())]
     dtypes = _dtypes(content.layout)
+    names: dict[str, list[str]] = {}
+    for tensor in content.layout.tensors if kin else ():
+        names.setdefault(tensor.storage, []).append(tensor.name)
     return [
         Incoming(
             opened.span(storage.offset, storage.length),
-            dtypes.get(storage.key),
-            partial(kin.of, opened.path, storage.key, dtypes.get(storage.key)) if kin else None,
+            (dtype := dtypes.get(storage.key)),
+            partial(kin.of, opened.path, key, dtype, names.get(key, ())) if kin else None,
         )
         for storage in content.layout.storages
+        for key in (storage.key,)
     ]
 
 

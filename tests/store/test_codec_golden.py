@@ -105,7 +105,7 @@ FEW[[3, 4, 5, 500]] += np.array([1, 65535, 300, 9], "<u2")
 #: A right factor as an object has it, a weight, and the weight with a product of rank 2 added.
 THIN = np.array([[3, -2, 5, 0, 1, -7, 4, 2] * 3, [1, 1, -4, 6, -3, 2, 0, -5] * 3])
 FACTOR = (
-    bytes([2, 0, 0, 0, 24, 0, 0, 0])
+    bytes([2, 0, 0, 0, 24, 0, 0, 0, *range(32)])
     + np.where(THIN < 0, -2 * THIN - 1, 2 * THIN).astype("<u4").tobytes()
 )
 WEIGHT = ((np.arange(240) * 89 % 256 - 128) / np.float32(1000)).astype("<f4")

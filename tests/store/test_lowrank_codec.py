@@ -38,10 +38,15 @@ def merged(form: int, rank: int = 8, size: float = 0.01, seed: int = 0) -> tuple
     return stored(before + change.astype("<f4"), form), stored(before, form)
 
 
+WEIGHT = b"\x17" * 32
+
+
 def found(raw: bytes, base: bytes, form: int) -> tuple[int, bytes | None]:
     rank = factors.rank(memoryview(raw), memoryview(base), form, COLUMNS)
-    right = factors.right(memoryview(raw), memoryview(base), form, COLUMNS, rank) if rank else None
-    return rank, right
+    if not rank:
+        return rank, None
+    right = factors.right(memoryview(raw), memoryview(base), form, COLUMNS, rank)
+    return rank, lowrank.factor(right, WEIGHT)
 
 
 def through(raw: bytes, base: bytes, form: int, start: int = 0) -> int | None:
@@ -120,7 +125,7 @@ def test_whatever_it_encodes_comes_back(
     form: int, seed: int, count: int, rank: int, columns: int, start: int, largest: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    right = lowrank.factor(draw.integers(-largest, largest + 1, (rank, columns)))
+    right = lowrank.factor(draw.integers(-largest, largest + 1, (rank, columns)), WEIGHT)
     raw = draw.bytes(count * WIDTHS[form])
     base = draw.bytes(len(raw)) if seed % 2 else raw
     through(raw, right + base, form, start * WIDTHS[form])
@@ -146,11 +151,11 @@ def test_other_parameters_are_refused(param: int) -> None:
     [
         b"",
         bytes(8),
-        b"\1\0\0\0\0\0\0\0",
-        b"\1\0\1\0\1\0\0\0" + bytes(4),
-        b"\x41\0\0\0\1\0\0\0" + bytes(4 * 65),
-        b"\1\0\0\0\2\0\0\0" + bytes(4),
-        b"\1\0\0\0\1\0\0\0" + b"\xff\xff\xff\xff",
+        b"\1\0\0\0\0\0\0\0" + WEIGHT,
+        b"\1\0\1\0\1\0\0\0" + WEIGHT + bytes(4),
+        b"\x41\0\0\0\1\0\0\0" + WEIGHT + bytes(4 * 65),
+        b"\1\0\0\0\2\0\0\0" + WEIGHT + bytes(4),
+        b"\1\0\0\0\1\0\0\0" + WEIGHT + b"\xff\xff\xff\xff",
     ],
 )
 def test_what_is_no_factor_is_refused(right: bytes) -> None:
@@ -162,7 +167,7 @@ def test_what_is_no_factor_is_refused(right: bytes) -> None:
 @settings(max_examples=60)
 @given(payload=st.binary(max_size=150), length=st.integers(0, 40))
 def test_a_payload_that_it_never_wrote_is_refused(payload: bytes, length: int) -> None:
-    base = memoryview(lowrank.factor(np.ones((2, 5), np.int64)) + bytes(4 * length))
+    base = memoryview(lowrank.factor(np.ones((2, 5), np.int64), WEIGHT) + bytes(4 * length))
     with pytest.raises(CorruptPack):
         lowrank.decode(memoryview(payload), 16 * F32, memoryview(bytearray(4 * length)), base)
 

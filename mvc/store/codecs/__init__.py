@@ -48,6 +48,9 @@ _MODULES = {
 }
 _loaded: dict[int, Codec] = {}
 
+#: Dtypes in which quantized tensors are kept: a byte each, or packed.
+_QUANTIZED = frozenset({"I8", "U8", "I32"})
+
 #: (number, parameter) pairs to try; the smallest result is kept, raw when none gains.
 Plan = tuple[tuple[int, int], ...]
 
@@ -63,13 +66,19 @@ class Codec(Protocol):
     """Two functions, inverse to each other; a module of this folder is one."""
 
     def encode(
-        self, raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+        self,
+        raw: memoryview,
+        param: int,
+        out: memoryview,
+        base: memoryview | None = None,
+        place: Place | None = None,
     ) -> int | None:
         """Write the payload for ``raw`` into ``out`` (at least as long); its length, or None: no
         gain.
 
         A payload is always shorter than ``raw``; on None, ``out`` may hold anything. ``base`` has the
-        frame's length; a codec that needs none does not look at it.
+        length that ``base_span`` says; a codec that needs none does not look at it. ``place`` is for
+        codecs of which a payload depends on where the frame lies.
         """
         ...
 
@@ -131,9 +140,14 @@ def base_span(number: int, param: int, start: int, length: int) -> tuple[int, in
     return start // width * under, length // width * under
 
 
-def plan_over_base(dtype: str | None, base: str | None) -> Plan:
-    """What to try on a tensor of ``dtype`` over a base of the dtype ``base``; a frame may gain more
-    without it. Empty when there is nothing to gain from such a base."""
+def plan_over_base(dtype: str | None, base: str | None, ratio: float = 1) -> Plan:
+    """What to try on a tensor of ``dtype`` over a base of the dtype ``base``, ``ratio`` times as long; a
+    frame may gain more without it. Empty when there is nothing to gain from such a base."""
+    if dtype in _QUANTIZED and base != dtype:
+        from mvc.store.codecs.requant import parameter as packings
+
+        found = tuple((REQUANT, param) for param in packings(base, ratio))
+        return (*found, *plan(dtype)) if found else ()
     if base != dtype:
         from mvc.store.codecs.cast import parameter
 

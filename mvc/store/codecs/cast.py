@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 
 _HEAD = struct.Struct("<I")
 _F32, _BF16, _F16 = 1, 2, 3
@@ -47,7 +48,11 @@ def widths(param: int) -> tuple[int, int]:
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """The words that are not ``base`` rounded; None when they are many."""
     _, width = widths(param)

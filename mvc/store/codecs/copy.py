@@ -7,11 +7,16 @@ rows.
 from __future__ import annotations
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 from mvc.store.kernel import kernel
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """Nothing is written for a frame that equals its base."""
     return 0 if base is not None and len(raw) and kernel().equal(raw, base) else None

@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 from mvc.store.codecs import tokens as coded
 from mvc.store.codecs.planes import shape
 from mvc.store.kernel import kernel
@@ -29,7 +30,11 @@ _words, _tokens, _extra = Buffers(), Buffers(), Buffers()
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """The differences to ``base``, which has the frame's length; None when that gains nothing."""
     width, ordered = shape(param)

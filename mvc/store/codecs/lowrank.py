@@ -6,7 +6,7 @@ factor's rows are in the frames to which they belong. The product is one of inte
 exactly in any order of summation, so every machine predicts the same words; the rest is a ``delta`` to those.
 
 The base of a frame is the factor object, then as many bytes of the weight as the frame has. Parameter: 16 × the
-format (1 F32, 2 BF16, 3 F16). Factor object: ``_FACTOR``, then the integers of the right factor by rows, as
+format (1 F32, 2 BF16, 3 F16). Factor object: ``FACTOR``, then the integers of the right factor by rows, as
 zigzag (u32). Payload: ``_HEAD``; one zstd frame of the left factor's integers, a row for each row of the
 weight that has a word in the frame, as zigzag (u32) by byte planes, the lowest first; a ``delta`` payload.
 """
@@ -28,8 +28,8 @@ from mvc.store.codecs.quantizing import BF16, F16, F32, WIDTHS, Rows, floats, na
 from mvc.store.codecs.zstd import unpack
 from mvc.store.workers import Buffers
 
-#: Rank, 0, columns of the weight.
-_FACTOR = struct.Struct("<HHI")
+#: Rank, 0, columns of the weight, its id: the same factor on another weight is another object.
+FACTOR = struct.Struct("<HHI32s")
 #: Power of two by which the product is divided, 0, the lead of the rows, length of the coded left factor.
 _HEAD = struct.Struct("<hHII")
 FORMATS = {"F32": F32, "BF16": BF16, "F16": F16}
@@ -49,10 +49,10 @@ _predicted = Buffers()
 Doubles = npt.NDArray[np.float64]
 
 
-def factor(integers: npt.NDArray[np.int64]) -> bytes:
-    """The object of a right factor."""
+def factor(integers: npt.NDArray[np.int64], weight: bytes) -> bytes:
+    """The object of a right factor on the weight with this digest."""
     rank, columns = integers.shape
-    return _FACTOR.pack(rank, 0, columns) + _zigzag(integers).tobytes()
+    return FACTOR.pack(rank, 0, columns, weight) + _zigzag(integers).tobytes()
 
 
 def encode(
@@ -129,12 +129,12 @@ def _form(param: int) -> int:
 def _parts(base: memoryview, length: int) -> tuple[Doubles, memoryview]:
     """The right factor's integers, and the weight's bytes."""
     size = len(base) - length
-    if size < _FACTOR.size:
+    if size < FACTOR.size:
         raise CorruptPack("a lowrank payload lacks its base")
-    rank, nothing, columns = _FACTOR.unpack_from(base)
-    if nothing or not 0 < rank <= RANKS or not columns or size != _FACTOR.size + 4 * rank * columns:
+    rank, nothing, columns, _ = FACTOR.unpack_from(base)
+    if nothing or not 0 < rank <= RANKS or not columns or size != FACTOR.size + 4 * rank * columns:
         raise CorruptPack("a lowrank payload stands on no factor")
-    stored = np.frombuffer(base, "<u4", rank * columns, _FACTOR.size)
+    stored = np.frombuffer(base, "<u4", rank * columns, FACTOR.size)
     return _unzigzag(stored).reshape(rank, columns), base[size:]
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 from mvc.store.codecs import tokens as coded
 from mvc.store.codecs.planes import shape
 from mvc.store.workers import Buffers
@@ -40,7 +41,11 @@ Words = npt.NDArray[Any]
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """The mask over ``base``; None when the frame is not its base pruned."""
     width, ordered = shape(param)

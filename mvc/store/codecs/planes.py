@@ -24,7 +24,7 @@ from collections.abc import Iterator
 import zstandard
 
 from mvc.errors import CorruptPack
-from mvc.store.codecs import ROTATED
+from mvc.store.codecs import ROTATED, Place
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
 from mvc.store.workers import Buffers
@@ -70,7 +70,11 @@ _planes, _pairs = Buffers(), Buffers()
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """Split, code what gains; None when no plane does."""
     width, rotated = shape(param)

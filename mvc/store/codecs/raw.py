@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """Never gains; the writer stores a frame raw when no codec does."""
     return None

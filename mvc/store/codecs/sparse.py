@@ -22,6 +22,7 @@ import numpy.typing as npt
 import zstandard
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 from mvc.store.codecs.planes import shape
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
@@ -46,7 +47,11 @@ _local = _Scratch()
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """What changed; None when that is much, or nothing that lies together."""
     width, ordered = shape(param)

@@ -11,6 +11,7 @@ import threading
 import zstandard
 
 from mvc.errors import CorruptPack
+from mvc.store.codecs import Place
 
 LEVEL = 3
 
@@ -29,7 +30,11 @@ _local = _Contexts()
 
 
 def encode(
-    raw: memoryview, param: int, out: memoryview, base: memoryview | None = None
+    raw: memoryview,
+    param: int,
+    out: memoryview,
+    base: memoryview | None = None,
+    place: Place | None = None,
 ) -> int | None:
     """Compress; None when the frame, or a sample of a large one, gains nothing."""
     if len(raw) >= _SAMPLED_FROM and not _sample_gains(raw):
