@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile fuzz lint format types imports weight-hashes bench bench-storage docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -42,6 +42,14 @@ test-hostile: .venv/.dev ## every verb on every hostile file and repository
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz $(FUZZ_SECONDS)
+
+SANITIZED := .cache/sanitized/_kernel.so
+test-sanitized: .venv/.dev ## the compiled kernel under AddressSanitizer and UBSan (GCC, Linux)
+	mkdir -p $(dir $(SANITIZED))
+	gcc -std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -fsanitize=address,undefined \
+		-fno-sanitize-recover=undefined -o $(SANITIZED) mvc/store/kernel/*.c
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
+		$(PYTEST) tests/store --kernel $(SANITIZED) -k "not built_from_the_source"
 
 test-differential: .venv/.dev ## thousands of random histories in Git and in mvc
 	$(PYTEST) -m "slow or not slow" tests/differential
