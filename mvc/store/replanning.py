@@ -9,6 +9,8 @@ all.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,11 +20,11 @@ from mvc.errors import IntegrityError, StorageError
 from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH
 from mvc.store import pack, workers
-from mvc.store.bases import Bases
+from mvc.store.bases import Bases, Ground
 from mvc.store.catalog import Catalog
 from mvc.store.census import Census, Delta, deltas, records
 from mvc.store.choosing import SMALLEST, WORTH, sample_places, sampled_size
-from mvc.store.codecs import OVER_BASE, plan, plan_over_base
+from mvc.store.codecs import OVER_BASE, base_span, plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
 from mvc.store.resemblance import nearest
 
@@ -30,6 +32,8 @@ from mvc.store.resemblance import nearest
 _NEAR = 3
 #: A plan must save this share of what it writes anew: a trial on a sample is no more exact.
 _GAIN = 0.02
+#: Samples, of up to 256 KiB each, that are held in memory: versions are tried in the order in which they came.
+_SAMPLES = 200
 
 
 class Rewrite(NamedTuple):
@@ -68,13 +72,14 @@ class Replanning:
         """
         self._catalog = catalog
         self._bases = Bases(catalog)
+        self._samples = _Samples(self._bases)
         self._dtypes = dtypes
         standing = deltas(catalog)
         everything = {record.digest for _, record in records(catalog)}
         self._census = Census(catalog, everything, standing)
         # What is no version of ours may stand on one: its bases must stay as deep as they are.
         self._pinned = {one.base for one in standing if one.digest not in dtypes}
-        fixed = _fixed(standing, dtypes)
+        fixed = self._fixed(standing)
         self._pinned |= {one.base for one in standing if one.digest in fixed}
         self._lengths = {
             digest: copy.length
@@ -97,6 +102,24 @@ class Replanning:
             done += len(group)
             if progress:
                 progress(done, total)
+
+    def _fixed(self, standing: Sequence[Delta]) -> set[bytes]:
+        """What stays as it is: what stands on a factor, or was made of a base that is no version of it, and
+        what stands on that. A trial here knows neither shapes nor factors."""
+
+        def made_of(one: Delta) -> bool:
+            if one.base in self._dtypes:
+                return not plan_over_base(self._dtypes.get(one.digest), self._dtypes[one.base])
+            # An expired version, or, of another length, a factor.
+            lengths = {copy.length for id_ in one[:2] if (copy := self._census.copy(id_))}
+            return len(lengths) > 1
+
+        found: set[bytes] = set()
+        fixed = {one.digest for one in standing if one.digest in self._dtypes and made_of(one)}
+        while fixed - found:
+            found |= fixed
+            fixed = {one.digest for one in standing if one.base in found}
+        return found
 
     def _candidates(self, lines: Iterable[Sequence[bytes]]) -> dict[bytes, dict[bytes, None]]:
         known = {digest: (self._dtypes[digest], n) for digest, n in self._lengths.items()}
@@ -170,13 +193,8 @@ class Replanning:
         """What the object takes, by itself and over each of ``others``: known, or tried on a sample."""
         length, dtype = self._lengths[digest], self._dtypes[digest]
         stands, stored = self._census.base(digest), self._stored(digest)
-        sample: list[tuple[int, memoryview]] = []
         try:
-            ground = self._bases.ground(ObjectId(digest.hex()))
-            for start, size in sample_places(length):
-                piece = memoryview(bytearray(size))
-                ground.read_into(start, piece)
-                sample.append((start, piece))
+            sample = self._samples.of(digest, length).pieces
         except (IntegrityError, StorageError):
             return Node(length, stored, {})  # damaged: as it is
         taken = sum(len(piece) for _, piece in sample)
@@ -195,7 +213,7 @@ class Replanning:
                 over[number] = stored
                 continue
             try:
-                ground = self._bases.ground(ObjectId(other.hex()))
+                ground = self._samples.of(other, self._lengths[other])
                 based = tuple(one for one in tries if one[0] in OVER_BASE)
                 size = scaled(sampled_size(sample, based, ground))
             except (IntegrityError, StorageError):
@@ -219,24 +237,54 @@ class Replanning:
         return 0 if copy is None else copy.stored
 
 
-def _fixed(standing: Sequence[Delta], dtypes: Mapping[bytes, str | None]) -> set[bytes]:
-    """What stays as it is: what stands on a factor, or was made of a base that is no version of it, and what
-    stands on that. A trial here knows neither shapes nor factors."""
-    found: set[bytes] = set()
-    while True:
-        more = {
-            one.digest
-            for one in standing
-            if one.digest not in found
-            and (
-                one.base in found
-                or one.base not in dtypes
-                or not plan_over_base(dtypes.get(one.digest), dtypes[one.base])
-            )
-        }
-        if not more:
-            return found
-        found |= more
+class _Sample:
+    """An object as something to stand on, of which the places that are tried first are in memory."""
+
+    def __init__(self, ground: Ground, length: int) -> None:
+        self._ground = ground
+        self.digest, self.depth, self.stored = ground.digest, ground.depth, ground.stored
+        self.pieces: list[tuple[int, memoryview]] = []
+        for start, size in sample_places(length):
+            piece = memoryview(bytearray(size))
+            ground.read_into(start, piece)
+            self.pieces.append((start, piece))
+
+    def under(
+        self, number: int, param: int, start: int, length: int, buffer: workers.Buffers
+    ) -> memoryview:
+        """See ``Ground``."""
+        span = base_span(number, param, start, length)
+        for place, piece in self.pieces:
+            if (place, len(piece)) == span:
+                return piece
+        return self._ground.under(number, param, start, length, buffer)
+
+
+class _Samples:
+    """Samples of the objects asked for last. Safe between threads."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, _Sample] = OrderedDict()
+
+    def of(self, digest: bytes, length: int) -> _Sample:
+        """The sample of an object.
+
+        Raises:
+            MissingObject, CorruptPack
+        """
+        with self._lock:
+            found = self._known.get(digest)
+            if found is not None:
+                self._known.move_to_end(digest)
+                return found
+        found = _Sample(self._bases.ground(ObjectId(digest.hex())), length)
+        with self._lock:
+            self._known[digest] = found
+            if len(self._known) > _SAMPLES:
+                self._known.popitem(last=False)
+        return found
 
 
 def _size(node: Node, base: int | None) -> int:
@@ -244,12 +292,13 @@ def _size(node: Node, base: int | None) -> int:
 
 
 def _connected(links: Mapping[bytes, Iterable[bytes]]) -> Iterator[list[bytes]]:
-    """Groups that links connect, whichever way these go."""
+    """Groups that links connect, whichever way these go; each in the order of ``links``."""
     both: dict[bytes, set[bytes]] = {one: set() for one in links}
     for one, others in links.items():
         for other in others:
             both[one].add(other)
             both[other].add(one)
+    order = {one: number for number, one in enumerate(links)}
     seen: set[bytes] = set()
     for start in links:
         if start in seen:
@@ -261,5 +310,5 @@ def _connected(links: Mapping[bytes, Iterable[bytes]]) -> Iterator[list[bytes]]:
             group.append(one)
             new = both[one] - seen
             seen |= new
-            waiting += sorted(new)
-        yield sorted(group)
+            waiting += new
+        yield sorted(group, key=order.__getitem__)
