@@ -145,6 +145,7 @@ def usage(found: Usage) -> dict[str, Any]:
             {"name": row.name, "commit": row.commit, **asdict(row.space), "own": row.own}
             for row in found.rows
         ],
+        "bases": found.bases,
         "unreached": found.unreached,
         "files": dict(found.files),
     }

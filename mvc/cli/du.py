@@ -90,6 +90,8 @@ def _lines(
         ]
         yield from columns([tuple(click.style(word, dim=True) for word in head), *cells], ">>><")
     yield ""
+    if found.bases:
+        yield f"{show(found.bases)} more that some of it stands on"
     if found.unreached:
         yield f"{show(found.unreached)} more in the packs that none of this needs"
     kinds = ", ".join(f"{name} {show(amount)}" for name, amount in found.files.items() if amount)

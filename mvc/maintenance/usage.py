@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -69,14 +69,15 @@ class Row:
 class Usage:
     """``rows``, the largest first, and what all take together.
 
-    The space of a commit is what it added to those before it; of anything else, all that it needs.
-    ``unreached``: stored bytes that nothing asked for needs. ``files``: bytes on disk below ``.mvc``, by kind:
-    ``packs``, ``indexes``, ``git``, ``other``.
+    The space of a commit is what it added to those before it; of anything else, all that it needs. ``bases``:
+    stored bytes of what is not asked for, but what that stands on; ``unreached``: of what it does not need at
+    all. ``files``: bytes on disk below ``.mvc``, by kind: ``packs``, ``indexes``, ``git``, ``other``.
     """
 
     by: By
     total: Space
     rows: tuple[Row, ...]
+    bases: int
     unreached: int
     files: Mapping[str, int]
 
@@ -197,11 +198,14 @@ class _Count:
             for number in range(len(names))
             if number in spaces or self.by == "branch"
         ]
+        bases = sum(sizes[digest].stored for digest in _below(seen, sizes))
+        everything = sum(size.stored for size in sizes.values())
         return Usage(
             by=self.by,
             total=total,
             rows=tuple(sorted(found, key=lambda row: (-row.space.stored, row.name))),
-            unreached=sum(size.stored for size in sizes.values()) - total.stored,
+            bases=bases,
+            unreached=everything - total.stored - bases,
             files=files(self.context.folder),
         )
 
@@ -238,6 +242,18 @@ class _Count:
             snapshot = log.snapshot(self.context, id_)
             for model in models(snapshot, snapshot.blob):
                 self.models |= dict.fromkeys(model.files, model.name)
+
+
+def _below(digests: Collection[bytes], sizes: Mapping[bytes, Size]) -> set[bytes]:
+    """What ``digests`` stand on, directly or not, and are not themselves."""
+    found: set[bytes] = set()
+    for digest in digests:
+        base = sizes.get(digest, NOTHING).base
+        while base is not None and base not in found:
+            if base not in digests:
+                found.add(base)
+            base = sizes[base].base
+    return found
 
 
 def _parts(context: Context, blob: BlobId, globs: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -13,11 +13,13 @@ from mvc.store.census import Census, deltas, records
 
 
 class Size(NamedTuple):
-    """Bytes: ``raw``, ``alone`` (an estimate for a difference), and ``stored`` with all headers."""
+    """Bytes: ``raw``, ``alone`` (an estimate for a difference), and ``stored`` with all headers; and the
+    ``base`` of a difference."""
 
     raw: int
     alone: int
     stored: int
+    base: bytes | None = None
 
 
 NOTHING = Size(0, 0, 0)
@@ -42,5 +44,5 @@ def sizes(catalog: Catalog) -> dict[bytes, Size]:
         alone = home.stored
         if root != digest and whole.length:
             alone = max(alone, home.length * whole.stored // whole.length)
-        found[digest] = Size(home.length, alone, home.stored)
+        found[digest] = Size(home.length, alone, home.stored, census.base(digest))
     return found

@@ -132,3 +132,16 @@ def test_an_empty_repository_takes_no_space(
     monkeypatch.setattr("mvc.store.fs._full_sync", lambda descriptor: None)
     found = mvc.init(str(tmp_path), who=WHO).upkeep.usage()
     assert found.rows == () and found.total.stored == 0
+
+
+def test_what_is_stood_on_is_told_from_what_nothing_needs(family: Repository) -> None:
+    found = family.upkeep.usage(["main~1..main"], tensors=["base"])
+    (whole,) = (
+        family._context.store.stored_length(entry.id)
+        for entry in family.snapshot("main~1").manifest("model.safetensors").tensors  # type: ignore[union-attr]
+        if entry.name == "base"
+    )
+    assert found.bases == whole
+    everything = family.upkeep.usage()
+    assert everything.bases == 0
+    assert found.total.stored + found.bases + found.unreached == everything.total.stored
