@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mvc.limits import FRAME
 from mvc.store.codecs import PLANES, ROTATED, codec, planes
 from mvc.store.kernel import Kernel, native
+from mvc.store.kernel.array_coder import NumpyCoder
 from mvc.store.kernel.arrays import NumpyKernel
 from mvc.store.kernel.native_coder import NativeCoder
 
@@ -203,3 +204,13 @@ def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
     ):
         with pytest.raises(ValueError, match=r"where \d+ are needed"):
             call()
+
+
+@needs_compiled
+@given(data=st.binary(max_size=300))
+def test_both_coders_count_bytes_alike(data: bytes) -> None:
+    library = native.library()
+    assert library is not None
+    plane = memoryview(data)
+    expected = [data.count(value) for value in range(256)]
+    assert NativeCoder(library).histogram(plane) == expected == NumpyCoder().histogram(plane)

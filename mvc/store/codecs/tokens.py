@@ -28,7 +28,7 @@ _MANY_FROM = 4096
 _MANY, _FEW = 6, 3
 
 
-_plane, _contexts_of_words, _zeros, _coded = Buffers(), Buffers(), Buffers(), Buffers()
+_plane, _contexts_of_words, _coded = Buffers(), Buffers(), Buffers()
 
 
 class _Compressor(threading.local):
@@ -85,7 +85,7 @@ def _contexts(base: memoryview, width: int, ordered: bool, count: int) -> tuple[
     """The context of each word, in scratch of this thread, and how many there are."""
     plane, contexts = _plane.take(count), _contexts_of_words.take(count)
     kernel().plane(base, width, 0, ordered, plane)
-    (histogram,) = coder().counts(plane, _zeros.take(count), 1)
+    histogram = coder().histogram(plane)
     groups = bytearray(256)
     group = members = seen = 0
     for value, number in enumerate(histogram):

@@ -93,6 +93,11 @@ class NumpyCoder:
         found: list[list[int]] = np.bincount(both, minlength=tables << 8).reshape(-1, 256).tolist()
         return found
 
+    def histogram(self, plane: memoryview) -> list[int]:
+        """See ``Coder``."""
+        found: list[int] = np.bincount(np.frombuffer(plane, np.uint8), minlength=256).tolist()
+        return found
+
     def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
         """See ``Coder``."""
         entries = np.frombuffer(table, np.uint8)

@@ -67,6 +67,10 @@ class Coder(Protocol):
         """How often each of 256 tokens comes in each context."""
         ...
 
+    def histogram(self, plane: memoryview) -> list[int]:
+        """How often each of 256 values comes."""
+        ...
+
     def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
         """Each byte's entry in a table of 256."""
         ...
@@ -74,7 +78,10 @@ class Coder(Protocol):
     def encode(
         self, tokens: memoryview, contexts: memoryview, tables: Tables, lanes: int, out: memoryview
     ) -> int | None:
-        """Code the tokens to the end of ``out``; the length, or None when they don't fit."""
+        """Code the tokens to the end of ``out``; the length, or None when they don't fit.
+
+        ``lanes`` is a power of two.
+        """
         ...
 
     def decode(

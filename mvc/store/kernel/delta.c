@@ -205,6 +205,20 @@ EXPORT void mvc_counts(const uint8_t *tokens, const uint8_t *contexts, size_t co
         counts[(size_t)contexts[i] << 8 | tokens[i]]++;
 }
 
+/* How often each byte comes. Four counts by turns: one that was just written can't be read at once. */
+EXPORT void mvc_histogram(const uint8_t *bytes, size_t count, uint32_t *counts)
+{
+    uint32_t some[4][256] = {{0}};
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (size_t turn = 0; turn < 4; turn++)
+            some[turn][bytes[i + turn]]++;
+    for (; i < count; i++)
+        some[0][bytes[i]]++;
+    for (size_t value = 0; value < 256; value++)
+        counts[value] = some[0][value] + some[1][value] + some[2][value] + some[3][value];
+}
+
 /* Each byte's entry in a table of 256. */
 EXPORT void mvc_translate(const uint8_t *bytes, size_t count, const uint8_t *table, uint8_t *out)
 {
@@ -238,7 +252,7 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
                         uint8_t *out, size_t room)
 {
     uint32_t states[MOST_LANES];
-    if (tables > MOST_TABLES)
+    if (tables > MOST_TABLES || lanes > MOST_LANES || (lanes & (lanes - 1)))
         return -1;
     for (size_t which = 0, sum = 0; which < tables * 256; which++) {
         uint16_t frequency = frequencies[which];
@@ -253,8 +267,9 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
     for (int lane = 0; lane < lanes; lane++)
         states[lane] = LOWEST;
     uint8_t *at = out + room;
+    const size_t lane_of = (size_t)lanes - 1; /* a power of two: a division a token would be half the time */
     for (size_t i = count; i-- > 0;) {
-        uint32_t *state = states + i % (size_t)lanes, x = *state;
+        uint32_t *state = states + (i & lane_of), x = *state;
         const struct symbol *symbol = symbols + ((size_t)contexts[i] << 8 | tokens[i]);
         int full = x >= (uint64_t)symbol->frequency << (32 - PROBABILITY_BITS);
         uint16_t word = (uint16_t)x;

@@ -35,6 +35,9 @@ class NativeCoder:
         self._words.argtypes = (buffer, size, c_int, buffer, size, buffer)
         self._counts = library.mvc_counts
         self._counts.argtypes = (buffer, buffer, size, buffer)
+        self._histogram = library.mvc_histogram
+        self._histogram.argtypes = (buffer, size, buffer)
+        self._histogram.restype = None
         self._code = library.mvc_code
         self._code.argtypes = (
             *(buffer, buffer, size, buffer, size, c_int),
@@ -91,6 +94,12 @@ class NativeCoder:
         count = len(tokens)
         self._counts(address(tokens), room(contexts, count), count, found.buffer_info()[0])
         return [found[start : start + 256].tolist() for start in range(0, len(found), 256)]
+
+    def histogram(self, plane: memoryview) -> list[int]:
+        """See ``Coder``."""
+        found = array("I", bytes(4 * 256))
+        self._histogram(address(plane), len(plane), found.buffer_info()[0])
+        return found.tolist()
 
     def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
         """See ``Coder``."""
