@@ -7,11 +7,13 @@ a full one, and is let go. Then the factor is taken from a stretch of rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from mvc.store.codecs.lowrank import LARGEST, MANTISSAS, RANKS
-from mvc.store.codecs.quantizing import WIDTHS, floats
+from mvc.store.codecs.quantizing import F32, WIDTHS, floats
 
 #: By how much an eigenvalue is above those of rounding, and what may be left over of these.
 _ABOVE = 4.0
@@ -25,6 +27,8 @@ _SHARE = 0.8
 _NARROWEST = 8
 #: Rows that are looked at.
 _ROWS = 96
+#: Elements whose steps stand for those of all.
+_NOISE = 16 * 1024
 Doubles = npt.NDArray[np.float64]
 
 
@@ -35,6 +39,7 @@ def rank(raw: memoryview, base: memoryview, form: int, columns: int) -> int:
     rows = len(change)
     if rows < 2 or columns < _NARROWEST * 2:
         return 0
+    change = change.astype(np.float64)
     values = np.linalg.eigvalsh(change @ change.T)[::-1]
     edge = noise * columns * (1 + np.sqrt(rows / columns)) ** 2
     found = int(np.count_nonzero(values > _ABOVE * edge))
@@ -51,7 +56,7 @@ def right(
     change, noise = _change(raw, base, form, columns)
     draw = np.random.default_rng(0)
     wide = min(number + 8, len(change), columns)
-    span = change @ draw.standard_normal((columns, wide))
+    span = change @ draw.standard_normal((columns, wide)).astype(change.dtype)
     span = np.linalg.qr(change @ (change.T @ np.linalg.qr(span)[0]))[0]
     _, _, rows = np.linalg.svd(span.T @ change, full_matrices=False)
     found = rows[:number]
@@ -62,12 +67,17 @@ def right(
     return integers
 
 
-def _change(raw: memoryview, base: memoryview, form: int, columns: int) -> tuple[Doubles, float]:
+def _change(
+    raw: memoryview, base: memoryview, form: int, columns: int
+) -> tuple[npt.NDArray[Any], float]:
     """The change by rows, and the variance that rounding leaves in an element of it."""
+    # Half precision leaves rounding far above what single precision loses.
+    exact: type[Any] = np.float64 if form == F32 else np.float32
     count = len(raw) // WIDTHS[form] // columns * columns
     with np.errstate(all="ignore"):
-        after, before = (floats(one, form)[:count].astype(np.float64) for one in (raw, base))
+        after, before = (floats(one, form)[:count].astype(exact) for one in (raw, base))
         change = np.nan_to_num(after - before, nan=0, posinf=0, neginf=0)
-        _, exponent = np.frexp(np.where(np.isfinite(after), after, 0))
+        some = after[:: max(1, count // _NOISE)]
+        _, exponent = np.frexp(np.where(np.isfinite(some), some, 0))
     steps = np.ldexp(1.0, 2 * (exponent - 1 - MANTISSAS[form]).astype(np.int64))
     return change.reshape(-1, columns), float(steps.mean()) / 12
