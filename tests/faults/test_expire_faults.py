@@ -57,7 +57,7 @@ def test_a_power_cut_while_weights_expire_makes_no_damage() -> None:
         run,
         lambda root, _: check(root),
         prepare=line,
-        limit=12,
+        limit=6,
         budget=Budget(),
         name="expire (sampled)",
     )

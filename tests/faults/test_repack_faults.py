@@ -80,7 +80,7 @@ def test_a_power_cut_while_repacking_loses_nothing() -> None:
         run,
         lambda root, _: check(root),
         prepare=relatives,
-        limit=10,
+        limit=5,
         budget=Budget(),
         name="repack (sampled)",
     )
@@ -170,7 +170,7 @@ def write_beside(step: int) -> int:
 
 
 def test_writers_write_while_objects_are_put_on_other_bases() -> None:
-    assert write_beside(step=29)
+    assert write_beside(step=61)
 
 
 @pytest.mark.faults_full
