@@ -26,6 +26,8 @@ _COMMITS = 12
 _VERSIONS = 3
 #: Candidates of an object; each is tried.
 _MOST = 4
+#: Words that are left of a name at least.
+_TAIL = 3
 #: Dtypes of quantized tensors, and how their names differ from those of the floats.
 _QUANTIZED = frozenset({"I8", "U8", "I32"})
 _ENDINGS = (
@@ -79,7 +81,7 @@ class Kin:
         """Take in what the same command has stored: manifests, or texts, which say nothing."""
         for data in blobs:
             if is_manifest(data):
-                self._fresh.append(dict(_objects(Manifest.decode(data))))
+                self._fresh.append(_objects(Manifest.decode(data)))
 
     def _versions(self, path: str) -> list[BlobId]:
         """Different blobs at ``path``, the latest first."""
@@ -120,7 +122,7 @@ class Kin:
         if blob not in self._decoded:
             data = self._context.git.blob(blob)
             manifest = Manifest.decode(data) if is_manifest(data) else None
-            self._decoded[blob] = dict(_objects(manifest)) if manifest else {}
+            self._decoded[blob] = _objects(manifest) if manifest else {}
         return self._decoded[blob]
 
 
@@ -134,15 +136,34 @@ def _named(versions: Iterable[Objects], keys: Iterable[str]) -> Iterator[Candida
 
 def namesakes(name: str, dtype: str | None) -> Iterator[str]:
     """What earlier versions of the tensor ``name`` may be called, or the floats that it was quantized from."""
-    yield name
+    found = [name]
     if dtype in _QUANTIZED:
         for ending in _ENDINGS:
             if name.endswith(ending):
                 stem = name.removesuffix(ending)
-                yield from (stem, stem + ".weight")
+                found += [stem, stem + ".weight"]
+    yield from found
+    for one in found:
+        yield from tails(one)
 
 
-def _objects(manifest: Manifest) -> Iterator[tuple[str, Candidate]]:
+def tails(name: str) -> Iterator[str]:
+    """What is left of a name without one or two words in front, such as ``model.``, which some tools add."""
+    words = name.split(".")
+    for front in range(1, min(2, len(words) - _TAIL) + 1):
+        yield ".".join(words[front:])
+
+
+def _objects(manifest: Manifest) -> Objects:
+    """All that ``manifest`` names, by its names, and by what is left of them where no other has that name."""
+    found = dict(_named_objects(manifest))
+    for name, one in list(found.items()):
+        for tail in tails(name):
+            found.setdefault(tail, one)
+    return found
+
+
+def _named_objects(manifest: Manifest) -> Iterator[tuple[str, Candidate]]:
     inside: dict[str, list[Entry]] = {}
     for entry in manifest.tensors:
         if entry.storage is None:

@@ -18,7 +18,7 @@ from mvc.errors import FormatError
 from mvc.formats.layout import Layout
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
-from mvc.history.kin import Kin, namesakes
+from mvc.history.kin import Kin, namesakes, tails
 from mvc.history.manifest import Manifest
 from mvc.ids import BlobId, object_id
 from mvc.limits import KIB
@@ -92,7 +92,8 @@ def take_in(
                     data = stow(pack, opened, content, kin, advance)
                 waiting.popleft()
                 if isinstance(content, Model):
-                    inside.update(tensor.name for tensor in content.layout.tensors)
+                    for tensor in content.layout.tensors:
+                        inside.update((tensor.name, *tails(tensor.name)))
                     manifests.append(data)
                 blob = objects.blob(data)
                 files[path] = (opened.mode, blob)

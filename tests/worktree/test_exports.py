@@ -130,6 +130,23 @@ def test_a_family_added_at_once_takes_two_packs_and_its_members_stand_on_the_fir
     assert list(work.context.store.check(full=True)) == []
 
 
+@pytest.mark.parametrize("names", ["model.{}", "bert.model.{}"])
+@pytest.mark.parametrize("longer_first", [True, False])
+def test_a_copy_whose_names_have_another_word_in_front_is_known(
+    tmp_path: Path, weights: Arrays, names: str, longer_first: bool
+) -> None:
+    work = Work(tmp_path / "work")
+    plain = {f"encoder.{name}": values for name, values in weights.items()}
+    longer = {names.format(name): values * f32(1.0001) for name, values in plain.items()}
+    first, second = (longer, plain) if longer_first else (plain, longer)
+    work.write("first.safetensors", full(first))
+    work.add("first.safetensors")
+    work.commit()
+    work.write("second.safetensors", full(second))
+    report = work.add("second.safetensors").report
+    assert report.stored_bytes < 0.6 * report.raw_bytes
+
+
 def test_an_export_made_anew_stands_on_the_new_model_not_on_its_last_version(
     tmp_path: Path, weights: Arrays
 ) -> None:
