@@ -16,6 +16,7 @@ from mvc.history.context import Context
 from mvc.history.gitobjects import FILE_MODE, ObjectWriter
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.moments import day
+from mvc.history.refs import BRANCHES
 from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, ObjectId
@@ -114,9 +115,14 @@ def weights(context: Context, commit: str) -> Iterator[ObjectId]:
 
 
 def why_missing(context: Context, object_id: ObjectId) -> WeightsExpired | None:
-    """The error for an object that went with an expired commit; None when no such commit names it."""
+    """The error for an object that went with an expired commit; None when none names it, or the tip of a branch
+    needs it, too: then it is lost."""
     try:
-        for one in tombstones(context).values():
+        gone = read(context, GONE)
+        for tip in set(context.refs.list(BRANCHES).values()) - gone.keys() if gone else ():
+            if object_id in weights(context, tip):
+                return None
+        for one in gone.values():
             if object_id in weights(context, one.commit):
                 subject = context.git.commit(one.commit).subject
                 return WeightsExpired(

@@ -210,7 +210,8 @@ def _remember_gone(
     going = {
         id_: one
         for id_, one in tombstones.items()
-        if id_ not in gone
+        if lost
+        and id_ not in gone
         and any(bytes.fromhex(object_id) in lost for object_id in expired.weights(context, id_))
     }
     if going:

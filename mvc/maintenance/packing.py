@@ -107,7 +107,9 @@ class Packing:
         doomed = {n for n, since in left.items() if since <= before}
         waiting = {n: min(since, now) for n, since in left.items() if n not in doomed}
         # Whatever stays visible must stay whole: somebody may name it again.
-        young = (one.id for one in loose if one.time > before)
+        young = (
+            one.id for one in loose if one.time > before and bytes.fromhex(one.id) not in reach.git
+        )
         reach.follow(young, strict=False)
         for number, pack in enumerate(self._packs):
             if number not in doomed:

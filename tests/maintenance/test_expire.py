@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maintenance.garbage import WHO, check, git, reopened, stored
+from maintenance.garbage import WHO, age, check, git, reopened, stored
 
 import mvc
-from mvc.errors import CorruptPack, UsageError, WeightsExpired
+from mvc.errors import CorruptPack, MissingObject, UsageError, WeightsExpired
 from mvc.history import expired
 from mvc.history.expired import EXPIRED, GONE, Tombstone
 from mvc.ids import CommitId
@@ -109,6 +109,16 @@ def test_what_a_log_remembers_stays_until_it_forgets(line: Repository) -> None:
     reopened(line).upkeep.gc(prune="now")
     assert all(readable(reopened(line), f"HEAD~{n}") for n in range(6))
     assert reopened(line)._context.refs.raw(GONE) is None
+
+
+def test_weights_that_are_young_go_when_their_packs_are_old(line: Repository) -> None:
+    line.upkeep.expire(rules=Rules(last=1))
+    line.upkeep.gc(expire="now")
+    assert readable(reopened(line), "HEAD~1")  # the grace period, for who reads them now
+    age(line, 30)
+    reopened(line).upkeep.gc(expire="now")
+    assert not readable(reopened(line), "HEAD~1") and readable(reopened(line), "HEAD")
+    check(reopened(line))
 
 
 def test_undo_after_gc_does_not_make_damage_of_what_is_gone(line: Repository) -> None:
@@ -231,6 +241,10 @@ def test_damage_of_a_kept_commit_is_still_damage(line: Repository) -> None:
         path.unlink()
     for path in Path(line.folder, "store", "index").iterdir():
         path.unlink()
+    for revision, error in (("HEAD", MissingObject), ("HEAD~2", WeightsExpired)):
+        with pytest.raises(MissingObject) as caught:
+            reopened(line).load(revision)["own"]
+        assert type(caught.value) is error
     findings = [one for one in reopened(line).upkeep.fsck() if not one.harmless]
     where = " ".join(one.where for one in findings)
     assert "step 5" in where and "step 1" in where and "step 3" not in where
