@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         default="",
-        help="only peers with one of these, separated by commas, in their name",
+        help="tools to try, by a part of the name, separated by commas; others stay as recorded",
     )
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
@@ -49,7 +49,7 @@ def main() -> None:
     with scratch.setting(arguments) as where:
         for part in arguments.parts.split(","):
             print(f"{part} …", file=sys.stderr, flush=True)
-            figures, outcomes = measure(part, where, arguments)
+            figures, outcomes = measure(part, where, arguments, results.histories.get(part, []))
             results.figures[part] = figures
             if outcomes:
                 results.histories[part] = outcomes
@@ -65,13 +65,13 @@ def main() -> None:
 
 
 def measure(
-    part: str, where: Setting, arguments: argparse.Namespace
+    part: str, where: Setting, arguments: argparse.Namespace, before: list[Outcome]
 ) -> tuple[list[Figure], list[Outcome]]:
     """The figures of a part, and what every tool did, where it compares them."""
     folder, peers = arguments.family, arguments.peers
     if part == "history":
         files = [family.file(folder, name) for name in family.HISTORY]
-        outcomes = history.outcomes(files, where.folder, peers, arguments.only)
+        outcomes = history.outcomes(files, where.folder, peers, arguments.only, before)
         return history.figures(outcomes, sum(file.stat().st_size for file in files)), outcomes
     if part == "pairs":
         return pairs.figures(folder, where.folder), []
@@ -82,7 +82,7 @@ def measure(
     files, _ = versions.generate(where)
     if part == "commit":
         return versions.commit_times(where, files, peers), []
-    outcomes = history.outcomes(files, where.folder, peers, arguments.only)
+    outcomes = history.outcomes(files, where.folder, peers, arguments.only, before)
     return versions.figures(outcomes, sum(file.stat().st_size for file in files)), outcomes
 
 

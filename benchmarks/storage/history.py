@@ -13,12 +13,19 @@ from benchmarks.storage.trial import Outcome, history
 
 
 def outcomes(
-    versions: Sequence[Path], folder: Path, environments: Path, only: str = ""
+    versions: Sequence[Path],
+    folder: Path,
+    environments: Path,
+    only: str = "",
+    before: Sequence[Outcome] = (),
 ) -> list[Outcome]:
-    """Every tool's; those that could not be tried say why."""
-    found = []
+    """Every tool's, or of ``only`` some, beside what was found ``before``; those that could not be tried say
+    why."""
+    found: list[Outcome] = []
+    kept = {one.name: one for one in before}
     for peer in (OURS, *PEERS):
         if peer is not OURS and not any(word in peer.name for word in only.split(",")):
+            found += [kept[peer.name]] if peer.name in kept else []
             continue
         print(f"  {peer.name} …", file=sys.stderr, flush=True)
         why = "" if peer is OURS else missing(peer, environments)

@@ -57,7 +57,11 @@ def _added(scratch: Path, first: Path, second: Path | None = None, beside: bool 
     if second is None:
         return before - empty
     trial.commit(second, 2, "other.safetensors" if beside else None)
-    return trial.size - before
+    added = trial.size - before
+    trial.restore(2)
+    if not trial.holds(second):
+        raise SystemExit(f"{second.name} came back different")
+    return added
 
 
 def _raw(file: Path) -> int:

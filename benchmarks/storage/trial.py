@@ -63,12 +63,12 @@ class Trial:
         return taken
 
     def restore(self, number: int) -> Run:
-        (self.work / MODEL).unlink(missing_ok=True)
+        (self.work / self._places["model"]).unlink(missing_ok=True)
         return self._run(self._peer.restore, number)
 
     def holds(self, version: Path) -> bool:
         """Whether the file that is there now is the version, bit for bit."""
-        place = self.work / MODEL
+        place = self.work / self._places["model"]
         return place.exists() and filecmp.cmp(place, version, shallow=False)
 
     def tidy(self) -> int | None:
