@@ -271,13 +271,13 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
     for (size_t i = count; i-- > 0;) {
         uint32_t *state = states + (i & lane_of), x = *state;
         const struct symbol *symbol = symbols + ((size_t)contexts[i] << 8 | tokens[i]);
-        int full = x >= (uint64_t)symbol->frequency << (32 - PROBABILITY_BITS);
+        unsigned full = x >= (uint64_t)symbol->frequency << (32 - PROBABILITY_BITS);
         uint16_t word = (uint16_t)x;
         if (at - out < 2)
             return -1;
         memcpy(at - 2, &word, 2); /* whether or not it counts: every other branch would be missed */
         at -= 2 * full;
-        x = full ? x >> 16 : x;
+        x >>= 16 * full; /* a choice between two values is made a branch by GCC 12 */
         uint32_t quotient = (uint32_t)(x * symbol->reciprocal >> 44);
         /* quotient << bits + remainder + start, with the remainder spelled out */
         *state = x + symbol->start + quotient * (PROBABILITY - symbol->frequency);
