@@ -123,7 +123,7 @@ def why_missing(context: Context, object_id: ObjectId) -> WeightsExpired | None:
             if object_id in weights(context, tip):
                 return None
         for one in gone.values():
-            if object_id in weights(context, one.commit):
+            if one.commit in context.git and object_id in weights(context, one.commit):
                 subject = context.git.commit(one.commit).subject
                 return WeightsExpired(
                     f"the weights of commit {shorten(one.commit)} ({subject}) were {one.says()}",

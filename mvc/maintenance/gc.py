@@ -154,7 +154,8 @@ def collect(
             context.note_collection()
             forgetting.carry_out(context)
             _settle(context)
-            _remember_gone(context, tombstones, gone, store.lost())
+            there = {i: one for i, one in tombstones.items() if bytes.fromhex(i) in reach.git}
+            _remember_gone(context, there, gone, store.lost())
             after = git.carry_out()
             store.carry_out(_copying(progress))
             packs.clear(os.path.join(context.folder, "tmp", "packing"), context.disk)
