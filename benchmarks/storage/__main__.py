@@ -20,6 +20,7 @@ from benchmarks.scratch import Setting
 from benchmarks.storage import depth, history, page, pairs, speed, versions
 from benchmarks.storage.figures import Figure, Results
 from benchmarks.storage.install import FOLDER as PEERS
+from benchmarks.storage.peers import packages
 from benchmarks.storage.trial import Outcome
 
 PARTS = tuple(page.TITLES)
@@ -100,7 +101,8 @@ def _family(arguments: argparse.Namespace) -> list[Fact]:
 
 def _conditions(part: str, where: Setting) -> str:
     told = {
-        "history": "The family, one commit after another; every version restored and compared.",
+        "history": "The family, one commit after another; every version restored and compared. "
+        f"{', '.join(packages())}; what else there is comes from the system.",
         "pairs": "The family; all that a commit adds below `.mvc`.",
         "speed": f"The family's base, {where.rounds} rounds, processor time.",
         "versions": f"Generated, {where.size / 1e9:g} GB each; one run.",

@@ -136,6 +136,11 @@ PEERS = (
 )
 
 
+def packages() -> list[str]:
+    """What the environments get, with the versions that are compared."""
+    return sorted({peer.pip[0].replace("==", " ") for peer in PEERS if peer.pip})
+
+
 def environment(folder: Path, programs: Path) -> dict[str, str]:
     """What tools read besides a clean environment: a home of their own, and no calls home."""
     return {
