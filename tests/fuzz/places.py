@@ -14,6 +14,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import numpy as np
 from blake3 import blake3
 from fuzz.targets import Target, only_known_errors
 from xxhash import xxh3_64_intdigest
@@ -28,7 +29,7 @@ from mvc.limits import FRAME
 from mvc.store import pack
 from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog
-from mvc.store.codecs import codec
+from mvc.store.codecs import LOWRANK, base_span, codec, lowrank
 from mvc.store.fs import Disk
 from mvc.store.index import Index
 from mvc.store.pack import FRAME_SIZE, OBJECT_SIZE, RECORD_SIZE
@@ -125,6 +126,8 @@ def _seal(data: bytearray, position: int, size: int) -> None:
     data[position + size - 8 : position + size] = xxh3_64_intdigest(body).to_bytes(8, "little")
 
 
+_FACTOR = lowrank.factor(np.ones((2, 5), np.int64), bytes(32))
+_FLOATS = (np.arange(64) / np.float32(64) - np.float32(0.5)).astype("<f4").tobytes()
 _NOWHERE = Bases(Catalog(os.devnull))
 
 
@@ -164,9 +167,18 @@ def a_frame_is_decoded_or_refused(data: bytes) -> None:
     """Codec, parameter and length of the frame, then the payload."""
     if len(data) < 4:
         return
-    out = bytearray(int.from_bytes(data[2:4], "little"))
+    number, param, out = data[0] % 10, data[1], bytearray(int.from_bytes(data[2:4], "little"))
     with contextlib.suppress(CorruptPack):
-        codec(data[0] % 4).decode(memoryview(data[4:]), data[1], memoryview(out))
+        base = under(number, param, len(out))
+        codec(number).decode(memoryview(data[4:]), param, memoryview(out), base)
+
+
+def under(number: int, param: int, length: int) -> memoryview:
+    """A base for a frame of this length."""
+    _, length = base_span(number, param, 0, length)
+    factor = _FACTOR if number == LOWRANK else b""
+    base = factor + _FLOATS * (length // len(_FLOATS) + 1)
+    return memoryview(base)[: len(factor) + length]
 
 
 def a_git_object_is_refused_or_read(data: bytes) -> None:

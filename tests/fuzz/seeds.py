@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from formats.pytorch.torch_zip import Store, archive, floats, parameter, pickled, tensor
 from formats.safetensors_files import corpus
 from fuzz import places, targets
@@ -19,7 +20,17 @@ from mvc.history.manifest import Conflict, Entry, Manifest, StorageEntry
 from mvc.history.record import Record
 from mvc.history.signature import Signature
 from mvc.ids import ObjectId
-from mvc.store.codecs import PLANES, ROTATED, ZSTD, codec
+from mvc.store.codecs import (
+    DELTA,
+    LOWRANK,
+    PLANES,
+    REQUANT,
+    ROTATED,
+    SPARSE,
+    ZSTD,
+    Place,
+    codec,
+)
 from mvc.store.fs import Disk
 from mvc.store.source import BytesSource, Incoming
 from mvc.store.store import Store as Objects
@@ -140,6 +151,25 @@ def _frames() -> list[bytes]:
     for number, param in ((PLANES, 4 | ROTATED), (PLANES, 2), (ZSTD, 0)):
         out = memoryview(bytearray(len(raw)))
         size = codec(number).encode(raw, param, out)
+        payload = bytes(out[: size or 0])
+        found.append(bytes((number, param)) + len(raw).to_bytes(2, "little") + payload)
+    return [*found, *_frames_over_bases()]
+
+
+def _frames_over_bases() -> list[bytes]:
+    """Over the base that ``places`` gives each."""
+    found = []
+    words = np.frombuffer(places.under(DELTA, 4, 2048), "<f4")
+    integers = np.rint(words / np.float32(0.5 / 127))
+    cases = [
+        (DELTA, 4 | ROTATED, words[1:101].tobytes()),
+        (SPARSE, 4 | ROTATED, words[:100].tobytes() + bytes(8)),
+        (REQUANT, 0x11, integers[:200].astype("i1").tobytes()),
+        (LOWRANK, 0x10, (words[:400] + np.float32(0.25)).tobytes()),
+    ]
+    for number, param, raw in cases:
+        base, out = places.under(number, param, len(raw)), memoryview(bytearray(len(raw)))
+        size = codec(number).encode(memoryview(raw), param, out, base, Place(0, (10,)))
         payload = bytes(out[: size or 0])
         found.append(bytes((number, param)) + len(raw).to_bytes(2, "little") + payload)
     return found
