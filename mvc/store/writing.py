@@ -82,6 +82,7 @@ class PackWriter:
         self._encoding: list[tuple[Future[list[int]], Task]] = []
         self._bases = Bases(catalog)
         self._objects: dict[bytes, NewObject] = {}
+        self._factors: set[bytes] = set()
         self._pack: OutgoingPack | None = None
         self._offered = 0
         self._offered_bytes = 0
@@ -150,9 +151,9 @@ class PackWriter:
             self.abort()
         return PackReport(
             self._offered,
-            len(self._objects),
+            len(self._objects) - len(self._factors),
             self._offered_bytes,
-            sum(one.length for one in self._objects.values()),
+            sum(one.length for id_, one in self._objects.items() if id_ not in self._factors),
             self._pack.size if self._pack else 0,
         )
 
@@ -236,6 +237,7 @@ class PackWriter:
             return (footing._replace(ground=stored) if stored.depth < DELTA_DEPTH else None), []
         made = NewObject(factor.digest, len(factor.data), Footing(factor.weight, plan("U32")))
         self._objects[factor.digest] = made
+        self._factors.add(factor.digest)
         tasks = Tasks(Slot(made.length, 1).out)
         tasks.add(made, None, memoryview(factor.data))
         return footing, tasks.all()

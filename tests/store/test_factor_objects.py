@@ -52,6 +52,16 @@ def put(store: Store, data: bytes, *bases: ObjectId) -> ObjectId:
     return id_
 
 
+def test_a_factor_is_no_object_of_the_users(store: Store) -> None:
+    weight = put(store, bf16(weights()))
+    found = [Candidate(weight, "BF16", (ROWS, COLUMNS))]
+    data = bf16(merged(weights()))
+    with store.writer() as writer:
+        writer.add([Incoming(BytesSource(data), "BF16", lambda: found)])
+        report = writer.publish()
+    assert (report.objects, report.new_objects, report.new_raw_bytes) == (1, 1, len(data))
+
+
 def header(store: Store, id_: ObjectId) -> ObjectHeader:
     file, location = store._catalog.reach(id_)
     return file.object_header(location.offset)
