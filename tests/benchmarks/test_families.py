@@ -28,8 +28,8 @@ _WORDS = [
 ]
 
 
-@pytest.fixture
-def encoder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random encoder of two layers."""
     import torch
     from safetensors.torch import save_file
@@ -54,31 +54,30 @@ def encoder(tmp_path: Path) -> Path:
     for name in ["embeddings", *norms]:
         weights[f"{name}.LayerNorm.weight"] = torch.ones(_WIDTH)
         weights[f"{name}.LayerNorm.bias"] = torch.zeros(_WIDTH)
-    folder = tmp_path / "encoder"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("encoder")
     save_file(weights, folder / "model.safetensors")
     (folder / "vocab.txt").write_text("\n".join(_WORDS) + "\n", encoding="utf-8")
     return folder
 
 
-@pytest.fixture
-def made(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    _write(encoder, tmp_path / "family", monkeypatch)
-    return tmp_path / "family"
+@pytest.fixture(scope="module")
+def made(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("family")
+    _write(encoder, folder)
+    return folder
 
 
-def _write(encoder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _write(encoder: Path, folder: Path) -> None:
     from benchmarks.families import make
 
     digest = hashlib.sha256((encoder / "model.safetensors").read_bytes()).hexdigest()
-    monkeypatch.setattr(make, "_DIGEST", digest)
-    make.write(encoder, folder, steps=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "_DIGEST", digest)
+        make.write(encoder, folder, steps=2)
 
 
-def test_a_family_is_the_same_every_time(
-    encoder: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _write(encoder, tmp_path / "again", monkeypatch)
+def test_a_family_is_the_same_every_time(encoder: Path, made: Path, tmp_path: Path) -> None:
+    _write(encoder, tmp_path / "again")
     names = sorted(path.name for path in made.iterdir())
     assert {f"{name}.safetensors" for name in family.HISTORY} < set(names)
     for name in names:

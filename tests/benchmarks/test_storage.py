@@ -79,8 +79,7 @@ def test_the_page_shows_each_tool_and_says_why_one_does_not_count(tmp_path: Path
     text = place.read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
     assert (
-        "| 2 BF16 versions, after commit : small | 0 kB | 0 kB | 0.6667 | ≤ 0.95 | ≤ 0.8 |"
-        in text
+        "| 2 BF16 versions, after commit : small | 0 kB | 0 kB | 0.6667 | ≤ 0.95 | ≤ 0.8 |" in text
     )
     assert "- liar: version 2 came back different.\n- absent: not installed." in text
     assert text.index("| mvc |") < text.index("| small |") < text.index("| bulky |")
