@@ -155,8 +155,10 @@ def collect(
             forgetting.carry_out(context)
             _settle(context)
             there = {i: one for i, one in tombstones.items() if bytes.fromhex(i) in reach.git}
-            _remember_gone(context, there, gone, store.lost())
+            going = _going(context, there, gone, store.lost())
             after = git.carry_out()
+            # Not sooner: what the list needs may have lain there as garbage, and have gone with it.
+            _remember_gone(context, gone, going)
             store.carry_out(_copying(progress))
             packs.clear(os.path.join(context.folder, "tmp", "packing"), context.disk)
             for path, _ in forsaken:
@@ -201,20 +203,26 @@ def _settle(context: Context) -> None:
             context.disk.sync_folder(place)
 
 
-def _remember_gone(
+def _going(
     context: Context,
     tombstones: dict[CommitId, Tombstone],
     gone: dict[CommitId, Tombstone],
     lost: set[bytes],
-) -> None:
-    """Note, before any of it is removed, whose weights go: from then on no undo brings them back."""
-    going = {
+) -> dict[CommitId, Tombstone]:
+    """The tombstones of commits that will lose weights now."""
+    return {
         id_: one
         for id_, one in tombstones.items()
         if lost
         and id_ not in gone
         and any(bytes.fromhex(object_id) in lost for object_id in expired.weights(context, id_))
     }
+
+
+def _remember_gone(
+    context: Context, gone: dict[CommitId, Tombstone], going: dict[CommitId, Tombstone]
+) -> None:
+    """Note, before any of it is removed, whose weights go: from then on no undo brings them back."""
     if going:
         writer = context.writer()
         commit = expired.write(writer, {**gone, **going}, Signature.now(*NOBODY))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from maintenance.garbage import check
 
@@ -71,8 +71,9 @@ def deed(repository: Repository, chance: random.Random, held: dict[str, bytes]) 
         repository.upkeep.gc(**forget, aggressive=what == "all")
 
 
-@settings(max_examples=6, deadline=None)
-@given(seed=st.integers(0, 100_000))
+@settings(max_examples=5, deadline=None)
+@example(seed=2520331)  # the new list of what is gone was there before, as garbage
+@given(seed=st.integers(0, 9_999_999))
 def test_what_was_not_let_go_is_there(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     chance = random.Random(seed)
     held: dict[str, bytes] = {}
