@@ -107,8 +107,13 @@ def take_in(
 
 
 def _largest_first(root: str, paths: Sequence[str]) -> list[str]:
-    """Exports are smaller than what they were made of."""
-    return sorted(paths, key=lambda path: -status.st_size if (status := look(root, path)) else 0)
+    """Exports are smaller than what they were made of, and other copies younger."""
+
+    def key(path: str) -> tuple[int, int]:
+        status = look(root, path)
+        return (-status.st_size, status.st_mtime_ns) if status else (0, 0)
+
+    return sorted(paths, key=key)
 
 
 def _alike(content: Content, known: Collection[str]) -> bool:
