@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         default="",
-        help="tools to try, by a part of the name, separated by commas; others stay as recorded",
+        help="tools to try, by a part of the name, separated by commas; of the family, others stay as recorded",
     )
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
@@ -83,7 +83,7 @@ def measure(
     files, _ = versions.generate(where)
     if part == "commit":
         return versions.commit_times(where, files, peers), []
-    outcomes = history.outcomes(files, where.folder, peers, arguments.only, before)
+    outcomes = history.outcomes(files, where.folder, peers, arguments.only)  # of this size alone
     return versions.figures(outcomes, sum(file.stat().st_size for file in files)), outcomes
 
 
