@@ -1,9 +1,7 @@
 """The writer of one pack: read, hash, deduplicate, encode on all cores, append, publish.
 
-Raw bytes are held in two slots of a window each, whatever the size of a model: while the workers
-encode one slot, this thread writes what the other became, and then has it filled and hashed again.
-The workers always have the next thing to do. An object larger than a slot is read twice: first to
-learn its id, for it may be known, then to encode it slot by slot.
+While the workers encode one slot of raw bytes, this thread sends off what the other became, and then has it
+filled and hashed again (``intake.py``): the workers always have the next thing to do.
 
 Write order, which a crash at any point keeps readable: pack synced, renamed into ``packs/``, folder
 synced; then its index the same way; then indexes that the new one absorbed are removed. Four fsyncs
@@ -20,21 +18,19 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-from xxhash import xxh3_128_digest
-
 from mvc import limits
-from mvc.errors import Locked, MvcError
+from mvc.errors import Locked
 from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH
 from mvc.store import pack, workers
 from mvc.store.bases import Bases
-from mvc.store.batch import NewObject, Slot, Task, Tasks, groups
+from mvc.store.batch import NewObject, Slot, Task, Tasks
 from mvc.store.codecs import plan
 from mvc.store.index import Index
+from mvc.store.intake import Intake, read
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import Record
-from mvc.store.source import ByteSource, BytesSource, Candidate, Incoming
+from mvc.store.source import BytesSource, Candidate, Incoming
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -44,12 +40,6 @@ if TYPE_CHECKING:
     from mvc.store.fs import Disk
 
 LOCK = "writers.lock"
-
-#: Objects in a slot; bounds what their headers and the bookkeeping add to its memory.
-_MOST_IN_SLOT = 4096
-
-#: Of a large object, so many bytes are read at once.
-_PIECE = 4 * limits.MIB
 
 Progress = Callable[[int], None]
 
@@ -76,9 +66,7 @@ class PackWriter:
         self._incoming = os.path.join(root, "incoming")
         self._disk = disk
         self._catalog = catalog
-        self._slot_size = max(1, limits.WINDOW // limits.FRAME) * limits.FRAME
-        self._slots: list[Slot] = []
-        self._turn = 0
+        self._intake = Intake()
         self._encoding: list[tuple[Future[list[int]], Task]] = []
         self._bases = Bases(catalog)
         self._objects: dict[bytes, NewObject] = {}
@@ -115,8 +103,8 @@ class PackWriter:
         """
         ids: list[ObjectId] = []
         try:
-            for batch in self._batches(items):
-                if batch[0].source.length > self._slot_size:
+            for batch in self._intake.batches(items):
+                if batch[0].source.length > self._intake.size:
                     digests = [self._add_large(batch[0])]
                 else:
                     digests = self._add_batch(batch)
@@ -161,38 +149,15 @@ class PackWriter:
         """Give up what is not published, and the lock; harmless after ``publish``."""
         workers.settle(future for future, _ in self._encoding)
         self._encoding = []
-        self._slots = []
+        self._intake.close()
         if self._pack is not None:
             self._pack.abandon()
         self._lock.close()
 
-    def _batches(self, items: Sequence[Incoming]) -> Iterator[list[Incoming]]:
-        """Items that fill a slot together; one that is larger than a slot comes alone."""
-        batch: list[Incoming] = []
-        used = 0
-        for item in items:
-            length = item.source.length
-            if batch and (used + length > self._slot_size or len(batch) == _MOST_IN_SLOT):
-                yield batch
-                batch, used = [], 0
-            batch.append(item)
-            used += length
-        if batch:
-            yield batch
-
-    def _next_slot(self, size: int, objects: int) -> Slot:
-        """A slot that no task uses: at most the other one is being encoded."""
-        if not self._slots and size <= self._slot_size // 16:
-            return Slot(size, objects)  # a few small objects are not worth two full slots
-        if not self._slots:
-            self._slots = [Slot(self._slot_size, _MOST_IN_SLOT) for _ in range(2)]
-        self._turn ^= 1
-        return self._slots[self._turn]
-
     def _add_batch(self, items: list[Incoming]) -> list[bytes]:
-        slot = self._next_slot(sum(item.source.length for item in items), len(items))
+        slot = self._intake.slot(sum(item.source.length for item in items), len(items))
         views = slot.place(item.source.length for item in items)
-        digests = self._read(items, views)
+        digests = read(items, views)
         new = []
         for item, view, digest in zip(items, views, digests, strict=True):
             if not self._known(digest):
@@ -242,62 +207,27 @@ class PackWriter:
         tasks.add(made, None, memoryview(factor.data))
         return footing, tasks.all()
 
-    def _read(self, items: list[Incoming], views: list[memoryview]) -> list[bytes]:
-        """Fill the views and hash them."""
-
-        def work(group: range) -> list[bytes]:
-            digests = []
-            for number in group:
-                items[number].source.read_into(0, views[number])
-                digests.append(blake3(views[number]).digest())
-            return digests
-
-        cut = list(groups([len(view) for view in views]))
-        if len(cut) == 1:
-            return work(cut[0])
-        return [digest for digests in workers.run(work, cut) for digest in digests]
-
     def _add_large(self, item: Incoming) -> bytes:
         source = item.source
-        digest, seen = self._hash_large(source)
+        digest, seen = self._intake.hash_large(source)
         if self._known(digest):
             return digest
         owner = self._objects[digest] = NewObject(digest, source.length)
         if item.bases:
             owner.footing, factors = self._grounded(self._footing_of_large(item))
             self._encode(factors)
-        for start, check in zip(range(0, source.length, self._slot_size), seen, strict=True):
-            slot = self._next_slot(source.length, 1)
-            view = slot.raw[: min(self._slot_size, source.length - start)]
-            if _read_checked(source, start, view) != check:
-                raise MvcError(
-                    "a file changed while it was read",
-                    hint="wait until nothing writes to it, then add it again",
-                )
+        for start, slot, view in self._intake.reread(source, seen):
             tasks = Tasks(slot.out)
             tasks.add(owner, item.dtype, view, start)
             self._encode(tasks.all())
         return digest
 
     def _footing_of_large(self, item: Incoming) -> Footing | None:
-        slot = self._next_slot(item.source.length, 1)
-        view = slot.raw[: self._slot_size]
-        item.source.read_into(0, view)
-        (footing,) = self._footings([(item, view, b"")])
-        self._turn ^= 1
+        with self._intake.spare() as slot:
+            view = slot.raw[: self._intake.size]
+            item.source.read_into(0, view)
+            (footing,) = self._footings([(item, view, b"")])
         return footing
-
-    def _hash_large(self, source: ByteSource) -> tuple[bytes, list[list[bytes]]]:
-        """The object's id, and what each slotful must look like when it is read again."""
-        hasher = blake3(max_threads=workers.cores())
-        seen = []
-        slot = self._next_slot(source.length, 1)
-        for start in range(0, source.length, self._slot_size):
-            view = slot.raw[: min(self._slot_size, source.length - start)]
-            seen.append(_read_checked(source, start, view))
-            hasher.update(view)
-        self._turn ^= 1  # this slot is free again, while the other may still be encoded from
-        return hasher.digest(), seen
 
     def _known(self, digest: bytes) -> bool:
         return digest in self._objects or self._catalog.find(digest, refresh=False) is not None
@@ -347,14 +277,3 @@ class PackWriter:
     def _clear_incoming(self) -> None:
         for name in os.listdir(self._incoming):
             self._disk.remove(os.path.join(self._incoming, name))
-
-
-def _read_checked(source: ByteSource, start: int, view: memoryview) -> list[bytes]:
-    """Fill ``view`` from ``start`` of the source on all cores; what each piece looks like."""
-
-    def work(position: int) -> bytes:
-        piece = view[position : position + _PIECE]
-        source.read_into(start + position, piece)
-        return xxh3_128_digest(piece)
-
-    return list(workers.run(work, range(0, len(view), _PIECE)))
