@@ -19,6 +19,9 @@ TEXT_BLOB = 1 * MIB
 DELTA_DEPTH = 8
 DELTA_READ_BACK = 4
 
+#: Objects smaller than this stand by themselves: a base costs more to find than it saves.
+DELTA_SMALLEST = 4 * KIB
+
 #: Bytes of a factor object, which every frame that stands on it reads: rank 64 of 16,384 columns.
 LARGEST_FACTOR = 4 * MIB + 40
 

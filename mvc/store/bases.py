@@ -17,6 +17,7 @@ from mvc.limits import DELTA_DEPTH, LARGEST_FACTOR
 from mvc.store import framing, workers
 from mvc.store.catalog import Catalog, Location
 from mvc.store.codecs import LOWRANK, OVER_BASE, base_span
+from mvc.store.memory import copy
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import PackFile
 
@@ -111,7 +112,7 @@ class Ground:
             else:
                 whole = _frames[self.depth].take(length)
                 self._decode(number, whole)
-                framing.copy(whole[inside : inside + wanted], target)
+                copy(whole[inside : inside + wanted], target)
             position += wanted
         if position < len(out):
             out[position:] = bytes(len(out) - position)

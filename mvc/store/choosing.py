@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mvc.dtypes import DTYPES
 from mvc.errors import IntegrityError, StorageError
-from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, KIB, LARGEST_FACTOR, MIB
+from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, DELTA_SMALLEST, KIB, LARGEST_FACTOR, MIB
 from mvc.store.bases import Bases, Factor, Foundation, Ground
 from mvc.store.codecs import LOWRANK, OVER_BASE, Place, Plan, codec, plan, plan_over_base
 from mvc.store.source import Candidate
@@ -29,8 +29,6 @@ _PIECE = 128 * KIB
 _LOW_RANK = 0.04
 _GAIN = 0.8
 _STRETCH = 8 * MIB
-#: Objects smaller than this stand by themselves: a base costs more to find than it saves.
-SMALLEST = 4 * KIB
 
 
 _base = Buffers()
@@ -52,7 +50,7 @@ def choose(
     raw: memoryview,
 ) -> Footing | None:
     """The best for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
-    if dtype is None or length < SMALLEST:
+    if dtype is None or length < DELTA_SMALLEST:
         return None
     sample = _sample(raw)
     alone = sampled_size(sample, plan(dtype), None)

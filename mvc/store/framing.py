@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch, IntegrityError
 from mvc.store import pack
 from mvc.store.codecs import RAW, Place, Plan, codec
-from mvc.store.kernel import kernel
+from mvc.store.memory import copy, equal
 from mvc.store.pack import FrameHeader
 from mvc.store.workers import Buffers
 
@@ -25,8 +25,6 @@ _base = Buffers()
 
 #: Below this no codec is tried: its own headers, and the time, outweigh what it could save.
 _SMALLEST = 96
-#: Up to here bytes objects are compared, above it the kernel: a call costs more than it saves.
-_SMALL = 4096
 #: A payload below this share ends the search: no later codec of a plan gets there.
 _GOOD_ENOUGH = 0.4
 
@@ -126,23 +124,6 @@ def _prove(
             f"codec {number} (parameter {param}) did not give back a frame of {len(raw)} bytes",
             hint="nothing was stored; please report this, with the file",
         )
-
-
-def copy(source: memoryview, target: memoryview) -> None:
-    """Copy between buffers of one length; large ones without the interpreter lock."""
-    if len(source) <= _SMALL:
-        target[:] = source
-    else:
-        kernel().copy(source, target)
-
-
-def equal(left: memoryview, right: memoryview) -> bool:
-    """Whether two buffers hold the same bytes."""
-    if len(left) != len(right):
-        return False
-    if len(left) <= _SMALL:
-        return bytes(left) == bytes(right)
-    return kernel().equal(left, right)
 
 
 def check_payload(frame: FrameHeader, payload: memoryview, where: str, offset: int) -> None:

@@ -18,8 +18,8 @@ from blake3 import blake3
 from mvc.errors import StorageError
 from mvc.limits import MIB
 from mvc.store import index, pack, workers
-from mvc.store.framing import copy
 from mvc.store.index import Index
+from mvc.store.memory import copy
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -18,12 +18,12 @@ from typing import NamedTuple
 from mvc import limits
 from mvc.errors import IntegrityError, StorageError
 from mvc.ids import ObjectId
-from mvc.limits import DELTA_DEPTH
+from mvc.limits import DELTA_DEPTH, DELTA_SMALLEST
 from mvc.store import pack, workers
 from mvc.store.bases import Bases, Ground
 from mvc.store.catalog import Catalog
 from mvc.store.census import Census, Delta, deltas, records
-from mvc.store.choosing import SMALLEST, WORTH, sample_places, sampled_size
+from mvc.store.choosing import WORTH, sample_places, sampled_size
 from mvc.store.codecs import OVER_BASE, base_span, plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
 from mvc.store.resemblance import nearest
@@ -86,7 +86,7 @@ class Replanning:
             for digest in dtypes
             if digest not in fixed
             and (copy := self._census.copy(digest))
-            and copy.length >= SMALLEST
+            and copy.length >= DELTA_SMALLEST
         }
         candidates = self._candidates(lines)
         groups = [

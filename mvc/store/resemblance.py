@@ -17,9 +17,9 @@ import numpy.typing as npt
 from mvc.dtypes import DTYPES
 from mvc.errors import IntegrityError, StorageError
 from mvc.ids import ObjectId
+from mvc.limits import DELTA_SMALLEST
 from mvc.store import workers
 from mvc.store.bases import Bases
-from mvc.store.choosing import SMALLEST
 
 #: Values of a sketch, half of them from each of two stretches of at most so many words.
 _VALUES = 256
@@ -39,7 +39,7 @@ def nearest(
     """For each of ``objects`` (dtype and length) those that look most like it; none for most."""
     groups: dict[int, list[bytes]] = defaultdict(list)
     for digest, (dtype, length) in objects.items():
-        if dtype in DTYPES and length >= SMALLEST:
+        if dtype in DTYPES and length >= DELTA_SMALLEST:
             groups[length // DTYPES[dtype].word].append(digest)
     found: dict[bytes, list[bytes]] = {}
     for words, group in groups.items():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from mvc import limits
 from mvc.errors import Locked
 from mvc.ids import ObjectId
-from mvc.limits import DELTA_DEPTH
+from mvc.limits import DELTA_DEPTH, DELTA_SMALLEST
 from mvc.store import pack, workers
 from mvc.store.bases import Bases
 from mvc.store.batch import NewObject, Slot, Task, Tasks
@@ -176,7 +176,10 @@ class PackWriter:
     ) -> Iterator[Footing | None]:
         """What each new object had best stand on."""
         # Asked here, not by the workers: who answers may read Git objects, one at a time.
-        asked = [(item, view, item.bases() if item.bases else ()) for item, view, _ in new]
+        asked = [
+            (item, view, item.bases() if item.bases and len(view) >= DELTA_SMALLEST else ())
+            for item, view, _ in new
+        ]
         if not any(candidates for *_, candidates in asked):
             return repeat(None, len(new))
         from mvc.store.choosing import choose
@@ -189,10 +192,12 @@ class PackWriter:
 
     def _grounded(self, footing: Footing | None) -> tuple[Footing | None, list[Task]]:
         """The footing, and tasks that store the factor which it stands on, if that is to be stored."""
+        if footing is None:
+            return None, []
         from mvc.store.bases import Factor
         from mvc.store.choosing import Footing
 
-        if footing is None or not isinstance(footing.ground, Factor):
+        if not isinstance(footing.ground, Factor):
             return footing, []
         factor = footing.ground
         if factor.digest in self._objects:

@@ -214,3 +214,15 @@ def test_both_coders_count_bytes_alike(data: bytes) -> None:
     plane = memoryview(data)
     expected = [data.count(value) for value in range(256)]
     assert NativeCoder(library).histogram(plane) == expected == NumpyCoder().histogram(plane)
+
+
+@each
+@given(
+    raw=st.binary(min_size=8, max_size=300), width=st.sampled_from(WIDTHS), rotated=st.booleans()
+)
+def test_splitting_takes_every_plane(kernel: Kernel, raw: bytes, width: int, rotated: bool) -> None:
+    count = len(raw) // width
+    planes = bytearray(width * count)
+    kernel.split(memoryview(raw), width, rotated, memoryview(planes))
+    each_ = [taken(kernel, raw, width, number, rotated) for number in range(width)]
+    assert bytes(planes) == b"".join(each_)

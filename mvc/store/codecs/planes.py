@@ -27,6 +27,7 @@ from mvc.errors import CorruptPack
 from mvc.store.codecs import ROTATED, Place
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
+from mvc.store.memory import copy
 from mvc.store.workers import Buffers
 
 _PLANE = struct.Struct("<BI")
@@ -35,6 +36,9 @@ _PLAIN, _CODED, _PAIRED = 0, 1, 2
 _WIDTHS = (1, 2, 4, 8)
 #: Pairing pays from this many exponents on.
 _PAIRED_FROM = 2048
+
+#: Planes of up to this size are taken all at once.
+_SMALL = 1024
 
 #: A plane larger than this is sampled before it is coded; sixteen slices see padding and mixed
 #: rows.
@@ -89,8 +93,7 @@ def encode(
             return None
         _PLANE.pack_into(out, number * _PLANE.size, mode, length)
         for part in parts:
-            # A memoryview would hold the interpreter lock while it copies.
-            kernel().copy(memoryview(part), out[position : position + len(part)])
+            copy(memoryview(part), out[position : position + len(part)])
             position += len(part)
     out[position : position + tail] = raw[count * width :]
     return position + tail
@@ -149,6 +152,12 @@ def _stored(raw: memoryview, width: int, rotated: bool, count: int) -> Iterator[
         if width == 2:
             yield _coded(plane)
             return
+    if count <= _SMALL:
+        planes = _planes.take(width * count)
+        kernel().split(raw, width, rotated, planes)
+        for number in range(width):
+            yield _coded(planes[number * count : (number + 1) * count])
+        return
     for number in range(first, width):
         kernel().plane(raw, width, number, rotated, plane)
         yield _coded(plane)

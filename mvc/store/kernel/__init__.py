@@ -43,6 +43,10 @@ class Kernel(Protocol):
         """Plane ``number`` of the words in ``raw``: a byte of ``out`` for each whole word."""
         ...
 
+    def split(self, raw: memoryview, width: int, rotated: bool, out: memoryview) -> None:
+        """All planes of the words, one behind the other: for small buffers, of which calls are the cost."""
+        ...
+
     def join(
         self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
     ) -> None:

@@ -52,6 +52,12 @@ class NumpyKernel:
             np.add(plane, plane, out=plane)
             np.bitwise_or(plane, sign.view(np.uint8), out=plane)
 
+    def split(self, raw: memoryview, width: int, rotated: bool, out: memoryview) -> None:
+        """See ``Kernel``."""
+        count = len(out) // width
+        for number in range(width):
+            self.plane(raw, width, number, rotated, out[number * count : (number + 1) * count])
+
     def join(
         self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
     ) -> None:

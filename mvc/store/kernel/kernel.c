@@ -16,7 +16,7 @@
 #define MVC_SOURCE "" /* the digest of the sources, which the build gives */
 #endif
 
-EXPORT int mvc_kernel_version(void) { return 4; }
+EXPORT int mvc_kernel_version(void) { return 5; }
 
 EXPORT const char *mvc_kernel_source(void) { return MVC_SOURCE; }
 
@@ -49,6 +49,13 @@ EXPORT void mvc_plane(const uint8_t *raw, size_t count, int width, int number, i
     case 4: plane32(raw, count, shift, rotated, out); break;
     default: plane64(raw, count, shift, rotated, out); break;
     }
+}
+
+/* All planes, one behind the other. */
+EXPORT void mvc_split(const uint8_t *raw, size_t count, int width, int rotated, uint8_t *out)
+{
+    for (int number = 0; number < width; number++)
+        mvc_plane(raw, count, width, number, rotated, out + (size_t)number * count);
 }
 
 /* ------------------------------------------------------------------ words out of planes */

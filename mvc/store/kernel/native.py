@@ -15,7 +15,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uin
 from mvc.store.kernel import STRAYS, Paired
 
 #: What ``kernel.c`` and this module agree on; a library left from another version is not used.
-_VERSION = 4
+_VERSION = 5
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
@@ -94,6 +94,8 @@ class NativeKernel:
         self.source: str = library.mvc_kernel_source().decode()
         self._plane = library.mvc_plane
         self._plane.argtypes = (c_void_p, c_size_t, c_int, c_int, c_int, c_void_p)
+        self._split = library.mvc_split
+        self._split.argtypes = (c_void_p, c_size_t, c_int, c_int, c_void_p)
         self._join = library.mvc_join
         self._join.argtypes = (POINTER(c_void_p), c_size_t, c_int, c_int, c_void_p)
         self._pair = library.mvc_pair
@@ -112,7 +114,7 @@ class NativeKernel:
         self._equal.argtypes = (c_void_p, c_void_p, c_size_t)
         self._copy = library.mvc_copy
         self._copy.argtypes = (c_void_p, c_void_p, c_size_t)
-        for function in (self._plane, self._join, self._copy):
+        for function in (self._plane, self._split, self._join, self._copy):
             function.restype = None
 
     def plane(
@@ -121,6 +123,11 @@ class NativeKernel:
         """See ``Kernel``."""
         count = len(out)
         self._plane(room(raw, count * width), count, width, number, rotated, address(out))
+
+    def split(self, raw: memoryview, width: int, rotated: bool, out: memoryview) -> None:
+        """See ``Kernel``."""
+        count = len(out) // width
+        self._split(room(raw, count * width), count, width, rotated, address(out))
 
     def join(
         self, planes: Sequence[memoryview], width: int, rotated: bool, out: memoryview
