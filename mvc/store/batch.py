@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Small parts share a task of up to this many: handing a task over costs as much as encoding 1 KiB.
 _MOST_IN_TASK = 256
+#: From so many parts in a task on (64 KiB each) threads gain nothing.
+_CHATTY = 16
 #: NumPy takes unaligned words, at half the speed.
 _ALIGNMENT = 64
 
@@ -77,6 +79,11 @@ class Task:
     parts: list[Part]
     owners: list[NewObject]
     out: memoryview
+
+    @property
+    def chatty(self) -> bool:
+        """Whether its parts are so small that most of the time goes into calls."""
+        return len(self.parts) >= _CHATTY
 
     def run(self) -> list[int]:
         """Encode; the stored length of each part."""

@@ -20,6 +20,8 @@ from mvc.store.source import ByteSource, Incoming
 
 #: Objects in a slot; bounds what their headers and the bookkeeping add to its memory.
 _MOST_IN_SLOT = 4096
+#: From so many items in a group on, most of the time goes into calls.
+_SMALL_ONES = 64
 #: Of a large object, so many bytes are read at once.
 _PIECE = 4 * limits.MIB
 
@@ -110,6 +112,10 @@ def read(items: Sequence[Incoming], views: Sequence[memoryview]) -> list[bytes]:
     cut = list(groups([len(view) for view in views]))
     if len(cut) == 1:
         return work(cut[0])
+    if len(items) > _SMALL_ONES * len(
+        cut
+    ):  # threads would only wait for each other's interpreter lock
+        return [digest for group in cut for digest in work(group)]
     return [digest for digests in workers.run(work, cut) for digest in digests]
 
 

@@ -59,6 +59,18 @@ def run(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         settle(waiting)
 
 
+def start(work: Callable[[], R], *, alone: bool) -> Future[R]:
+    """Have ``work`` done on the pool; ``alone``, for work that hardly lets go of the interpreter lock, here
+    and now: threads that take it from each other need half as much time again."""
+    if not alone:
+        return pool().submit(work)
+    from concurrent.futures import Future
+
+    done: Future[R] = Future()
+    done.set_result(work())
+    return done
+
+
 def settle(futures: Iterable[Future[R]]) -> None:
     """Cancel what has not begun and wait for what has: no task touches a buffer after this."""
     from concurrent.futures import wait

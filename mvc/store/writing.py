@@ -243,7 +243,7 @@ class PackWriter:
             self._drain()
             self._write(tasks[0], tasks[0].run())
             return
-        self._drain([(workers.pool().submit(task.run), task) for task in tasks])
+        self._drain([(workers.start(task.run, alone=task.chatty), task) for task in tasks])
 
     def _drain(self, started: list[tuple[Future[list[int]], Task]] | None = None) -> None:
         """Write what is being encoded, in order; ``started`` is then what is being encoded."""
