@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import scratch
@@ -55,7 +56,7 @@ def measure(where: Setting) -> list[Row]:
     dvc = os.environ.get("MVC_BENCH_DVC") or shutil.which("dvc")
     if dvc:
         peer = _dvc_repository(dvc, base, where.folder / "dvc")
-        touched["dvc"] = lambda: _touched([dvc, "status"], peer)
+        touched["dvc"] = lambda: _touched([dvc, "status"], peer, _at_home(peer))
     times = alternate(touched, where.rounds)
     if dvc:
         rows.append(compared("`status` after `touch` : DVC", times, "mvc", "dvc", STATUS))
@@ -77,18 +78,26 @@ def _commit(version: Path, folder: Path) -> float:
     return added + run([*mvc(), "commit", "-m", "next"], folder).wall
 
 
-def _touched(command: list[str], folder: Path) -> float:
+def _touched(
+    command: list[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> float:
     (folder / MODEL).touch()
-    return run(command, folder).wall
+    return run(command, folder, environment).wall
+
+
+def _at_home(folder: Path) -> Mapping[str, str]:
+    """DVC looks for its configuration below a home that is a folder."""
+    return clean() | {"HOME": str(folder)}
 
 
 def _dvc_repository(dvc: str, model: Path, folder: Path) -> Path:
     fresh(folder)
     run(["git", "init", "-q"], folder)
-    run([dvc, "init", "-q"], folder)
-    run([dvc, "config", "core.analytics", "false"], folder)
+    home = _at_home(folder)
+    run([dvc, "init", "-q"], folder, home)
+    run([dvc, "config", "core.analytics", "false"], folder, home)
     fresh_copy(model, folder / MODEL)
-    run([dvc, "add", "-q", MODEL], folder, clean())
+    run([dvc, "add", "-q", MODEL], folder, home)
     return folder
 
 

@@ -14,7 +14,7 @@ from mvc.dtypes import DTYPES
 from mvc.errors import IntegrityError, StorageError
 from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, DELTA_SMALLEST, KIB, LARGEST_FACTOR, MIB
 from mvc.store.bases import Bases, Factor, Foundation, Ground
-from mvc.store.codecs import LOWRANK, OVER_BASE, Place, Plan, codec, plan, plan_over_base
+from mvc.store.codecs import LOWRANK, OVER_BASE, Place, Plan, codec, may_gain, plan, plan_over_base
 from mvc.store.source import Candidate
 from mvc.store.workers import Buffers
 
@@ -170,6 +170,10 @@ def sampled_size(
         if ground is not None:
             base = ground.under(*tries[0], start, len(piece), _base)
         place = Place(start, rows)
-        sizes = (codec(number).encode(piece, param, out, base, place) for number, param in tries)
+        sizes = (
+            codec(number).encode(piece, param, out, base, place)
+            for number, param in tries
+            if may_gain(number, param, piece, base)
+        )
         total += min((size for size in sizes if size is not None), default=len(piece))
     return total

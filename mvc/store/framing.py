@@ -14,7 +14,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from mvc.errors import CorruptPack, DecodeMismatch, HashMismatch, IntegrityError
 from mvc.store import pack
-from mvc.store.codecs import RAW, Place, Plan, codec
+from mvc.store.codecs import RAW, Place, Plan, codec, may_gain
 from mvc.store.memory import copy, equal
 from mvc.store.pack import FrameHeader
 from mvc.store.workers import Buffers
@@ -103,6 +103,8 @@ def _encode(
     if len(raw) < _SMALLEST:
         return best
     for attempt, (number, param) in enumerate(plan):
+        if not may_gain(number, param, raw, base):
+            continue
         target = _second.take(len(raw)) if attempt else out
         size = codec(number).encode(raw, param, target, base, place)
         if size is not None and size < best[2]:

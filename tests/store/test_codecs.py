@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
 from mvc.limits import FRAME
-from mvc.store.codecs import PLANES, ROTATED, ZSTD, codec, plan
+from mvc.store.codecs import MASK, PLANES, ROTATED, SPARSE, ZSTD, codec, may_gain, plan
 
 PARAMS = [(PLANES, word | turn) for word in (1, 2, 4, 8) for turn in (0, ROTATED)] + [(ZSTD, 0)]
 
@@ -149,3 +149,24 @@ def test_a_declared_terabyte_is_refused_before_it_is_allocated() -> None:
     assert zstandard.frame_content_size(bomb) == 1 << 40
     with pytest.raises(CorruptPack, match="declares"):
         codec(ZSTD).decode(memoryview(bomb), 0, memoryview(bytearray(64)))
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+@given(share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_a_look_never_gives_up_a_frame_that_a_mask_or_a_list_of_changes_could_hold(
+    width: int, share: float, seed: int
+) -> None:
+    count = 20_000
+    draw = np.random.default_rng(seed)
+    base = draw.integers(1, 256, (count, width), np.uint8)
+    changed = base.copy()
+    hit = draw.random(count) < share
+    changed[hit, 0] ^= 0xFF
+    raw, under = memoryview(changed.tobytes()), memoryview(base.tobytes())
+    if np.count_nonzero(hit) * 8 <= count:
+        assert may_gain(SPARSE, width, raw, under)
+    pruned = base.copy()
+    pruned[hit] = 0
+    pruned[hit & (base[:, 0] > 128), -1] = 0x80
+    if np.count_nonzero(hit) * 20 >= count:
+        assert may_gain(MASK, width | ROTATED, memoryview(pruned.tobytes()), under)

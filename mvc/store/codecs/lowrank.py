@@ -71,7 +71,8 @@ def encode(
     rows = Rows(len(raw) // width, right.shape[1], -(place.start // width) % right.shape[1])
     values, before = _finite(floats(raw, form)), _finite(floats(under, form))
     power = _power(values, right, form)
-    left = _left(values - before, right, rows)
+    with np.errstate(all="ignore"):  # floats of any size may stand in a tensor
+        left = _left(values - before, right, rows)
     largest = float(np.abs(left).max())
     if not 0 < largest < np.inf:
         return None

@@ -33,7 +33,6 @@ _AS_PREDICTED, _OTHERWISE, _OTHER_ZERO, _LISTED = 0, 1, 2, 3
 #: At least one word in so many must have become zero, and at most one may be listed.
 _ZEROS = 20
 _MOST_LISTED = 20
-_SAMPLE = 4096
 #: Magnitudes are counted by their highest bits.
 _BITS = 15
 
@@ -58,10 +57,6 @@ def encode(
         np.frombuffer(raw, _WORDS[width], count),
         np.frombuffer(base, _WORDS[width], count),
     )
-    # A look at some words spares most frames the passes below, which are 3 ms.
-    some = words[:: max(1, count // _SAMPLE)] & _rest(width) == 0
-    if np.count_nonzero(some) * 2 * _ZEROS < len(some):
-        return None
     magnitudes = under & _rest(width)
     zero = words & _rest(width) == 0
     if np.count_nonzero(zero) * _ZEROS < count:
