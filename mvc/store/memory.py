@@ -23,3 +23,11 @@ def equal(left: memoryview, right: memoryview) -> bool:
     if len(left) <= _SMALL:
         return bytes(left) == bytes(right)
     return kernel().equal(left, right)
+
+
+def put(payload: bytes, raw: memoryview, out: memoryview) -> int | None:
+    """A payload into ``out``, and its length; None, and nothing, unless it is shorter than ``raw``."""
+    if len(payload) >= len(raw):
+        return None
+    out[: len(payload)] = payload
+    return len(payload)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mvc.errors import CorruptPack
 from mvc.store.codecs import Place
+from mvc.store.memory import put
 
 _HEAD = struct.Struct("<I")
 _F32, _BF16, _F16 = 1, 2, 3
@@ -63,10 +64,7 @@ def encode(
     if len(wrong) * _MOST_LISTED > len(words):
         return None
     payload = _HEAD.pack(len(wrong)) + wrong.astype("<u4").tobytes() + words[wrong].tobytes()
-    if len(payload) >= len(raw):
-        return None
-    out[: len(payload)] = payload
-    return len(payload)
+    return put(payload, raw, out)
 
 
 def decode(

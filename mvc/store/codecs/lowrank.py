@@ -22,8 +22,8 @@ import numpy.typing as npt
 import zstandard
 
 from mvc.errors import CorruptPack
-from mvc.limits import FRAME
 from mvc.store.codecs import ROTATED, Place, delta
+from mvc.store.codecs.byte_planes import joined, planes
 from mvc.store.codecs.quantizing import BF16, F16, F32, WIDTHS, Rows, floats, narrowed
 from mvc.store.codecs.zstd import unpack
 from mvc.store.workers import Buffers
@@ -79,7 +79,7 @@ def encode(
     power = max(min(power, math.floor(math.log2(LARGEST / largest))), -_FARTHEST)
     integers = np.rint(left * 2.0**power)
     coded = zstandard.ZstdCompressor(compression_params=_COMPRESSION).compress(
-        _zigzag(integers.astype(np.int64)).view(np.uint8).reshape(-1, 4).T.tobytes()
+        planes(_zigzag(integers.astype(np.int64)))
     )
     start = _HEAD.size + len(coded)
     if start >= len(raw):
@@ -113,8 +113,7 @@ def decode(
         raise CorruptPack("a lowrank payload is shorter than its parts")
     rows = Rows(len(out) // WIDTHS[form], columns, lead)
     number = (rows.whole + len(rows.ragged)) * rank
-    planes = np.frombuffer(unpack(payload[_HEAD.size : start], 4 * number), np.uint8)
-    stored = np.ascontiguousarray(planes.reshape(4, number).T).view("<u4")
+    stored = joined(unpack(payload[_HEAD.size : start], 4 * number), "<u4")
     left = _unzigzag(stored).reshape(-1, rank)
     words = _predict(under, form, right, left, rows, power)
     delta.decode(payload[start:], WIDTHS[form] | ROTATED, out, words)
@@ -143,7 +142,7 @@ def _predict(
     under: memoryview, form: int, right: Doubles, left: Doubles, rows: Rows, power: int
 ) -> memoryview:
     """The weight's words with the product added, in scratch of this thread."""
-    out = _predicted.take(FRAME)[: len(under)]
+    out = _predicted.take(len(under))
     before, finer = floats(under, form), 2.0**-power
     for start, stop, product in _products(right, left, rows):
         part = before[start:stop]

@@ -20,6 +20,7 @@ import zstandard
 
 from mvc.errors import CorruptPack
 from mvc.store.codecs import Place
+from mvc.store.codecs.byte_planes import joined, planes
 from mvc.store.codecs.quantizing import (
     BF16,
     F16,
@@ -37,6 +38,7 @@ from mvc.store.codecs.quantizing import (
     scales,
 )
 from mvc.store.codecs.zstd import unpack
+from mvc.store.memory import put
 
 #: origin, steps, whether zeros are listed, 0; most; low, high, zero, 0; row, lead, listed bytes, exceptions.
 _HEAD = struct.Struct("<BBBBfhhhHIIII")
@@ -101,7 +103,7 @@ def encode(
     if len(wrong) * _MOST_LISTED > len(integers):
         return None
     zeros = recipe.origin == SPREAD or bool((listed.zero != recipe.zero).any())
-    lists = _planes(listed.scale.astype("<f4")) + (_planes(listed.zero) if zeros else b"")
+    lists = planes(listed.scale.astype("<f4")) + (planes(listed.zero) if zeros else b"")
     coded = zstandard.ZstdCompressor(compression_params=_COMPRESSOR).compress(lists)
     head = _HEAD.pack(
         *(recipe.origin, recipe.steps, zeros, 0, recipe.most),
@@ -109,10 +111,7 @@ def encode(
         *(rows.row, rows.lead, len(coded), len(wrong)),
     )
     payload = head + coded + wrong.astype("<u4").tobytes() + integers[wrong].tobytes()
-    if len(payload) >= len(raw):
-        return None
-    out[: len(payload)] = payload
-    return len(payload)
+    return put(payload, raw, out)
 
 
 def decode(
@@ -186,19 +185,13 @@ def _slice(found: Scales, start: int, stop: int) -> Scales:
 def _lists(stored: memoryview, recipe: Recipe, rows: Rows, zeros: bool) -> Scales:
     number = len(rows.ragged) + (rows.whole if recipe.origin == LISTED else 0)
     data = unpack(stored, number * (6 if zeros else 4))
-    scale = np.frombuffer(data, np.uint8, 4 * number).reshape(4, number).T.copy()
+    scale = joined(data[: 4 * number], "<f4")
     zero = np.full(number, recipe.zero, np.int16)
     if zeros:
-        planes = np.frombuffer(data, np.uint8, 2 * number, 4 * number).reshape(2, number)
-        zero = planes.T.copy().view("<i2").reshape(-1).astype(np.int16)
+        zero = joined(data[4 * number :], "<i2").astype(np.int16)
     if max(abs(int(zero.max(initial=0))), abs(int(zero.min(initial=0)))) > _FARTHEST_ZERO:
         raise CorruptPack("a requant payload has a zero that no format holds")
-    return Scales(scale.view("<f4").reshape(-1), zero)
-
-
-def _planes(numbers: npt.NDArray[np.generic]) -> bytes:
-    width = numbers.dtype.itemsize
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, width).T.tobytes()
+    return Scales(scale, zero)
 
 
 def _each(packing: int) -> int:

@@ -15,18 +15,18 @@ from __future__ import annotations
 import math
 import struct
 import threading
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
 from mvc.errors import CorruptPack
 from mvc.store.codecs import Place
+from mvc.store.codecs.byte_planes import Numbers, joined, planes
 from mvc.store.codecs.planes import shape
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
 from mvc.store.kernel.coding import coder
+from mvc.store.memory import put
 
 _HEAD = struct.Struct("<II")
 #: One word in so many may have changed.
@@ -35,7 +35,6 @@ _MOST = 8
 #: on a frame that is the same.
 _CLUSTERED = 0.9
 _LITTLE = 320
-Numbers = npt.NDArray[Any]
 
 
 class _Scratch(threading.local):
@@ -66,18 +65,15 @@ def encode(
         return None
     places = np.flatnonzero(changed)
     gaps = (np.diff(places, prepend=-1) - 1).astype("<u4")
-    where = _local.compressor.compress(_planes(gaps))
+    where = _local.compressor.compress(planes(gaps))
     if len(where) > _CLUSTERED * _spread(number, count) + _LITTLE:
         return None
     zigzag = np.empty_like(words, shape=number)
     mine, theirs = words[places], under[places]
     coder().difference(_bytes(mine), _bytes(theirs), width, ordered, _bytes(zigzag))
-    what = _local.compressor.compress(_planes(zigzag))
+    what = _local.compressor.compress(planes(zigzag))
     payload = _HEAD.pack(number, len(where)) + where + what + bytes(raw[whole:])
-    if len(payload) >= len(raw):
-        return None
-    out[: len(payload)] = payload
-    return len(payload)
+    return put(payload, raw, out)
 
 
 def decode(
@@ -98,11 +94,11 @@ def decode(
     start = _HEAD.size + length
     if number > count or start > end:
         raise CorruptPack("a sparse payload is shorter than its parts")
-    gaps = _joined(unpack(payload[_HEAD.size : start], 4 * number), 4)
+    gaps = joined(unpack(payload[_HEAD.size : start], 4 * number), "<u4")
     places = np.cumsum(gaps.astype(np.int64) + 1) - 1
     if number and int(places[-1]) >= count:
         raise CorruptPack("a sparse payload changes a word past its frame")
-    zigzag = _joined(unpack(payload[start:end], width * number), width)
+    zigzag = joined(unpack(payload[start:end], width * number), f"<u{width}")
     kernel().copy(base, out)
     under = _words(base, width, count)[places]
     restored = np.empty_like(under)
@@ -125,12 +121,3 @@ def _words(data: memoryview, width: int, count: int) -> Numbers:
 
 def _bytes(numbers: Numbers) -> memoryview:
     return memoryview(numbers.view(np.uint8).data)
-
-
-def _planes(numbers: Numbers) -> bytes:
-    return numbers.view(np.uint8).reshape(-1, numbers.itemsize).T.tobytes()
-
-
-def _joined(planes: bytes, width: int) -> Numbers:
-    split = np.frombuffer(planes, np.uint8).reshape(width, -1)
-    return np.ascontiguousarray(split.T).view(f"<u{width}").reshape(-1)

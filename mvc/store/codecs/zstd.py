@@ -12,6 +12,7 @@ import zstandard
 
 from mvc.errors import CorruptPack
 from mvc.store.codecs import Place
+from mvc.store.memory import put
 
 LEVEL = 3
 
@@ -40,10 +41,7 @@ def encode(
     if len(raw) >= _SAMPLED_FROM and not _sample_gains(raw):
         return None
     payload = _local.compressor.compress(raw)
-    if len(payload) >= len(raw):
-        return None
-    out[: len(payload)] = payload
-    return len(payload)
+    return put(payload, raw, out)
 
 
 def decode(
