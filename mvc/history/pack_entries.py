@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from mvc.limits import WHOLE_OBJECT
 
+#: How an index of version 2 begins.
+INDEX_MAGIC = b"\xfftOc\0\0\0\2"
 #: What an entry without a base is.
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _BY_OFFSET, _BY_ID = 6, 7

@@ -12,13 +12,12 @@ import os
 import struct
 from contextlib import suppress
 
-from mvc.history.pack_entries import KINDS, Data, applied, digest, entry_at, inflated
+from mvc.history.pack_entries import INDEX_MAGIC, KINDS, Data, applied, digest, entry_at, inflated
 from mvc.limits import WHOLE_OBJECT
 
-_MAGIC = b"\xfftOc\0\0\0\2"
 _FANOUT = struct.Struct(">256I")
 _OFFSET, _LARGE = struct.Struct(">I"), struct.Struct(">Q")
-_NAMES = len(_MAGIC) + _FANOUT.size
+_NAMES = len(INDEX_MAGIC) + _FANOUT.size
 #: Bytes that one object's deltas, and all that they make of each other, may come to.
 _MOST = 2 * WHOLE_OBJECT
 
@@ -57,7 +56,7 @@ class PackedObjects:
 class _Pack:
     def __init__(self, stem: str) -> None:
         self._index, self._data = _mapped(stem + ".idx"), _mapped(stem + ".pack")
-        if self._index[: len(_MAGIC)] != _MAGIC:
+        if self._index[: len(INDEX_MAGIC)] != INDEX_MAGIC:
             raise ValueError("no index of version 2")
 
     def read(self, id_: bytes) -> tuple[str, bytes] | None:
@@ -70,7 +69,7 @@ class _Pack:
         return found if found is not None and digest(*found) == id_ else None
 
     def _find(self, id_: bytes) -> int | None:
-        fanout = _FANOUT.unpack_from(self._index, len(_MAGIC))
+        fanout = _FANOUT.unpack_from(self._index, len(INDEX_MAGIC))
         low, high = fanout[id_[0] - 1] if id_[0] else 0, fanout[id_[0]]
         while low < high:
             middle = (low + high) // 2

@@ -16,13 +16,12 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from mvc.history.pack_entries import KINDS, Entry, applied, digest, entry_at, inflated
+from mvc.history.pack_entries import INDEX_MAGIC, KINDS, Entry, applied, digest, entry_at, inflated
 from mvc.limits import MIB
 
 _NAME = re.compile(r"(pack-[0-9a-f]{40})\.(?:pack|idx)")
 _HEADER = struct.Struct(">4sII")
 _TRAILER = 20
-_INDEX_MAGIC = b"\xfftOc\0\0\0\2"
 #: Bases kept inflated while deltas on them are resolved, in bytes.
 _MEMORY = 64 * MIB
 
@@ -51,8 +50,8 @@ def _damage(path: str) -> str | None:
         left = os.fstat(file.fileno()).st_size - _TRAILER
         if left < _HEADER.size:
             return "is cut short"
-        start = file.read(len(_INDEX_MAGIC))
-        if path.endswith(".idx") and start != _INDEX_MAGIC:
+        start = file.read(len(INDEX_MAGIC))
+        if path.endswith(".idx") and start != INDEX_MAGIC:
             return "is no index of version 2"
         if path.endswith(".pack") and not start.startswith(b"PACK"):
             return "is no pack"
