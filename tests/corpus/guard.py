@@ -34,7 +34,7 @@ _CHANGES = {
 }
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-_MVC = os.path.join(os.path.dirname(importlib.util.find_spec("mvc").origin), "")  # type: ignore
+_MVC = os.path.join(os.path.dirname(importlib.util.find_spec("mvc").origin), "")  # type: ignore[union-attr]
 
 _root: str | None = None
 _seen: list[str] = []
