@@ -63,8 +63,7 @@ def choose(
             if not tries or not affordable(ground, length, dtype == candidate.dtype):
                 continue
             rows = _rows(candidate.shape)
-            based = tuple(one for one in tries if one[0] in OVER_BASE)
-            size = sampled_size(sample, based, ground, rows)
+            size = sampled_size(sample, tries, ground, rows)
         except (IntegrityError, StorageError):
             continue
         if size < least:
@@ -162,7 +161,8 @@ def sampled_size(
     ground: Foundation | None,
     rows: tuple[int, ...] = (),
 ) -> int:
-    """Bytes that the sample comes to by the best of ``tries``."""
+    """Bytes that the sample comes to by the best of ``tries``: over ``ground`` by those that need one."""
+    tries = tuple(one for one in tries if (one[0] in OVER_BASE) == (ground is not None))
     total = 0
     for start, piece in sample:
         out = memoryview(bytearray(len(piece)))

@@ -24,7 +24,7 @@ from mvc.store.bases import Bases, Ground
 from mvc.store.catalog import Catalog
 from mvc.store.census import Census, Delta, deltas, records
 from mvc.store.choosing import WORTH, sample_places, sampled_size
-from mvc.store.codecs import OVER_BASE, base_span, plan, plan_over_base
+from mvc.store.codecs import base_span, plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
 from mvc.store.resemblance import nearest
 
@@ -214,8 +214,7 @@ class Replanning:
                 continue
             try:
                 ground = self._samples.of(other, self._lengths[other])
-                based = tuple(one for one in tries if one[0] in OVER_BASE)
-                size = scaled(sampled_size(sample, based, ground))
+                size = scaled(sampled_size(sample, tries, ground))
             except (IntegrityError, StorageError):
                 continue
             if size <= WORTH * alone:
