@@ -75,7 +75,7 @@ imports: .venv/.dev ## imports point one way
 weight-hashes: .venv/.dev ## our own hook: hashes of the weights that Git tracks here
 	$(BIN)/mvc-weight-hashes
 
-bench: .venv/.dev ## the numbers in docs, on this machine (BENCH_FLAGS=--scale: an hour more)
+bench: .venv/.dev ## the numbers in docs, on this machine (BENCH_FLAGS=--scale: half an hour more)
 	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 bench-storage: .venv/.bench .venv/.torch demo ## sizes against every other tool (trains a family; two hours)

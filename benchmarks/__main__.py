@@ -1,15 +1,29 @@
 """All of it: ``python -m benchmarks`` (``make bench``), about ten minutes and 8 GB of disk.
 
 ``--quick`` takes a tenth of the size and three rounds, to see that all of it runs, and writes no page.
-``--scale`` takes an hour longer, for many tensors and many commits (``benchmarks.scale``).
+``--scale`` takes half an hour longer, for many tensors, many commits and what did not change.
+Each script also runs by itself: ``python -m benchmarks.hook --record`` measures one, and writes its table.
 """
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import checkout, first_commit, memory, report, scale, scratch, startup
-from benchmarks.measure import Row
+from benchmarks import (
+    checkout,
+    first_commit,
+    history,
+    hook,
+    many_tensors,
+    memory,
+    one_change,
+    report,
+    scratch,
+    startup,
+)
+
+USUAL = (first_commit, checkout, memory, startup)
+SCALE = (one_change, many_tensors, history, hook)
 
 
 def main() -> None:
@@ -19,18 +33,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.size, arguments.rounds = arguments.size / 10, 3
-    rows: list[Row] = []
+    modules = (*USUAL, *(SCALE if arguments.scale else ()))
     with scratch.setting(arguments) as where:
-        for module in (first_commit, checkout, memory, startup, *[scale] * arguments.scale):
+        for module in modules:
             print(f"{module.__name__} …", file=sys.stderr)
-            rows += module.measure(where)
-    print(report.table(rows))
-    if not arguments.quick:
-        conditions = (
-            f"A generated BF16 model of {arguments.size / 1e9:g} GB; {arguments.rounds} rounds, "
-            f"{max(arguments.rounds, startup.ROUNDS)} of the start-up."
-        )
-        report.write(rows, conditions)
+            rows = module.measure(where)
+            print(report.table(rows))
+            if not arguments.quick:
+                scratch.record(module.__name__, where, rows)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,60 @@
-"""The table of ``docs/benchmarks/index.md``, written between two markers; the words around it are people's."""
+"""The tables of ``docs/benchmarks/index.md``, written between two markers; the words around them are people's.
+
+What each script measured last is kept in ``docs/benchmarks/measured.json``, with when and where, so that one
+of them can be run again without the others.
+"""
 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.measure import Row
 from mvc.version import VERSION
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "index.md"
+_FOLDER = Path(__file__).parent.parent / "docs" / "benchmarks"
+PAGE = _FOLDER / "index.md"
+MEASURED = _FOLDER / "measured.json"
 BEGIN = "<!-- begin: written by python -m benchmarks -->"
 END = "<!-- end -->"
+#: The scripts in the order of the page, by the names of their modules.
+TITLES = {
+    "first_commit": "First commit and store",
+    "checkout": "Checkout",
+    "memory": "Memory",
+    "startup": "Start-up",
+    "one_change": "One change",
+    "many_tensors": "Many tensors",
+    "history": "Many commits",
+    "hook": "The weight-hash hook",
+}
 
 
-def write(rows: Sequence[Row], conditions: str) -> None:
-    """Put the rows, and where and when they were taken, into the page."""
+def write(name: str, rows: Sequence[Row], conditions: str) -> None:
+    """Keep what the script ``name`` measured, in place of what it did before, and write the page."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    measured[name] = {"where": where(conditions), "rows": [asdict(row) for row in rows]}
+    text = json.dumps(measured, indent=1, sort_keys=True)
+    MEASURED.write_text(text + "\n", encoding="utf-8")
+    sections = "\n\n".join(_sections(measured))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    body = "\n\n".join((where(conditions), table(rows)))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{sections}\n\n{END}{after}", encoding="utf-8")
+
+
+def _sections(measured: dict[str, dict[str, object]]) -> Iterable[str]:
+    for name, title in TITLES.items():
+        if found := measured.get(name):
+            rows = found["rows"]
+            assert isinstance(rows, list)
+            read = [Row(**{**row, "rounds": tuple(row["rounds"])}) for row in rows]
+            yield f"### {title}\n\n{found['where']}\n\n{table(read)}"
 
 
 def table(rows: Sequence[Row]) -> str:

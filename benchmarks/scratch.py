@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import report
 from benchmarks.measure import Row, size_of
 from benchmarks.peers import MODEL
 
@@ -64,11 +65,22 @@ def setting(arguments: argparse.Namespace) -> Iterator[Setting]:
         yield Setting(Path(folder), int(arguments.size), arguments.rounds)
 
 
+def record(module: str, where: Setting, rows: list[Row]) -> None:
+    """Put what a script measured into the page."""
+    conditions = f"Size: {where.size / 1e9:g} GB; {where.rounds} rounds or more."
+    report.write(module.rpartition(".")[2], rows, conditions)
+
+
 def main(description: str, measure: Callable[[Setting], list[Row]], rounds: int = 7) -> None:
     """Run one script by itself."""
-    arguments = options(description, rounds).parse_args()
+    parser = options(description, rounds)
+    parser.add_argument("--record", action="store_true", help="write the table in docs/benchmarks")
+    arguments = parser.parse_args()
     with setting(arguments) as where:
-        for row in measure(where):
+        rows = measure(where)
+        if arguments.record:
+            record(Path(sys.argv[0]).stem, where, rows)
+        for row in rows:
             spread = f"   {row.rounds[0]:.2f} to {row.rounds[-1]:.2f}" if row.rounds else ""
             bar = "" if row.bar is None else f"   bar {row.bar:g}: {row.verdict.strip('*')}"
             value = format(row.value, row.form)
