@@ -89,7 +89,8 @@ class Game:
             theirs, their_words = self.git.command(step.words)
             ours, our_words = self.mvc.command(step.words)
             said = f"git {theirs}: {their_words}\nmvc {ours}: {our_words}"
-            if ours and not theirs and self._in_the_way_as_it_should_be(their_words):
+            went_on = ours or "CONFLICT (" in our_words
+            if went_on and not theirs and self._in_the_way_as_it_should_be(their_words):
                 raise BeyondCompareError
             assert theirs == ours, f"{_story(done)}\n{said}"
             self.tally.refused += not ours
@@ -112,7 +113,7 @@ class Game:
         )
 
     def _in_the_way_as_it_should_be(self, refusal: str) -> bool:
-        """Whether Git refused to overwrite files that in mvc, which did not, are still the same."""
+        """Whether Git refused to overwrite files that in mvc, which went on, are still the same."""
         found = _IN_THE_WAY.search(refusal)
         if found is None:
             return False

@@ -146,6 +146,14 @@ def test_a_file_that_already_is_as_it_will_be_is_in_nobody_s_way(game: Game) -> 
     assert game.mvc.seen().status == ()
 
 
+def test_what_git_says_is_in_the_way_is_in_nobody_s_way_of_a_conflict_either(game: Game) -> None:
+    game.play([*typed("switch -c one"), EDIT, TENSOR, *typed("commit -a -m first", "switch main")])
+    game.more([Edit(TENSOR.path, "a", 1), *typed("commit -a -m second"), EDIT])
+    game.play([*typed("merge --no-edit one")], begin=False)
+    assert game.tally.beyond == 1
+    assert game.mvc.seen().unfinished
+
+
 def test_settling_a_text_takes_all_of_a_side(game: Game) -> None:
     game.play([*typed("switch -c one"), EDIT, Edit("notes", "b", 1), *typed("commit -a -m first")])
     game.more([*typed("switch main"), Edit("notes", "a", 2), *typed("commit -a -m second")])
