@@ -5,22 +5,22 @@ Reached as ``repo.branches`` and ``repo.tags``. Each look reads the refs anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from mvc.history import branches, revisions
-from mvc.history.context import Context
 from mvc.history.refs import BRANCHES
 from mvc.history.signature import Signature, known
 from mvc.history.transaction import transaction
 from mvc.ids import CommitId
+from mvc.opened import Opened
 
 
 class Branches(Mapping[str, CommitId]):
     """Every branch with its commit."""
 
-    def __init__(self, context: Context, who: Callable[[], Signature | None]) -> None:
-        self._context = context
-        self._who = who
+    def __init__(self, repo: Opened) -> None:
+        self._repo = repo
+        self._context = repo._context
 
     def __getitem__(self, name: str) -> CommitId:
         return branches.branch_names(self._context)[name]
@@ -36,27 +36,27 @@ class Branches(Mapping[str, CommitId]):
         here = (self._context.refs.branch() or "HEAD").removeprefix(BRANCHES)
         with self._context.gc_held_off():
             commit = revisions.resolve(self._context, start or "HEAD")
-            with transaction(self._context, "branch", self._who()) as current:
+            with transaction(self._context, "branch", self._repo._now) as current:
                 branches.create_branch(current, name, commit, origin=start or here, force=force)
         return commit
 
     def delete(self, name: str, *, force: bool = False) -> CommitId:
         """Remove a branch; gives back the commit that it named."""
-        with transaction(self._context, "branch", self._who()) as current:
+        with transaction(self._context, "branch", self._repo._now) as current:
             return branches.delete_branch(current, name, force=force)
 
     def rename(self, old: str, new: str, *, force: bool = False) -> None:
         """Rename a branch."""
-        with transaction(self._context, "branch", self._who()) as current:
+        with transaction(self._context, "branch", self._repo._now) as current:
             branches.rename_branch(current, old, new, force=force)
 
 
 class Tags(Mapping[str, str]):
     """Every tag with the object it names."""
 
-    def __init__(self, context: Context, who: Callable[[], Signature | None]) -> None:
-        self._context = context
-        self._who = who
+    def __init__(self, repo: Opened) -> None:
+        self._repo = repo
+        self._context = repo._context
 
     def __getitem__(self, name: str) -> str:
         return branches.tag_names(self._context)[name]
@@ -71,10 +71,10 @@ class Tags(Mapping[str, str]):
         self, name: str, target: str = "HEAD", *, message: str | None = None, force: bool = False
     ) -> None:
         """A tag; annotated when it has a message."""
-        tagger = known(self._who()) if message is not None else None
+        tagger = known(self._repo._now) if message is not None else None
         with self._context.gc_held_off():
             commit = revisions.resolve(self._context, target)
-            with transaction(self._context, "tag", self._who()) as current:
+            with transaction(self._context, "tag", self._repo._now) as current:
                 branches.create_tag(
                     current, name, commit, message=message, tagger=tagger, force=force
                 )
@@ -85,5 +85,5 @@ class Tags(Mapping[str, str]):
 
     def delete(self, name: str) -> str:
         """Remove a tag; gives back what it named."""
-        with transaction(self._context, "tag", self._who()) as current:
+        with transaction(self._context, "tag", self._repo._now) as current:
             return branches.delete_tag(current, name)

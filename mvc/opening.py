@@ -10,9 +10,9 @@ from mvc.errors import CorruptPack, MvcError, NotARepository, UsageError
 from mvc.history.context import Context
 from mvc.history.foundation import FORMAT, NEWER, lay_out
 from mvc.history.refs import REPAIR, check_name
-from mvc.history.signature import Signature
+from mvc.opened import Opened, Progress, Who
 from mvc.paths import DOT
-from mvc.repository import Progress, Repository, Who
+from mvc.repository import Repository
 from mvc.store.fs import Disk
 from mvc.upkeep import Upkeep
 from mvc.worktree.code_repository import hide
@@ -73,7 +73,7 @@ def open(
 def open_damaged(
     path: str = ".",
     *,
-    who: Signature | None = None,
+    who: Who | None = None,
     disk: Disk | None = None,
     progress: Progress | None = None,
 ) -> Upkeep:
@@ -96,7 +96,7 @@ def open_damaged(
     context = Context(root, folder, disk or Disk())
     with suppress(MvcError):
         context.operations.recover()
-    return Upkeep(context, who=who, progress=progress)
+    return Upkeep(Opened(context, who=who, progress=progress))
 
 
 def find(start: str) -> str | None:

@@ -2,37 +2,27 @@
 
 Everything that the command line does stands on this class; so can any script. Methods return values and
 raise ``MvcError``; nothing is printed, and no environment or home configuration is read.
+
+What people do every day is written out here. A new verb is a function in the module of its kind (``joining``,
+``reading``, ``retracing``), bound by a line below; a noun with verbs of its own is a face, as ``stash`` is.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mvc.history import branches, commits, log, revisions
-from mvc.history.context import Context
-from mvc.history.git import Commit
-from mvc.history.reflog import Move
-from mvc.history.refs import BRANCHES
-from mvc.history.signature import Signature, known
-from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import read_stage
-from mvc.history.unfinished import Unfinished, read_unfinished
-from mvc.ids import CommitId
-from mvc.paths import inside
+from mvc import joining, reading, retracing
+from mvc.opened import Opened, Progress, Who
 
 if TYPE_CHECKING:
-    from mvc.arrays import LazyTensors
     from mvc.diff.changes import Difference
-    from mvc.history.config import Settings
-    from mvc.history.operations import Operation
-    from mvc.history.record import Record
-    from mvc.inspecting import Inspection
-    from mvc.merge.merging import Outcome
+    from mvc.history.context import Context
+    from mvc.history.git import Commit
+    from mvc.history.signature import Signature
+    from mvc.ids import CommitId
     from mvc.naming import Branches, Tags
-    from mvc.searching import Found
     from mvc.stashing import Stash
     from mvc.upkeep import Upkeep
     from mvc.worktree.cleaning import Which
@@ -40,15 +30,8 @@ if TYPE_CHECKING:
     from mvc.worktree.status import Status
     from mvc.worktree.switching import Create
 
-#: Who acts: name and e-mail, signing each thing at its own time; a signature with a fixed time; or a function
-#: that gives one when somebody has to sign.
-Who = Signature | tuple[str, str] | Callable[[], Signature | None]
 
-#: Called with (what, done, total) in bytes or items while something long runs.
-Progress = Callable[[str, int, int], None]
-
-
-class Repository:
+class Repository(Opened):
     """An open repository. Make one with ``mvc.init`` or ``mvc.open``.
 
     Paths given to methods are relative to ``cwd`` (the work tree's root unless told otherwise), as on a
@@ -56,34 +39,63 @@ class Repository:
     ``progress``, when set, hears of everything that takes long.
     """
 
-    def __init__(self, context: Context, *, who: Who | None = None, cwd: str | None = None) -> None:
-        self._context = context
-        #: The work tree, and its ``.mvc``, a bare Git repository.
-        self.root, self.folder = context.root, context.folder
-        self.who = who
-        self.cwd = os.path.abspath(cwd or context.root)
-        self.progress: Progress | None = None
+    def __init__(
+        self,
+        context: Context,
+        *,
+        who: Who | None = None,
+        cwd: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(context, who=who, cwd=cwd, progress=progress)
         context.operations.recover()
 
-    @property
-    def head(self) -> CommitId | None:
-        """The commit that HEAD names; None before the first one."""
-        id_ = self._context.refs.head()
-        return None if id_ is None else CommitId(id_)
+    merge = joining.merge
+    revert = joining.revert
+    resolve_conflicts = joining.resolve_conflicts
+    abort = joining.abort
+    unfinished = joining.unfinished
+
+    snapshot = reading.snapshot
+    staged = reading.staged
+    inspect = reading.inspect
+    search = reading.search
+    load = reading.load
+    read_file = reading.read_file
+
+    record = retracing.record
+    reflog = retracing.reflog
+    operations = retracing.operations
+    undo = retracing.undo
+    restore_operation = retracing.restore_operation
 
     @property
-    def branch(self) -> str | None:
-        """The current branch; None when HEAD is detached."""
-        ref = self._context.refs.branch()
-        return None if ref is None else ref.removeprefix(BRANCHES)
+    def branches(self) -> Branches:
+        """Every branch with its commit, as a mapping; also makes, renames and deletes them."""
+        from mvc.naming import Branches
 
-    def resolve(self, revision: str) -> CommitId:
-        """The commit that ``revision`` names (``gitrevisions(7)``); UsageError if none or several."""
-        return revisions.resolve(self._context, revision)
+        return Branches(self)
 
-    def read_commit(self, revision: str = "HEAD") -> Commit:
-        """The commit that ``revision`` names."""
-        return self._context.git.commit(self.resolve(revision))
+    @property
+    def tags(self) -> Tags:
+        """Every tag with the object it names, as a mapping; also makes and deletes them."""
+        from mvc.naming import Tags
+
+        return Tags(self)
+
+    @property
+    def stash(self) -> Stash:
+        """Unfinished work put aside."""
+        from mvc.stashing import Stash
+
+        return Stash(self)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Checking, repairing and tidying the repository itself."""
+        from mvc.upkeep import Upkeep
+
+        return Upkeep(self)
 
     def add(
         self,
@@ -197,10 +209,6 @@ class Repository:
         id_ = commit_tensors(self._context, tensors, message, path, metadata, self._signer())
         return self._context.git.commit(id_)
 
-    def record(self, revision: str = "HEAD") -> Record | None:
-        """What made a commit; None for one that another tool made."""
-        return commits.record_of(self._context, self.read_commit(revision))
-
     def log(
         self,
         revisions_: Sequence[str] | str = "HEAD",
@@ -212,6 +220,8 @@ class Repository:
         all: bool = False,
     ) -> Iterator[Commit]:
         """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``."""
+        from mvc.history import log, revisions
+
         texts = [revisions_] if isinstance(revisions_, str) else list(revisions_) or ["HEAD"]
         chosen = revisions.all_ends if all else revisions.parse_range
         return log.walk(
@@ -222,41 +232,6 @@ class Repository:
             topological=topological,
             first_parent=first_parent,
         )
-
-    def reflog(self, ref: str = "HEAD") -> list[Move]:
-        """Where ``ref`` has been, newest first."""
-        return branches.moves_of(self._context, ref)
-
-    def operations(self) -> Iterator[Operation]:
-        """The operation log, newest first."""
-        return self._context.operations.walk()
-
-    def undo(self) -> Operation:
-        """Take back the last operation: refs, stage, and the work tree where it had moved it.
-
-        UsageError if there is nothing to undo, DirtyWorktree if unsaved work is in the way.
-        """
-        from mvc.worktree.returning import undo
-
-        return undo(self._context, self._now)
-
-    def restore_operation(self, id_: str) -> Operation:
-        """Refs, stage and work tree as they were after an operation; ``@{n}`` counts back."""
-        from mvc.worktree.returning import restore_operation
-
-        return restore_operation(self._context, id_, self._now)
-
-    def snapshot(self, revision: str = "HEAD") -> Snapshot:
-        """The tracked files of a commit."""
-        return log.snapshot(self._context, self.resolve(revision))
-
-    def staged(self) -> Snapshot:
-        """The files on the stage."""
-        return read_stage(self._context)
-
-    def unfinished(self) -> Unfinished | None:
-        """The merge or revert that waits for a decision."""
-        return read_unfinished(self._context)
 
     def diff(
         self,
@@ -288,67 +263,9 @@ class Repository:
         """What a commit changed against its first parent."""
         from mvc.sides import compare_commit
 
-        commit = revision if isinstance(revision, Commit) else self.read_commit(revision)
+        commit = self.read_commit(revision) if isinstance(revision, str) else revision
         names, hear = self._inside(paths), self.progress
         return compare_commit(self._context, commit, names, numeric=numeric, progress=hear)
-
-    def inspect(self, path: str, revision: str | None = None) -> Inspection:
-        """A look into a file or sharded model: of the work tree, the stage (``""``) or a commit."""
-        from mvc.inspecting import Inspection
-
-        return Inspection(self._context, self._inside([path])[0], revision, self.progress)
-
-    def search(
-        self,
-        pattern: str,
-        revision: str | None = None,
-        *,
-        paths: Sequence[str] = (),
-        ignore_case: bool = False,
-        invert: bool = False,
-    ) -> Iterator[Found]:
-        """Tensors whose name a regular expression matches: of the work tree, the stage or a commit."""
-        from mvc.searching import search
-
-        inside_ = self._inside(paths)
-        return search(
-            self._context, pattern, revision, paths=inside_, ignore_case=ignore_case, invert=invert
-        )
-
-    def load(
-        self, revision: str = "HEAD", path: str | None = None, *, framework: str = "np"
-    ) -> LazyTensors:
-        """The tensors of a commit as a mapping; each is decoded when it is first used.
-
-        ``framework`` is ``np`` or ``pt``, as in safetensors. Names are the tensors' own; with several
-        models in the commit ``path`` must say which file or sharded model.
-
-        Raises:
-            UsageError: ``path`` is needed, or names no model.
-        """
-        from mvc.history.loading import load
-
-        return load(self._context, self.snapshot(revision), path, framework)
-
-    def read_file(self, path: str, revision: str = "HEAD") -> Iterator[memoryview]:
-        """The bytes of a tracked file (``""``: on the stage), in pieces; valid until the next is asked for."""
-        from mvc.history.files import chunks
-
-        return chunks(self._context, self.snapshot(revision) if revision else self.staged(), path)
-
-    @property
-    def branches(self) -> Branches:
-        """Every branch with its commit, as a mapping; also makes, renames and deletes them."""
-        from mvc.naming import Branches
-
-        return Branches(self._context, lambda: self._now)
-
-    @property
-    def tags(self) -> Tags:
-        """Every tag with the object it names, as a mapping; also makes and deletes them."""
-        from mvc.naming import Tags
-
-        return Tags(self._context, lambda: self._now)
 
     def switch(
         self,
@@ -402,98 +319,3 @@ class Repository:
         from mvc.worktree import switching
 
         return switching.reset(self._context, target, mode, self._now, self.progress)
-
-    def merge(
-        self,
-        other: str,
-        *,
-        message: str | None = None,
-        fast_forward: str = "allow",
-        strategy: str | None = None,
-        author: Signature | None = None,
-    ) -> Outcome:
-        """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
-
-        MergeConflict if both sides changed a tensor or text; ``status`` lists what waits.
-        """
-        from mvc.merge import merging
-
-        return merging.merge(
-            self._context,
-            other,
-            message=message,
-            fast_forward=fast_forward,
-            strategy=strategy,
-            author=author,
-            who=self._signer(),
-            progress=self.progress,
-        )
-
-    def revert(
-        self,
-        revision: str,
-        *,
-        mainline: int | None = None,
-        strategy: str | None = None,
-        message: str | None = None,
-        author: Signature | None = None,
-    ) -> Outcome:
-        """Commit what takes back ``revision``; MergeConflict if later commits changed the same."""
-        from mvc.merge import reverting
-
-        return reverting.revert(
-            self._context,
-            revision,
-            mainline=mainline,
-            strategy=strategy,
-            message=message,
-            author=author,
-            who=self._signer(),
-            progress=self.progress,
-        )
-
-    def resolve_conflicts(self, paths: Sequence[str], strategy: str) -> list[str]:
-        """Settle conflicts of the unfinished merge with ``ours``, ``theirs``, ``base`` or ``average``."""
-        from mvc.merge import merging
-
-        return merging.resolve(self._context, self._inside(paths), strategy, who=self._now)
-
-    def abort(self, kind: str = "merge") -> None:
-        """Give up the unfinished merge or revert; everything is as it was before."""
-        from mvc.merge import merging
-
-        merging.abort(self._context, kind, who=self._now)
-
-    @property
-    def upkeep(self) -> Upkeep:
-        """Checking, repairing and tidying the repository itself."""
-        from mvc.upkeep import Upkeep
-
-        return Upkeep(self._context, who=self._now, progress=self.progress)
-
-    @property
-    def stash(self) -> Stash:
-        """Unfinished work put aside."""
-        from mvc.stashing import Stash
-
-        return Stash(self._context, cwd=self.cwd, who=self._now, progress=self.progress)
-
-    @property
-    def config(self) -> Settings:
-        """The options of ``.mvc/config``."""
-        from mvc.history.config import Settings
-
-        return Settings(os.path.join(self.folder, "config"), self._context.disk)
-
-    def _inside(self, paths: Sequence[str]) -> list[str]:
-        # A string is a sequence of its letters.
-        paths = [paths] if isinstance(paths, str) else paths
-        return [inside(self.root, path, self.cwd) for path in paths]
-
-    @property
-    def _now(self) -> Signature | None:
-        who = self.who() if callable(self.who) else self.who
-        return Signature.now(*who) if isinstance(who, tuple) else who
-
-    def _signer(self) -> Signature:
-        return known(self._now)

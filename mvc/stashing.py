@@ -5,14 +5,12 @@ Reached as ``repo.stash``. Holds no algorithm; they are in ``worktree/`` and ``m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mvc.history.context import Context
 from mvc.history.side import SnapshotSide
-from mvc.history.signature import Signature
 from mvc.history.stashes import Stashed
-from mvc.paths import inside
+from mvc.opened import Opened
 from mvc.worktree import stash
 
 if TYPE_CHECKING:
@@ -22,23 +20,14 @@ if TYPE_CHECKING:
 
 
 class Stash:
-    """The stashes, newest first; ``who`` signs what is put aside.
+    """The stashes, newest first.
 
     A stash is named as in Git: ``stash@{n}`` or ``n``, and nothing for the newest.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        cwd: str,
-        who: Signature | None,
-        progress: Callable[[str, int, int], None] | None,
-    ) -> None:
-        self._context = context
-        self._cwd = cwd
-        self._who = who
-        self._progress = progress
+    def __init__(self, repo: Opened) -> None:
+        self._repo = repo
+        self._context = repo._context
 
     def __iter__(self) -> Iterator[Stashed]:
         return iter(stash.entries(self._context))
@@ -68,11 +57,11 @@ class Stash:
         return push(
             self._context,
             message=message,
-            paths=[inside(self._context.root, path, self._cwd) for path in paths],
+            paths=self._repo._inside(paths),
             untracked=untracked,
             keep_index=keep_index,
-            who=self._who,
-            progress=self._progress,
+            who=self._repo._now,
+            progress=self._repo.progress,
         )
 
     def show(
@@ -88,7 +77,7 @@ class Stash:
         shelf = stash.read(self._context, stash.find(self._context, name).commit)
         after = shelf.files.with_files(shelf.untracked) if untracked else shelf.files
         sides = (SnapshotSide(files, self._context.store) for files in (shelf.before, after))
-        return compare_sides(*sides, numeric=numeric, progress=self._progress)
+        return compare_sides(*sides, numeric=numeric, progress=self._repo.progress)
 
     def pop(self, name: str | None = None, *, index: bool = False) -> Named:
         """``apply``, and take it off the list.
@@ -116,8 +105,8 @@ class Stash:
             name,
             index_too=index,
             drop=drop,
-            who=self._who,
-            progress=self._progress,
+            who=self._repo._now,
+            progress=self._repo.progress,
         )
 
     def branch(self, branch: str, name: str | None = None) -> Named:
@@ -125,13 +114,13 @@ class Stash:
         from mvc.merge import unshelving
 
         return unshelving.branch(
-            self._context, branch, name, who=self._who, progress=self._progress
+            self._context, branch, name, who=self._repo._now, progress=self._repo.progress
         )
 
     def drop(self, name: str | None = None) -> Named:
         """Take a stash off the list; UsageError if there is none of that name."""
-        return stash.drop(self._context, name, self._who)
+        return stash.drop(self._context, name, self._repo._now)
 
     def clear(self) -> None:
         """Take all stashes off the list."""
-        stash.clear(self._context, self._who)
+        stash.clear(self._context, self._repo._now)

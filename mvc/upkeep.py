@@ -5,11 +5,10 @@ Reached as ``repo.upkeep``. Holds no algorithm; they are in ``maintenance/``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mvc.history.context import Context
-from mvc.history.signature import Signature
+from mvc.opened import Opened
 
 if TYPE_CHECKING:
     from mvc.history.expired import Tombstone
@@ -22,26 +21,18 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """``who`` signs the operations that a repair records; ``root`` and ``folder`` are the repository's."""
+    """Of any repository, even one too damaged to have verbs; ``repository.who`` signs what a repair records."""
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        who: Signature | None,
-        progress: Callable[[str, int, int], None] | None,
-    ) -> None:
-        self._context = context
-        self.root, self.folder = context.root, context.folder
-        self.who = who
-        self.progress = progress
+    def __init__(self, repository: Opened) -> None:
+        self.repository = repository
+        self._context = repository._context
 
     def fsck(self, *, full: bool = False) -> Iterator[Finding]:
         """Check structure and connectivity; ``full`` decodes and hashes every stored byte."""
         from mvc.maintenance.fsck import fsck
 
         self._context.look_again()
-        return fsck(self._context, full=full, progress=self.progress)
+        return fsck(self._context, full=full, progress=self.repository.progress)
 
     def gc(
         self,
@@ -69,7 +60,7 @@ class Upkeep:
             expire=expire,
             aggressive=aggressive,
             dry_run=dry_run,
-            progress=self.progress,
+            progress=self.repository.progress,
         )
 
     def repack(self, *, delete: bool = False, dry_run: bool = False) -> Repacked:
@@ -85,9 +76,9 @@ class Upkeep:
         from mvc.maintenance.gc import collect
         from mvc.maintenance.repack import repack
 
-        done = repack(self._context, dry_run=dry_run, progress=self.progress)
+        done = repack(self._context, dry_run=dry_run, progress=self.repository.progress)
         if delete and not dry_run:
-            collect(self._context, expire="never", dense=True, progress=self.progress)
+            collect(self._context, expire="never", dense=True, progress=self.repository.progress)
         return done
 
     def expire(
@@ -113,7 +104,7 @@ class Upkeep:
             revisions,
             rules or Rules(),
             force=force,
-            who=self.who,
+            who=self.repository._now,
             dry_run=dry_run,
         )
 
@@ -146,4 +137,4 @@ class Upkeep:
         """Put right what is damaged, and say what is lost; what is replaced goes to ``.mvc/lost-found/``."""
         from mvc.maintenance.repair import repair
 
-        return repair(self._context, who=self.who, dry_run=dry_run)
+        return repair(self._context, who=self.repository._now, dry_run=dry_run)

@@ -131,7 +131,7 @@ class Session:
 
         upkeep = open_damaged(self.cwd, progress=self.output.progress)
         with suppress(MvcError):  # the configuration that would say who may be what is damaged
-            upkeep.who = committer(upkeep)
+            upkeep.repository.who = committer(upkeep.repository)
         return upkeep
 
 

@@ -15,8 +15,7 @@ from mvc.errors import UsageError
 from mvc.history.signature import Signature
 
 if TYPE_CHECKING:
-    from mvc.repository import Repository
-    from mvc.upkeep import Upkeep
+    from mvc.opened import Opened
 
 #: The last second of the year 9999, and the farthest zone that ISO 8601 can write, in minutes.
 _LAST_SECOND = 253_402_300_799
@@ -24,17 +23,17 @@ _WIDEST_ZONE = 24 * 60 - 1
 _SECONDS = re.compile(r"@?(\d+)(?: ([+-])(\d\d)(\d\d))?")
 
 
-def committer(repository: Repository | Upkeep) -> Signature | None:
+def committer(repository: Opened) -> Signature | None:
     """Who commits; None when nothing says so (the verb that needs it then explains)."""
     return _identity("COMMITTER", repository)
 
 
-def author(repository: Repository | Upkeep) -> Signature | None:
+def author(repository: Opened) -> Signature | None:
     """Who wrote the change; None when nothing says so."""
     return _identity("AUTHOR", repository)
 
 
-def _identity(role: str, repository: Repository | Upkeep) -> Signature | None:
+def _identity(role: str, repository: Opened) -> Signature | None:
     name = os.environ.get(f"GIT_{role}_NAME")
     email = os.environ.get(f"GIT_{role}_EMAIL")
     if name is None or email is None:
@@ -47,7 +46,7 @@ def _identity(role: str, repository: Repository | Upkeep) -> Signature | None:
     return Signature(name, email, *parse_date(date)) if date else Signature.now(name, email)
 
 
-def _settings(repository: Repository | Upkeep) -> dict[str, str]:
+def _settings(repository: Opened) -> dict[str, str]:
     """``user.*`` as Git would see it here: the system's, the user's, the code repository's, mvc's own."""
     from mvc.history.config import read_user
     from mvc.worktree.candidates import enclosing_git

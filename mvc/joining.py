@@ -1,0 +1,89 @@
+"""Verbs that join histories, or take a change back: ``repo.merge``, ``repo.revert`` and what settles them.
+
+Functions of an open repository, which ``Repository`` binds as methods. Hold no algorithm; they are in
+``merge/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mvc.opened import Opened
+
+if TYPE_CHECKING:
+    from mvc.history.signature import Signature
+    from mvc.history.unfinished import Unfinished
+    from mvc.merge.merging import Outcome
+
+
+def merge(
+    repo: Opened,
+    other: str,
+    *,
+    message: str | None = None,
+    fast_forward: str = "allow",
+    strategy: str | None = None,
+    author: Signature | None = None,
+) -> Outcome:
+    """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
+
+    MergeConflict if both sides changed a tensor or text; ``status`` lists what waits.
+    """
+    from mvc.merge import merging
+
+    return merging.merge(
+        repo._context,
+        other,
+        message=message,
+        fast_forward=fast_forward,
+        strategy=strategy,
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+    )
+
+
+def revert(
+    repo: Opened,
+    revision: str,
+    *,
+    mainline: int | None = None,
+    strategy: str | None = None,
+    message: str | None = None,
+    author: Signature | None = None,
+) -> Outcome:
+    """Commit what takes back ``revision``; MergeConflict if later commits changed the same."""
+    from mvc.merge import reverting
+
+    return reverting.revert(
+        repo._context,
+        revision,
+        mainline=mainline,
+        strategy=strategy,
+        message=message,
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+    )
+
+
+def resolve_conflicts(repo: Opened, paths: Sequence[str], strategy: str) -> list[str]:
+    """Settle conflicts of the unfinished merge with ``ours``, ``theirs``, ``base`` or ``average``."""
+    from mvc.merge import merging
+
+    return merging.resolve(repo._context, repo._inside(paths), strategy, who=repo._now)
+
+
+def abort(repo: Opened, kind: str = "merge") -> None:
+    """Give up the unfinished merge or revert; everything is as it was before."""
+    from mvc.merge import merging
+
+    merging.abort(repo._context, kind, who=repo._now)
+
+
+def unfinished(repo: Opened) -> Unfinished | None:
+    """The merge or revert that waits for a decision."""
+    from mvc.history.unfinished import read_unfinished
+
+    return read_unfinished(repo._context)
