@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mvc.opened import Opened
 
 if TYPE_CHECKING:
-    from mvc.history.operations import Operation
+    from mvc.history.operation import Operation
     from mvc.history.record import Record
     from mvc.history.reflog import Move
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mvc.diff.describing import Described
     from mvc.history.expired import Tombstone
     from mvc.history.git import Commit
-    from mvc.history.operations import Operation
+    from mvc.history.operation import Operation
     from mvc.history.reflog import Move
     from mvc.history.signature import Signature
     from mvc.history.snapshot import Snapshot

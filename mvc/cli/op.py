@@ -11,7 +11,7 @@ from mvc.cli import documents
 from mvc.cli.app import Session
 from mvc.cli.commits import date
 from mvc.cli.output import columns, quoted
-from mvc.history.operations import Change, Operation
+from mvc.history.operation import Change, Operation
 from mvc.history.past import find
 from mvc.history.revisions import shorten
 

@@ -14,79 +14,25 @@ the last operation whose refs all moved; losing it costs a repeated, harmless ro
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 from mvc.errors import CorruptPack, IntegrityError, RefConflict, StorageError
-from mvc.history import horizon, reflog, stashes
+from mvc.history import horizon
 from mvc.history.gitobjects import EMPTY_TREE, ObjectWriter
-from mvc.history.reflog import NONE, Move
+from mvc.history.operation import Operation, is_operation
+from mvc.history.ref_writer import RefWriter
 from mvc.history.refs import KEPT, OPERATIONS, REPAIR, STAGE, STASH, STASHES, TAGS, Refs, is_id
-from mvc.history.signature import Signature
 from mvc.ids import CommitId, TreeId
 from mvc.store.fs import Disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mvc.history.git import Git
+    from mvc.history.reflog import Move
 
-_VERSION = 1
 _APPLIED = "applied"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A ref's move; None is "does not exist". Values are ids, or ``ref: name`` for HEAD.
-
-    ``message`` is what the ref's own reflog says, where that is not the operation's message.
-    """
-
-    ref: str
-    old: str | None
-    new: str | None
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One entry of the operation log.
-
-    ``worktree`` says that the operation also moved files of the work tree: from the stage before to the
-    stage after it, or, where those don't tell, from the files of one commit to those of another, ``files``.
-    ``undoes`` names the operation that this one takes back. ``commits`` are ids that must stay reachable
-    besides those that the changes name.
-    """
-
-    verb: str
-    message: str
-    changes: tuple[Change, ...]
-    who: Signature
-    worktree: bool = False
-    undoes: str | None = None
-    commits: tuple[CommitId, ...] = ()
-    files: tuple[CommitId, CommitId] | None = None
-    id: CommitId | None = None
-    parent: CommitId | None = field(default=None)
-
-    def encode(self) -> str:
-        """The commit message: a line for people, then the JSON."""
-        body = {
-            "mvc-operation": _VERSION,
-            "verb": self.verb,
-            "message": self.message,
-            "changes": [
-                [c.ref, c.old, c.new, *([c.message] if c.message else [])] for c in self.changes
-            ],
-            "worktree": self.worktree,
-            "undoes": self.undoes,
-        }
-        if self.files is not None:
-            body["files"] = self.files
-        subject = " ".join(self.message.split()) or self.verb
-        return f"{subject[:200]}\n\n{json.dumps(body, sort_keys=True, separators=(',', ':'))}\n"
 
 
 class OperationLog:
@@ -96,6 +42,7 @@ class OperationLog:
         self._folder = folder
         self._disk = disk
         self._refs = refs
+        self._writer = RefWriter(folder, disk, refs)
         self._opened = git
 
     @property
@@ -156,7 +103,7 @@ class OperationLog:
             self._disk.sync_folder(
                 self._folder
             )  # HEAD's name: init may have been killed before that
-        self._write_ref(OPERATIONS, id_)
+        self._writer.write(OPERATIONS, id_)
         try:
             self._apply(operation)
         except StorageError as error:
@@ -169,7 +116,7 @@ class OperationLog:
         """Write a ref whose file was lost or damaged; no operation says so, and none is waited for."""
         if name == OPERATIONS:  # what it did is done or has been moved on from: never again
             self._remember(value)
-        self._write_ref(name, value)
+        self._writer.write(name, value)
 
     def read(self, id_: CommitId) -> Operation:
         """The operation that the commit ``id_`` records.
@@ -178,21 +125,9 @@ class OperationLog:
             CorruptPack: it records none.
         """
         commit = self._git.commit(id_)
-        try:
-            body = json.loads(commit.message.split("\n\n", 1)[1])
-            return Operation(
-                verb=body["verb"],
-                message=body["message"],
-                changes=tuple(Change(*change) for change in body["changes"]),
-                who=commit.committer,
-                worktree=body["worktree"],
-                undoes=body["undoes"],
-                files=_pair(body.get("files")),
-                id=id_,
-                parent=self._previous(commit.parents),
-            )
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise CorruptPack(f"the operation {id_} is damaged: {error}") from error
+        return Operation.decode(
+            commit.message, who=commit.committer, id_=id_, parent=self._previous(commit.parents)
+        )
 
     def latest(self) -> Operation | None:
         """The newest operation; None when there is none, or all are forgotten."""
@@ -226,15 +161,9 @@ class OperationLog:
         if id_ is None or id_ == applied:
             return
         # Whoever wrote it may have been killed before it was durable; nothing may be built on it then.
-        self._settle(OPERATIONS)
+        self._writer.settle(OPERATIONS)
         self._apply(self.read(CommitId(id_)))
         self._remember(id_)
-
-    def _settle(self, name: str) -> None:
-        """Make a ref's present value durable, its removal included."""
-        folder = os.path.join(self._folder, os.path.dirname(name))
-        if os.path.isdir(folder):
-            self._disk.sync_folder(folder)
 
     def _apply(self, operation: Operation) -> None:
         head_follows = self._refs.branch()
@@ -242,74 +171,21 @@ class OperationLog:
             current = self._refs.raw(change.ref)
             if current not in (change.old, change.new):
                 continue  # moved by another tool since: its word is the later one
-            self._log(operation, change, head_follows)
+            self._writer.note(change, operation.who, operation.message, head_follows)
             if change.ref == STASHES:
-                self._mirror_stashes(change.new)
+                self._writer.replace_reflog(STASH, self._stashes(change.new))
             if current != change.new:
-                self._write_ref(change.ref, change.new)
+                self._writer.write(change.ref, change.new)
             else:
-                self._settle(change.ref)
+                self._writer.settle(change.ref)
 
-    def _log(self, operation: Operation, change: Change, head_follows: str | None) -> None:
-        if not change.ref.startswith("refs/heads/") and change.ref != "HEAD":
-            return
-        old, new = self._target(change.old), self._target(change.new)
-        message = change.message or operation.message
-        move = Move(old or NONE, new or NONE, operation.who, message)
-        if new is not None:
-            reflog.append(self._folder, self._disk, change.ref, move)
-            if change.ref == head_follows:
-                reflog.append(self._folder, self._disk, "HEAD", move)
-        elif change.ref != "HEAD":
-            self._remove(reflog.path(self._folder, change.ref))
-
-    def _mirror_stashes(self, list_: str | None) -> None:
-        """The reflog of ``refs/stash``: what Git takes for the list of stashes."""
-        target = reflog.path(self._folder, STASH)
+    def _stashes(self, list_: str | None) -> list[Move]:
+        """What Git takes for the list of stashes: the reflog of ``refs/stash``."""
         if list_ is None:
-            self._remove(target)
-            return
-        moves = stashes.as_moves(stashes.decode(self._git.commit(list_).message))
-        self._disk.make_folder(os.path.dirname(target))
-        self._disk.write_whole(target, b"".join(move.encode() for move in moves), via=self._folder)
+            return []
+        from mvc.history import stashes
 
-    def _target(self, value: str | None) -> str | None:
-        if value is not None and value.startswith("ref: "):
-            return self._refs.read(value.removeprefix("ref: "))
-        return value
-
-    def _write_ref(self, name: str, value: str | None) -> None:
-        path = os.path.join(self._folder, *name.split("/"))
-        if value is None:
-            self._forget_packed(name)
-            self._remove(path)
-            return
-        self._disk.make_folder(os.path.dirname(path))
-        self._disk.clear_empty(path)  # a deleted branch `name/…` may have left its folder
-        self._disk.write_whole(path, f"{value}\n".encode("ascii"), via=self._folder)
-
-    def _remove(self, path: str) -> None:
-        # Rolled forward again, `topic` may already be the folder that the new branch `topic/…` lies in.
-        if os.path.isfile(path):
-            self._disk.remove(path)
-            self._disk.sync_folder(os.path.dirname(path))
-
-    def _forget_packed(self, name: str) -> None:
-        packed = os.path.join(self._folder, "packed-refs")
-        try:
-            with open(packed, encoding="utf-8") as file:
-                lines = file.read().splitlines(keepends=True)
-        except FileNotFoundError:
-            return
-        kept: list[str] = []
-        dropping = False
-        for line in lines:
-            # A line "^id" belongs to the annotated tag on the line before it.
-            dropping = line[41:].rstrip("\n") == name if line[:1] != "^" else dropping
-            if not dropping:
-                kept.append(line)
-        if kept != lines:
-            self._disk.write_whole(packed, "".join(kept).encode())
+        return stashes.as_moves(stashes.decode(self._git.commit(list_).message))
 
     def _applied(self) -> str | None:
         try:
@@ -322,18 +198,6 @@ class OperationLog:
         path = os.path.join(self._folder, _APPLIED)
         with suppress(StorageError):  # a cache, when all that matters has happened
             self._disk.write_whole(path, f"{id_}\n".encode("ascii"), durable=False)
-
-
-def _pair(value: list[str] | None) -> tuple[CommitId, CommitId] | None:
-    if value is None:
-        return None
-    before, after = value
-    return CommitId(before), CommitId(after)
-
-
-def is_operation(message: str) -> bool:
-    """Whether the message of a commit says that it records an operation."""
-    return '"mvc-operation"' in message
 
 
 def _short(value: str | None) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.history.context import Context
-from mvc.history.operations import Change, Operation, OperationLog
+from mvc.history.operation import Change, Operation
+from mvc.history.operations import OperationLog
 from mvc.history.refs import KEPT, STAGE
 from mvc.history.snapshot import Snapshot
 

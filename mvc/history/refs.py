@@ -1,6 +1,6 @@
 """Reading refs: loose files first, then ``packed-refs``; names judged by Git's own rules.
 
-Writing them is ``operations.py``'s alone. Nothing heavy is imported: ``status`` reads HEAD through this.
+Writing them is ``ref_writer.py``'s alone. Nothing heavy is imported: ``status`` reads HEAD through this.
 Source: Git's ``gitrepository-layout`` and ``git-check-ref-format``.
 """
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
-from mvc.history.operations import Change, Operation
+from mvc.history.operation import Change, Operation
 from mvc.history.refs import STAGE
 from mvc.history.signature import NOBODY, Signature
 from mvc.history.snapshot import Snapshot

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from mvc.errors import MvcError
 from mvc.history import horizon, reflog
 from mvc.history.context import Context
-from mvc.history.operations import Operation, is_operation
+from mvc.history.operation import Operation, is_operation
 from mvc.history.refs import KEPT, STASH
 from mvc.ids import CommitId
 from mvc.maintenance import logged

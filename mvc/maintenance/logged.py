@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from mvc.errors import MvcError
 from mvc.history import horizon, reflog
 from mvc.history.context import Context
-from mvc.history.operations import Operation
+from mvc.history.operation import Operation
 from mvc.history.reflog import Move
 from mvc.history.refs import OPERATIONS
 from mvc.ids import CommitId

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from mvc.errors import MvcError
 from mvc.history.context import Context
-from mvc.history.operations import is_operation
+from mvc.history.operation import is_operation
 from mvc.history.ref_files import RefFiles
 from mvc.history.reflog import NONE
 from mvc.history.refs import BRANCHES, STAGE, is_id

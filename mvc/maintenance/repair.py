@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from mvc.errors import CorruptPack, MvcError
 from mvc.history import ref_files, reflog
 from mvc.history.context import Context
-from mvc.history.operations import Change, Operation
+from mvc.history.operation import Change, Operation
 from mvc.history.past import REPAIR
 from mvc.history.ref_files import PACKED
 from mvc.history.refs import OPERATIONS, STAGE, is_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mvc.errors import RefConflict, UsageError
 from mvc.history.branches import keep_tag
 from mvc.history.context import Context, writes_objects
-from mvc.history.operations import Operation
+from mvc.history.operation import Operation
 from mvc.history.past import files_moved, find, moment, reversed_changes, undo_target
 from mvc.history.refs import KEPT, OPERATIONS, TAGS
 from mvc.history.revisions import shorten

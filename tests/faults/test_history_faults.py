@@ -14,7 +14,8 @@ from mvc.errors import StorageError
 from mvc.history import reflog
 from mvc.history.git import Git
 from mvc.history.gitobjects import FILE_MODE, ObjectWriter
-from mvc.history.operations import Change, Operation, OperationLog
+from mvc.history.operation import Change, Operation
+from mvc.history.operations import OperationLog
 from mvc.history.refs import Refs
 from mvc.history.signature import Signature
 from mvc.store.fs import Disk

@@ -205,7 +205,7 @@ def test_names_may_not_collide_with_folders_of_names(place: Place) -> None:
 
 def test_a_moved_ref_is_a_conflict_and_nothing_is_lost(place: Place) -> None:
     from mvc.errors import RefConflict
-    from mvc.history.operations import Change, Operation
+    from mvc.history.operation import Change, Operation
 
     first = place.commit("one")
     second = place.commit("two")
