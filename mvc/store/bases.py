@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from blake3 import blake3
+from xxhash import xxh3_128_digest
 
 from mvc.errors import CorruptPack, MissingObject
 from mvc.ids import ObjectId
@@ -20,6 +21,7 @@ from mvc.store.codecs import LOWRANK, OVER_BASE, base_span
 from mvc.store.memory import copy
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import PackFile
+from mvc.store.source import ByteSource
 
 #: For each depth that a base can have; the last is for what stands on top.
 _payloads = [workers.Buffers() for _ in range(DELTA_DEPTH + 1)]
@@ -116,6 +118,20 @@ class Ground:
             position += wanted
         if position < len(out):
             out[position:] = bytes(len(out) - position)
+
+    def begins_as(self, source: ByteSource) -> bool:
+        """Whether ``source`` has the object's length and first frame, which says nothing of the rest.
+
+        Raises:
+            CorruptPack
+            MvcError: the source does not hold its bytes any more.
+        """
+        if source.length != self.length or not self.length:
+            return False
+        _, frame = next(self._file.frames(self._location.offset, self._header))
+        view = _frames[self.depth].take(frame.length)
+        source.read_into(0, view)
+        return xxh3_128_digest(view) == frame.digest
 
     @cached_property
     def _table(self) -> list[tuple[int, FrameHeader]]:

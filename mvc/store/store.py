@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mvc import limits
-from mvc.errors import LimitExceeded, UsageError
+from mvc.errors import IntegrityError, LimitExceeded, StorageError, UsageError
 from mvc.ids import ObjectId
 from mvc.store import checking, extraction, reading
 from mvc.store.bases import Bases
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mvc.store.repacking import Repacked
     from mvc.store.salvage import Aside, Salvaged
     from mvc.store.sizing import Size
+    from mvc.store.source import ByteSource
 
 _FOLDERS = ("packs", "index", "incoming")
 
@@ -69,6 +70,18 @@ class Store:
             MissingObject
         """
         return self._catalog.place(object_id).stored
+
+    def begins_as(self, object_id: ObjectId, source: ByteSource) -> bool:
+        """Whether the object may be what ``source`` holds: of its length, with its first frame. False
+        where it can't be read.
+
+        Raises:
+            MvcError: the source does not hold its bytes any more.
+        """
+        try:
+            return self._bases.ground(object_id).begins_as(source)
+        except (IntegrityError, StorageError):
+            return False
 
     def read(self, object_id: ObjectId) -> bytes:
         """The whole object, verified.

@@ -31,6 +31,7 @@ from mvc.worktree.index import Known
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.place import look
 from mvc.worktree.reading import Content, Model, OpenFile, Text, classify, open_file
+from mvc.worktree.recognition import Recognition
 
 #: Called with (what, bytes done, bytes in all).
 Progress = Callable[[str, int, int], None]
@@ -75,6 +76,7 @@ def take_in(
     wanted = sorted({tracked_paths.check(path) for path in paths})
     advance = _counter(context.root, wanted, progress)
     kin = Kin(context)
+    known_before = Recognition(context.store)
     reports: list[PackReport] = []
     waiting = deque(_largest_first(context.root, wanted))
     stored: set[str] = set()
@@ -89,7 +91,7 @@ def take_in(
                     large = opened.size >= _OWN_PACK
                     if large and _alike(content, inside) and not _alike(content, stored):
                         break  # it may stand on what this pack holds, once that can be read
-                    data = stow(pack, opened, content, kin, advance)
+                    data = stow(pack, opened, content, kin, advance, known_before)
                 waiting.popleft()
                 if isinstance(content, Model):
                     for tensor in content.layout.tensors:
@@ -103,7 +105,8 @@ def take_in(
         if waiting:
             kin.learn(manifests)
     index.learn(context, seen)
-    return Taken({path: files[path] for path in wanted}, _sum(reports), seen)
+    report = _sum([*reports, known_before.report()])
+    return Taken({path: files[path] for path in wanted}, report, seen)
 
 
 def _largest_first(root: str, paths: Sequence[str]) -> list[str]:
@@ -141,12 +144,16 @@ def stow(
     content: Content,
     kin: Kin | None = None,
     advance: Callable[[int], None] | None = None,
+    recognition: Recognition | None = None,
 ) -> bytes:
     """The Git blob that stands for an open file, its objects put into the pack: where ``kin`` has earlier
-    versions of them, as the difference."""
+    versions of them, as the difference, or, if ``recognition`` finds it to be one, not at all."""
     if isinstance(content, Text):
         return content.data
-    ids = pack.add(_incoming(opened, content, kin), advance)
+    items = _incoming(opened, content, kin)
+    known = recognition.among(items, advance) if recognition else {}
+    new = iter(pack.add([one for n, one in enumerate(items) if n not in known], advance))
+    ids = [known[number] if number in known else next(new) for number in range(len(items))]
     skeleton = pack.put(content.skeleton.encode()) if isinstance(content, Model) else None
     return manifest_of(opened, content, ids, skeleton).encode()
 
