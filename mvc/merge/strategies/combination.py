@@ -1,0 +1,76 @@
+"""The seam of strategies over any number of models: numbers in, numbers out.
+
+A combination sees arrays of one tensor and nothing else of a model: no bytes, no dtype on disk, no path, no
+commit. What it computes depends on its parameters, the arrays and the ``Place``, never on threads or on the
+order in which tensors are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from numpy.typing import NDArray
+
+from mvc.history.record import Json
+
+#: float32 or float64, of the tensor's shape; where pieces do, a flat stretch of it.
+Array: TypeAlias = NDArray[Any]
+
+#: What is recorded of the data that a model was trained on: a file ``NAME.fisher.safetensors`` beside it.
+Statistic: TypeAlias = Literal["fisher", "gram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which tensor is being merged, the seed of the merge, and each model's statistic of this tensor."""
+
+    name: str = ""
+    seed: int = 0
+    statistics: tuple[Array | None, ...] = ()
+
+
+class Combination(Protocol):
+    """One way to make one tensor of many; an instance holds its parameters, checked."""
+
+    @property
+    def name(self) -> str:
+        """What ``--strategy`` calls it."""
+        ...
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether an element of the result needs only the elements at its place: pieces can be merged."""
+        ...
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether models are taken as what they changed from a base."""
+        ...
+
+    @property
+    def keeps_equal(self) -> bool:
+        """Whether a tensor that is the same in all models (and in the base, where that is needed) stays."""
+        ...
+
+    @property
+    def statistic(self) -> Statistic | None:
+        """What it has to know of each model besides its tensors."""
+        ...
+
+    def written(self) -> Mapping[str, Json]:
+        """The parameters, all of them, by the names that mergekit and ``--param`` have for them."""
+        ...
+
+    def accept(self, models: int) -> None:
+        """Let a merge of so many models begin.
+
+        Raises:
+            UsageError: the strategy takes another number, or a parameter has not one value for each.
+        """
+        ...
+
+    def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
+        """The merged tensor, in the dtype of the arrays, which are left as they are."""
+        ...
