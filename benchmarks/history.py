@@ -1,8 +1,9 @@
 """What ten thousand commits do to the next one, to ``status`` and ``log -n1``, and to the disk.
 
-``python -m benchmarks.history``. Commits are made in one process, as a training run makes them; the commands
-are processes of their own, tried in a young repository and in the old one by turns. ``--size`` scales the
-number of commits: 10,000 at one gigabyte.
+``python -m benchmarks.history``. Commits are made in one process, as a training run makes them, and the
+commands in processes of their own. Both are tried by turns in the old repository and in a young one of a
+hundred commits: making the old one takes too long for its beginning to be compared with its end. ``--size``
+scales the number of commits: 10,000 at one gigabyte.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 
 from benchmarks import scratch
 from benchmarks.measure import (
@@ -25,11 +26,10 @@ from benchmarks.measure import (
     run,
     size_of,
 )
-from benchmarks.measure import seconds as shown
 from benchmarks.scratch import GIGABYTE, Setting
 
 COMMITS = 10_000
-#: As many are compared at either end; of a shorter history a quarter.
+#: As many are in the young repository, and are then added to both; of a shorter history a quarter.
 _END = 100
 FLAT = 1.2
 SPACE = 2.0
@@ -43,18 +43,10 @@ def measure(where: Setting) -> list[Row]:
     end = min(_END, count // 4)
     young, old = where.folder / "young", where.folder / "old"
     make(young, end)
-    taken = make(old, count)
-    first, last = median(taken[1 : end + 1]), median(taken[-end:])
+    make(old, count)
     what = f"{count:,} commits"
-    rows = [
-        Row(
-            f"commit, the last {end} of {what} : the first {end}",
-            shown(last),
-            shown(first),
-            last / first,
-            FLAT,
-        )
-    ]
+    title = f"commit after {what} : after {end}"
+    rows = [compared(title, commits({"old": old, "young": young}, end), "old", "young", FLAT)]
     for words in (["status"], ["log", "-n1"]):
 
         def timed(folder: Path, words: list[str] = words) -> Contender:
@@ -63,7 +55,7 @@ def measure(where: Setting) -> list[Row]:
         times = alternate({"old": timed(old), "young": timed(young)}, max(where.rounds, 15))
         title = f"`mvc {' '.join(words)}` after {what} : after {end}"
         rows.append(compared(title, times, "old", "young", FLAT))
-    changed = _MODEL + (count - 1) * _TENSOR
+    changed = _MODEL + (count + end - 1) * _TENSOR
     for title, taken_up in (
         (f"`.mvc` after {what}, bytes : what changed", size_of(old / ".mvc")),
         (f"`.mvc` after {what}, on disk : what changed", disk_of(old / ".mvc")),
@@ -72,13 +64,22 @@ def measure(where: Setting) -> list[Row]:
     return rows
 
 
-def make(folder: Path, count: int) -> list[float]:
-    """A repository of ``count`` commits; the seconds that each took."""
-    command = [sys.executable, "-m", "benchmarks.commits", str(fresh(folder)), str(count)]
+def make(folder: Path, count: int) -> None:
+    """A repository of ``count`` commits."""
+    _commits("make", str(fresh(folder)), str(count))
+
+
+def commits(folders: Mapping[str, Path], count: int) -> dict[str, list[float]]:
+    """The seconds that each of so many further commits took in each repository, by turns."""
+    done = _commits("turns", str(count), *map(str, folders.values()))
+    found: list[list[float]] = json.loads(done)
+    return dict(zip(folders, found, strict=True))
+
+
+def _commits(*words: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.commits", *words]
     root = Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    found: list[float] = json.loads(done.stdout)
-    return found
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
 
 def disk_of(folder: Path) -> int:
