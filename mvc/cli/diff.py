@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 
 import click
 
 from mvc.cli import completing
 from mvc.cli.app import Session
-from mvc.cli.difference import ROWS, difference_lines, stat_lines
+from mvc.cli.compared import compared
+from mvc.cli.difference import ROWS, difference_lines, stat_lines, status_lines
 from mvc.cli.output import quoted
-from mvc.cli.revisions import Separated, split_revisions
-from mvc.errors import UsageError
-from mvc.history.log import matches
-from mvc.paths import inside
-from mvc.repository import Repository
+from mvc.cli.revisions import Separated
 
 
 @click.command("diff", cls=Separated)
@@ -29,11 +25,13 @@ from mvc.repository import Repository
 @click.option("--staged", "--cached", is_flag=True, help="What the next commit would change.")
 @click.option("--stat", is_flag=True, help="A line a file.")
 @click.option("--name-only", is_flag=True, help="Only the names of changed files.")
+@click.option("--name-status", is_flag=True, help="Their names, and what happened to each.")
 @click.option(
     "-t", "--tensor", "tensors", multiple=True, metavar="GLOB", help="Only matching tensors."
 )
 @click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
 @click.option("--no-numbers", is_flag=True, help="Which tensors changed, without reading them.")
+@click.option("--no-index", is_flag=True, help="Two files or folders, as if in no repository.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
 @click.option("--quiet", is_flag=True, help="Only the exit code; implies --exit-code.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -44,9 +42,11 @@ def command(
     staged: bool,
     stat: bool,
     name_only: bool,
+    name_status: bool,
     tensors: tuple[str, ...],
     all_tensors: bool,
     no_numbers: bool,
+    no_index: bool,
     exit_code: bool,
     quiet: bool,
     as_json: bool,
@@ -54,41 +54,29 @@ def command(
     """Show which tensors changed, and for each by how much.
 
     With nothing: stage against work tree. One REVISION: it against the work tree. Two, or A..B: one
-    against the other; A...B: since they parted. Share of elements changed, relative L2, cosine, largest
+    against the other; A...B: since they parted. Two files or folders that are in no repository, or
+    --no-index: one against the other. Share of elements changed, relative L2, cosine, largest
     absolute difference, largest difference in units in the last place.
     """
-    repository, output = session.repository, session.output
-    revisions, paths = split_revisions(repository, arguments)
-    if len(revisions) > 2:
-        raise UsageError("diff takes at most two revisions", hint="mvc diff A B")
-    numeric: bool | int = not (no_numbers or stat or name_only or quiet)
+    numeric: bool | int = not (no_numbers or stat or name_only or name_status or quiet)
     if numeric and not (all_tensors or as_json):
         numeric = ROWS  # what is not shown need not be read
-    old, new = [*revisions, None, None][:2]
-    difference = repository.diff(
-        old, new, staged=staged, paths=paths, tensors=tensors, numeric=numeric
-    )
+    sides, output = compared(session, arguments, staged=staged, no_index=no_index), session.output
+    difference = sides.difference(tensors=tensors, numeric=numeric)
     if quiet:
         return 1 if difference else 0
-    unmerged = [] if len(revisions) > 1 else _unmerged(repository, paths)
+    unmerged = sides.unmerged()
     if as_json:
         from mvc.diff.schema import as_json as plain
 
         output.document("diff", plain(difference))
     elif name_only:
         output.page(quoted(file.path) for file in difference.files)
+    elif name_status:
+        output.page(status_lines(difference))
     elif stat:
         output.page(chain(unmerged, stat_lines(difference)))
     else:
         rows = None if all_tensors else ROWS
         output.page(chain(unmerged, difference_lines(difference, rows=rows)))
     return 1 if exit_code and difference else 0
-
-
-def _unmerged(repository: Repository, paths: Sequence[str]) -> list[str]:
-    """Git's lines for what a merge has left undecided."""
-    if repository.unfinished() is None:
-        return []
-    wanted = [inside(repository.root, path, repository.cwd) for path in paths] or [""]
-    conflicts = [one.path for one in repository.status().conflicts]
-    return [f"* Unmerged path {quoted(path)}" for path in conflicts if matches(path, wanted)]

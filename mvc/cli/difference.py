@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import click
 
 from mvc.cli.output import columns, counted, quoted, size
 from mvc.cli.rendering import shape
 from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
+from mvc.diff.renames import Gist, Rule, gist, rule_between
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import header
 
@@ -17,6 +18,7 @@ ROWS = 40
 
 _HEADINGS = ("tensor", "dtype", "shape", "changed", "rel L2", "cosine", "max |Δ|", "max ULP")
 _ALIGN = "<<<>>>>>"
+_LETTERS = {"added": "A", "deleted": "D", "modified": "M", "mode": "M"}
 
 
 def difference_lines(difference: Difference, *, rows: int | None = ROWS) -> Iterator[str]:
@@ -39,6 +41,15 @@ def stat_lines(difference: Difference) -> Iterator[str]:
     yield from stat_total(difference)
 
 
+def status_lines(difference: Difference) -> Iterator[str]:
+    """Git's ``--name-status``: a letter, a tab, and the path, or the old and the new one."""
+    for file in difference.files:
+        if file.status == "renamed" and file.old is not None:
+            yield f"R100\t{quoted(file.old.path)}\t{quoted(file.path)}"
+        else:
+            yield f"{_LETTERS[file.status]}\t{quoted(file.path)}"
+
+
 def stat_total(difference: Difference) -> Iterator[str]:
     """`` 2 files changed, 3 of 104 tensors``."""
     files = len(difference.files)
@@ -59,7 +70,7 @@ def stat_total(difference: Difference) -> Iterator[str]:
 
 
 def _differing(model: ModelChange) -> int:
-    return model.count("added", "removed", "changed", "conflict")
+    return model.count("added", "removed", "changed", "transposed", "conflict")
 
 
 def _total(model: ModelChange) -> int:
@@ -126,17 +137,52 @@ def _metadata(file: FileChange) -> Iterator[str]:
 
 
 def _table(tensors: Sequence[TensorChange], rows: int | None) -> Iterator[str]:
-    shown = tensors if rows is None else tensors[:rows]
+    found = gist(tensors)
+    if rows is None:
+        left: Sequence[TensorChange] = tensors
+    else:
+        yield from _told_at_once(found)
+        left = [tensors[index] for index in found.rest]
+    shown = left[:rows]
     if not shown:
         return
-    head, *body = columns([_HEADINGS, *map(_row, shown)], _ALIGN)
+    told = {one.rule for one in found.compared if one.count > 1} if rows is not None else set()
+    cells = [[*_row(tensor, told), _remark(tensor)] for tensor in shown]
+    head, *body = columns([(*_HEADINGS, ""), *cells], f"{_ALIGN}<")
     yield "  " + click.style(head, dim=True)
     yield from (f"  {line}" for line in body)
-    if len(shown) < len(tensors):
-        yield f"  … and {len(tensors) - len(shown)} more (--all-tensors shows every one)"
+    if len(shown) < len(left):
+        yield f"  … and {len(left) - len(shown)} more (--all-tensors shows every one)"
 
 
-def _row(tensor: TensorChange) -> list[str]:
+def _told_at_once(found: Gist) -> Iterator[str]:
+    for one in found.renamed:
+        yield f"  {counted(one.count, 'tensor')} renamed: {renaming(one.rule)}"
+    for one in found.compared:
+        if one.count > 1:
+            text = f"{counted(one.count, 'tensor')} compared under another name"
+            yield f"  {text}: {renaming(one.rule)}"
+    if found.moved:
+        yield f"  {counted(found.moved, 'tensor')} moved to another shard, unchanged"
+
+
+def renaming(rule: Rule) -> str:
+    """``'model.' put before the names``."""
+    if not rule.old:
+        return f"'{quoted(rule.new)}' put before the names"
+    if not rule.new:
+        return f"'{quoted(rule.old)}' taken off the names"
+    return f"'{quoted(rule.old)}' became '{quoted(rule.new)}'"
+
+
+def _remark(tensor: TensorChange) -> str:
+    if tensor.stats is None or tensor.stats.cast is None or tensor.new is None:
+        return ""
+    text = f"same values as {tensor.new.entry.dtype}"
+    return f"{text} (rounded)" if tensor.stats.cast == "rounded" else text
+
+
+def _row(tensor: TensorChange, told: Container[Rule]) -> list[str]:
     name = quoted(tensor.name)
     old = tensor.old.entry if tensor.old else None
     new = tensor.new.entry if tensor.new else None
@@ -160,13 +206,18 @@ def _row(tensor: TensorChange) -> list[str]:
             "added",
             *nothing,
         ]
-    if tensor.status in ("renamed", "moved"):
-        moved = f"{quoted(old.name)} -> {name}" if tensor.status == "renamed" else name
-        return [moved, new.dtype, shape(new.shape), tensor.status, *nothing]
+    if tensor.name_changed and rule_between(old.name, new.name) not in told:
+        name = f"{quoted(old.name)} -> {name}"
+    if tensor.status == "moved":
+        return [name, new.dtype, shape(new.shape), "moved to another shard", *nothing]
+    if tensor.status == "renamed":
+        return [name, new.dtype, shape(new.shape), tensor.status, *nothing]
     dtype = f"{old.dtype}->{new.dtype}" if tensor.dtype_changed else new.dtype
     extents = (
         f"{shape(old.shape)}->{shape(new.shape)}" if tensor.shape_changed else shape(new.shape)
     )
+    if tensor.status == "transposed":
+        return [name, dtype, extents, tensor.status, *nothing]
     return [name, dtype, extents, *_numbers(tensor.stats)]
 
 

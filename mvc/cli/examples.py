@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc diff --staged", "what a commit would change"),
         ("mvc diff main experiment -t '*.bias'", "biases of two branches"),
         ("mvc diff --stat HEAD~5", "five commits in a line a file"),
+        ("mvc diff old.safetensors new.safetensors", "any two models, without a repository"),
     ),
     "cat": (
         ("mvc cat model.safetensors", "the numbers of all tensors"),

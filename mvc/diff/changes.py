@@ -20,7 +20,9 @@ FileStatus: TypeAlias = Literal["added", "deleted", "modified", "mode", "renamed
 FileKind: TypeAlias = Literal["model", "text", "bytes"]
 #: Called with (what, bytes done, bytes in all), in the thread that called.
 Progress: TypeAlias = Callable[[str, int, int], None]
-TensorStatus: TypeAlias = Literal["added", "removed", "changed", "renamed", "moved", "conflict"]
+TensorStatus: TypeAlias = Literal[
+    "added", "removed", "changed", "renamed", "moved", "transposed", "conflict"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class TensorVersion:
 class TensorChange:
     """A tensor that differs. ``old`` is None for an added one, ``new`` for a removed one.
 
-    ``changed``: dtype, shape or bytes differ. ``renamed``: all these are equal, the name is not.
+    ``changed``: dtype, shape or bytes differ; so may the name, where all names changed by one rule.
+    ``renamed``: all these are equal, the name is not. ``transposed``: the bytes are those of the old matrix
+    turned about its diagonal; the name may differ.
     ``moved``: the same tensor under its name in another file of the model; not a change of the model.
     ``conflict``: undecided on one of the sides; ``conflict`` has the terms.
 
@@ -119,6 +123,11 @@ class TensorChange:
             return version.entry.name
         assert self.conflict is not None
         return self.conflict.name
+
+    @property
+    def name_changed(self) -> bool:
+        """Both sides have the tensor, under different names."""
+        return bool(self.old and self.new and self.old.entry.name != self.new.entry.name)
 
     @property
     def dtype_changed(self) -> bool:

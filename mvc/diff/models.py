@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import islice
 
 from mvc import formats
 from mvc.diff.changes import (
@@ -21,6 +20,7 @@ from mvc.diff.changes import (
     TensorChange,
 )
 from mvc.diff.files import differing, file_changes, is_model
+from mvc.diff.renames import gist
 from mvc.diff.tensors import Parts, metadata_changes, other_content, tensor_changes
 from mvc.errors import LimitExceeded
 from mvc.formats.sharded import models
@@ -40,20 +40,23 @@ def compare_sides(
     paths: Sequence[str] = (),
     tensors: Sequence[str] = (),
     numeric: bool | int = True,
+    same: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Difference:
     """Everything that differs between ``old`` and ``new``.
 
     ``paths`` limits it to files, folders and globs, as Git's pathspecs do; the name of a sharded model
     stands for all its files. ``tensors`` limits it to tensors whose name matches one of the globs, and
-    leaves out files that are no models. Without ``numeric`` no tensor is read; where it is a number, no more
-    than the first so many changes of each model are.
+    leaves out files that are no models. Without ``numeric`` no tensor is read, so that none is known to be
+    transposed; where it is a number, the first so many changes of each model are, after those that a gist
+    tells. ``same`` maps models of the old side to models of the new one that they are compared with in
+    spite of their names.
 
     Raises:
         MvcError: a file or a tensor of a side can't be read.
     """
     with uncollected():  # two files of 100,000 tensors: 1.1 s instead of 1.7 s
-        files, models = _without_numbers(old, new, paths, tensors)
+        files, models = _without_numbers(old, new, paths, tensors, same or {})
     if numeric:
         rows = None if numeric is True else numeric
         models = _with_numbers(old, new, models, rows, progress)
@@ -61,12 +64,16 @@ def compare_sides(
 
 
 def _without_numbers(
-    old: Side, new: Side, paths: Sequence[str], tensors: Sequence[str]
+    old: Side,
+    new: Side,
+    paths: Sequence[str],
+    tensors: Sequence[str],
+    same: Mapping[str, str],
 ) -> tuple[list[FileChange], list[ModelChange]]:
     changed = differing(old, new)
     if not changed:
         return [], []
-    groups = _Groups(old, new)
+    groups = _Groups(old, new, same)
     wanted = [path for path in changed if not paths or groups.selected(path, paths)]
     files = file_changes(old, new, wanted)
     groups.follow(files)
@@ -92,8 +99,12 @@ def _without_numbers(
 class _Groups:
     """Which model each weight file of either side belongs to, and which old file is which new one."""
 
-    def __init__(self, old: Side, new: Side) -> None:
+    def __init__(self, old: Side, new: Side, same: Mapping[str, str]) -> None:
         self.old, self.new = _grouped(old), _grouped(new)
+        for path in old.files if same else ():
+            name = self.old.get(path, path)
+            if name in same:
+                self.old[path] = same[name]
         self.renamed: dict[str, str] = {}
 
     def selected(self, path: str, patterns: Sequence[str]) -> bool:
@@ -199,10 +210,23 @@ def _with_numbers(
     """All models' tensors are measured in one go, for the sake of the threads."""
     # It brings NumPy, which `commit` and `log --stat` can do without.
     from mvc.diff.measuring import measured
+    from mvc.diff.transposing import transposed
 
-    heads = [model.tensors[:rows] for model in found]
-    tensors = iter(measured(old, new, [tensor for head in heads for tensor in head], progress))
-    return [
-        replace(model, tensors=(*islice(tensors, len(head)), *model.tensors[len(head) :]))
-        for model, head in zip(found, heads, strict=True)
+    found = [
+        replace(model, tensors=tuple(transposed(old, new, model.tensors, _first(model, rows))))
+        for model in found
     ]
+    wanted = [_first(model, rows) for model in found]
+    asked = [model.tensors[n] for model, rest in zip(found, wanted, strict=True) for n in rest]
+    answers = iter(measured(old, new, asked, progress))
+    complete = []
+    for model, rest in zip(found, wanted, strict=True):
+        tensors = list(model.tensors)
+        for number in rest:
+            tensors[number] = next(answers)
+        complete.append(replace(model, tensors=tuple(tensors)))
+    return complete
+
+
+def _first(model: ModelChange, rows: int | None) -> tuple[int, ...]:
+    return gist(model.tensors).rest[:rows]

@@ -13,6 +13,7 @@ from mvc.diff.changes import (
     TensorChange,
     TensorVersion,
 )
+from mvc.diff.renames import renamings
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import TextDiff
 from mvc.history.manifest import Conflict, Entry
@@ -69,6 +70,11 @@ def _model(change: ModelChange) -> dict[str, Any]:
         "old_tensors": change.old_tensors,
         "new_tensors": change.new_tensors,
         "other_content": change.other_content,
+        "renamings": [
+            {"old": one.rule.old, "new": one.rule.new, "tensors": one.count}
+            for one in renamings(change.tensors)
+            if one.count > 1
+        ],
         "tensors": [_tensor(tensor) for tensor in change.tensors],
     }
 
@@ -119,6 +125,7 @@ def _stats(stats: TensorStats | None) -> dict[str, Any] | None:
         "new_norm": _number(stats.new_norm),
         "old_nonfinite": stats.old_nonfinite,
         "new_nonfinite": stats.new_nonfinite,
+        "cast": stats.cast,
     }
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Cast: TypeAlias = Literal["exact", "rounded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class TensorStats:
     number and in steps between neighbouring values of the dtype (−0 and +0 are one value); both are None
     when no element is finite on both sides, ``max_ulp`` also when the dtypes differ.
     ``old_nonfinite`` and ``new_nonfinite`` count NaN and ±Inf.
+
+    ``cast`` says of two dtypes that only they differ: ``exact``, all values are the same; ``rounded``, each
+    new one is the old one rounded to the nearest that the new dtype has.
     """
 
     elements: int
@@ -35,6 +41,7 @@ class TensorStats:
     new_norm: float
     old_nonfinite: int
     new_nonfinite: int
+    cast: Cast | None = None
 
     @property
     def changed_share(self) -> float:
@@ -76,6 +83,8 @@ class Sums:
         self.difference_square = Sum()
         self.max_abs: float | None = None
         self.max_ulp: int | None = None
+        #: Whether the dtypes differ, and the new values are the old ones rounded.
+        self.recast = self.rounded = False
 
     def largest(self, max_abs: float, max_ulp: int | None) -> None:
         """Take in the largest differences of some elements."""
@@ -112,7 +121,13 @@ class Sums:
             new_norm=_scaled(math.sqrt(new), new_exponent // 2),
             old_nonfinite=self.old_nonfinite,
             new_nonfinite=self.new_nonfinite,
+            cast=self._cast(),
         )
+
+    def _cast(self) -> Cast | None:
+        if not (self.recast and self.elements):
+            return None
+        return "rounded" if self.changed and self.rounded else None if self.changed else "exact"
 
 
 def _scaled(value: float, exponent: int) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from mvc.diff.changes import MetadataChange, TensorChange, TensorVersion
+from mvc.diff.renames import unmatched
 from mvc.history.manifest import Conflict, Entry, Manifest
 
 #: Files of one model, of one side.
@@ -39,7 +40,7 @@ def tensor_changes(old: Parts, new: Parts, renamed: Mapping[str, str]) -> list[T
                 TensorVersion(new_path, new_entry),
             )
         )
-    changes += _renames(gone, list(after.values()))
+    changes += unmatched(gone, list(after.values()))
     return sorted(changes, key=lambda change: change.name)
 
 
@@ -90,25 +91,6 @@ def _conflicts(
         if old.get(name) != new.get(name):
             terms = new.get(name) or old.get(name)
             yield TensorChange("conflict", _version(was), _version(is_), conflict=terms)
-
-
-def _renames(gone: list[_Place], come: list[_Place]) -> Iterable[TensorChange]:
-    """Tensors without a namesake; equal ones are paired in the order of their names."""
-    waiting: dict[object, list[_Place]] = {}
-    for place in sorted(gone, key=_name, reverse=True):
-        waiting.setdefault(place[1].value, []).append(place)
-    for place in sorted(come, key=_name):
-        if sources := waiting.get(place[1].value):
-            yield TensorChange("renamed", _version(sources.pop()), _version(place))
-        else:
-            yield TensorChange("added", None, _version(place))
-    for places in waiting.values():
-        for place in places:
-            yield TensorChange("removed", _version(place), None)
-
-
-def _name(place: _Place) -> str:
-    return place[1].name
 
 
 def _version(place: _Place | None) -> TensorVersion | None:

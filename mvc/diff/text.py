@@ -6,7 +6,10 @@ takes minutes, on which libgit2 takes milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+#: Git's ``quote.c``.
+_ESCAPES = dict(zip(b'\a\b\t\n\v\f\r"\\', 'abtnvfr"\\', strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,15 @@ def text_diff(
     except UnicodeDecodeError:
         return None
     if body:
-        body[:0] = [
-            "--- /dev/null" if old is None else f"--- {_named('a', old_path)}",
-            "+++ /dev/null" if new is None else f"+++ {_named('b', new_path)}",
-        ]
+        body[:0] = _titles(None if old is None else old_path, None if new is None else new_path)
     return TextDiff(tuple(body), insertions, deletions)
+
+
+def relabelled(diff: TextDiff, old_path: str | None, new_path: str | None) -> TextDiff:
+    """``diff`` with other names in its first two lines; None stands for a file that is not there."""
+    if not diff.lines:
+        return diff
+    return replace(diff, lines=(*_titles(old_path, new_path), *diff.lines[2:]))
 
 
 def header(
@@ -68,17 +75,25 @@ def header(
 
 
 def quoted(path: str) -> str:
-    """``path`` as Git writes it: in C's quotes when it holds a quote, or more than printable ASCII.
-
-    A tracked path holds no control character and no backslash (``mvc.paths``).
-    """
-    if path.isascii() and '"' not in path:
+    """``path`` as Git writes it: in C's quotes when it holds a quote, or more than printable ASCII."""
+    if path.isascii() and path.isprintable() and '"' not in path and "\\" not in path:
         return path
-    escaped = "".join(
-        '\\"' if byte == 34 else chr(byte) if byte < 128 else f"\\{byte:03o}"
-        for byte in path.encode("utf-8", "surrogateescape")  # as a hostile tree may have it
-    )
+    # Surrogates: as a hostile tree, or a file system, may have it.
+    escaped = "".join(map(_escaped, path.encode("utf-8", "surrogateescape")))
     return f'"{escaped}"'
+
+
+def _escaped(byte: int) -> str:
+    if byte in _ESCAPES:
+        return "\\" + _ESCAPES[byte]
+    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+
+
+def _titles(old_path: str | None, new_path: str | None) -> list[str]:
+    return [
+        "--- /dev/null" if old_path is None else f"--- {_named('a', old_path)}",
+        "+++ /dev/null" if new_path is None else f"+++ {_named('b', new_path)}",
+    ]
 
 
 def _named(side: str, path: str) -> str:

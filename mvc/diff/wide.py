@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mvc.arrays import numpy_dtype, unpack
+from mvc.diff.casting import rounding
 from mvc.diff.narrow import code_values
 from mvc.diff.pairing import Bytes, pairs
 from mvc.diff.scratch import Numbers, Scratch
@@ -54,6 +55,9 @@ class _Kernel:
         self._read_old, self._read_new = reader(old_dtype, scratch), reader(new_dtype, scratch)
         self._same = old_dtype == new_dtype
         self._steps = _Steps(old_dtype, numbers, scratch) if self._same else None
+        self._rounding = None if self._same else rounding(old_dtype, new_dtype)
+        self.sums.recast = not self._same
+        self.sums.rounded = self._rounding is not None
         self._element = np.dtype(f"<u{max(1, DTYPES[old_dtype].bits // 8)}")
         # Squares of all dtypes but F64 fit float64, so that a sum of 0 is one of zeros.
         self._fits = "F64" not in (old_dtype, new_dtype)
@@ -71,6 +75,8 @@ class _Kernel:
         else:
             b = self._read_new(raw_b, self._b)
             changed = self._count_differing(a, b) - _count(np.isnan(a) & np.isnan(b))
+            if self.sums.rounded and self._rounding is not None:
+                self.sums.rounded = self._rounding(raw_a, raw_b)
         self.sums.changed += changed
         self._add_changed(a, b, None if self._steps is None else self._steps.between(raw_a, raw_b))
 

@@ -104,7 +104,17 @@ def open_file(root: str, path: str, *, patient: bool = False) -> Iterator[OpenFi
         StorageError: it can't be read.
     """
     check_way(root, path)
-    place = locate(root, path)
+    with open_at(locate(root, path), path, patient=patient) as opened:
+        yield opened
+
+
+@contextmanager
+def open_at(place: str, path: str, *, patient: bool = False) -> Iterator[OpenFile]:
+    """``open_file`` for a file anywhere: ``place`` is where it lies, ``path`` what messages call it.
+
+    Raises:
+        As ``open_file``.
+    """
     seen = time.time_ns()
     with explained("read", path):
         try:

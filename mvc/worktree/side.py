@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 from blake3 import blake3
 
-from mvc.errors import MissingObject, MvcError
-from mvc.formats.layout import Storage, Tensor
+from mvc.errors import MvcError
 from mvc.history.context import Context
 from mvc.history.manifest import BYTES, Entry, Manifest
-from mvc.history.side import SnapshotSide, rest
+from mvc.history.side import SnapshotSide
 from mvc.history.snapshot import Snapshot
 from mvc.ids import BlobId
 from mvc.limits import WINDOW
-from mvc.store.source import FileSpan
 from mvc.worktree.compare import Comparison
 from mvc.worktree.ingest import Progress, describe_open
-from mvc.worktree.reading import Model, OpenFile, classify, open_file
-from mvc.worktree.views import view_pieces
-
-
-class _Model(NamedTuple):
-    """A model file on disk; ``storages`` by their keys."""
-
-    content: Model
-    storages: dict[str, Storage]
+from mvc.worktree.reading import open_file
+from mvc.worktree.tensor_files import TensorFiles
 
 
 class WorktreeSide:
@@ -42,7 +32,7 @@ class WorktreeSide:
         self._stage = stage
         self._stored = SnapshotSide(stage, context.store)
         self._manifests: dict[str, Manifest | None] = {}
-        self._models: dict[tuple[str, int, int], _Model] = {}
+        self._changed = TensorFiles(partial(open_file, context.root))
 
     @cached_property
     def files(self) -> Mapping[str, tuple[int, BlobId]]:
@@ -75,9 +65,7 @@ class WorktreeSide:
         """All that a model file holds besides the bytes of its storages and checksums of them."""
         if self.files[path] == self._stage[path]:
             return self._stored.rest(path)
-        with open_file(self._context.root, path) as opened:
-            content = self._model(opened).content
-        return rest(content.layout.format, content.skeleton.encode())
+        return self._changed.rest(path)
 
     def chunks(self, path: str, entry: Entry, window: int = WINDOW) -> Iterator[memoryview]:
         """The row-major bytes of one tensor of ``path``, straight from the file where it has changed.
@@ -89,7 +77,7 @@ class WorktreeSide:
             yield from self._stored.chunks(path, entry, window)
             return
         hasher = blake3()
-        for piece in self._pieces(path, entry, window):
+        for piece in self._changed.pieces(path, entry, window):
             hasher.update(piece)
             yield piece
         if hasher.hexdigest() != entry.id:
@@ -106,41 +94,3 @@ class WorktreeSide:
                 self._context, opened, True, opaque=opaque, progress=self._progress
             )
         return opened.mode, blob
-
-    def _pieces(self, path: str, entry: Entry, window: int) -> Iterator[memoryview]:
-        with open_file(self._context.root, path) as opened:
-            storage = self._storage(opened, entry.storage or entry.name)
-            if entry.storage is None:
-                yield from _windows(opened.span(storage.offset, storage.length), window)
-                return
-            view = Tensor(
-                entry.name, entry.dtype, entry.shape, entry.storage, entry.offset, entry.strides
-            )
-            for piece in view_pieces(opened, storage, view):
-                yield memoryview(piece)
-
-    def _storage(self, opened: OpenFile, key: str) -> Storage:
-        storages = self._model(opened).storages
-        if key not in storages:
-            raise MissingObject(f"{opened.path} has no storage {key!r} any more")
-        return storages[key]
-
-    def _model(self, opened: OpenFile) -> _Model:
-        """Where what lies. The header is read once: reading it for each of 2,000 tensors took minutes.
-        Should the file change within its times' grain, the tensor's hash tells."""
-        state = (opened.path, opened.status.st_size, opened.status.st_mtime_ns)
-        if state not in self._models:
-            content = classify(opened)
-            if not isinstance(content, Model):
-                raise MissingObject(f"{opened.path} has no tensors any more")
-            storages = {storage.key: storage for storage in content.layout.storages}
-            self._models[state] = _Model(content, storages)
-        return self._models[state]
-
-
-def _windows(span: FileSpan, window: int) -> Iterator[memoryview]:
-    buffer = memoryview(bytearray(min(window, span.length)))
-    for start in range(0, span.length, window):
-        piece = buffer[: min(window, span.length - start)]
-        span.read_into(start, piece)
-        yield piece
