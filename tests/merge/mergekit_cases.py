@@ -102,7 +102,7 @@ def ours(case: Case) -> np.ndarray[Any, Any]:
     wide = [
         widened(one.tobytes(), case.dtype, compute).reshape(case.shape) for one in (base, *models)
     ]
-    chosen = strategies.combination(case.strategy, case.parameters)
+    chosen = strategies.combining(case.strategy, case.parameters)
     chosen.accept(case.models)
     return narrowed(chosen.combine(wide[0], wide[1:], PLACE), case.dtype)
 

@@ -34,7 +34,7 @@ SHAPES = [(), (0,), (0, 3), (1,), (7,), (4, 6), (2, 3, 4)]
 
 
 def made(name: str, **parameters: Any) -> Combination:
-    return strategies.combination(name, {**PARAMETERS.get(name, {}), **parameters})
+    return strategies.combining(name, {**PARAMETERS.get(name, {}), **parameters})
 
 
 def normal(shape: tuple[int, ...], seed: int, dtype: Any = np.float32) -> Array:
@@ -124,19 +124,19 @@ def test_a_nan_or_an_infinity_reaches_no_other_element(name: str) -> None:
 @ALL
 def test_a_parameter_out_of_bounds_is_called_by_its_name(name: str) -> None:
     words = strategies.words(name)
-    assert strategies.combination(name, dict(made(name).written())) == made(name)
+    assert strategies.combining(name, dict(made(name).written())) == made(name)
     for word in words:
         with pytest.raises(UsageError, match=rf"^{word} is "):
-            strategies.combination(name, {word: "much"})
+            strategies.combining(name, {word: "much"})
     for word in words & {"density", "gamma", "epsilon", "t", "select_topk", "alpha"}:
         for value in (-0.1, 1.1, float("nan"), True, None):
             with pytest.raises(UsageError, match=rf"^{word} is "):
-                strategies.combination(name, {word: value})
+                strategies.combining(name, {word: value})
     for word in words & {"weight", "samples"}:
         with pytest.raises(UsageError, match=f"^{word} has 3 values for 2 models"):
             made(name, **{word: [1, 2, 3]}).accept(2)
     with pytest.raises(UsageError, match="has no parameter 'wieght'"):
-        strategies.combination(name, {"wieght": 1})
+        strategies.combining(name, {"wieght": 1})
 
 
 def test_what_can_not_be_merged_is_refused_before_anything_is_read() -> None:
@@ -150,13 +150,13 @@ def test_what_can_not_be_merged_is_refused_before_anything_is_read() -> None:
     with pytest.raises(UsageError, match=r"epsilon is 0\.3"):
         made("della", density=0.2, epsilon=0.3).accept(2)
     with pytest.raises(UsageError, match="no merge strategy 'slrp'"):
-        strategies.combination("slrp", {})
+        strategies.combining("slrp", {})
 
 
 def test_numbers_are_read_as_yaml_and_the_command_line_write_them() -> None:
-    found = strategies.combination("karcher", {"tol": "1e-3", "max_iter": 4.0})
+    found = strategies.combining("karcher", {"tol": "1e-3", "max_iter": 4.0})
     assert found.written() == {"tol": 0.001, "max_iter": 4}
-    assert strategies.combination("linear", {"normalize": "false"}).written()["normalize"] is False
+    assert strategies.combining("linear", {"normalize": "false"}).written()["normalize"] is False
 
 
 def test_ties_keeps_the_share_that_density_says() -> None:

@@ -17,7 +17,7 @@ from mvc.merge.strategies.strategy import Strategy
 if TYPE_CHECKING:
     from mvc.merge.strategies.combination import Combination
 
-__all__ = ["COMBINATIONS", "STRATEGIES", "combination", "named", "words"]
+__all__ = ["COMBINATIONS", "STRATEGIES", "combining", "named", "words"]
 
 _HERE = "mvc.merge.strategies"
 
@@ -71,7 +71,7 @@ def named(name: str) -> Strategy:
     raise UsageError(f"there is no merge strategy '{name}'", hint=f"one of {known}")
 
 
-def combination(name: str, parameters: Mapping[str, object]) -> Combination:
+def combining(name: str, parameters: Mapping[str, object]) -> Combination:
     """The combination called ``name`` with these parameters.
 
     Raises:
