@@ -16,10 +16,13 @@ from mvc.store.codecs import PLANES, ROTATED, codec, planes
 from mvc.store.kernel import Kernel, native
 from mvc.store.kernel.array_coder import NumpyCoder
 from mvc.store.kernel.arrays import NumpyKernel
+from mvc.store.kernel.coding import Coder, Tables
 from mvc.store.kernel.native_coder import NativeCoder
 
 COMPILED = native.load()
 KERNELS: list[Kernel] = [NumpyKernel(), *([COMPILED] if COMPILED else [])]
+LIBRARY = native.library()
+CODERS: list[Coder] = [NumpyCoder(), *([NativeCoder(LIBRARY)] if LIBRARY else [])]
 WIDTHS = (1, 2, 4, 8)
 
 needs_compiled = pytest.mark.skipif(COMPILED is None, reason="no C compiler at installation")
@@ -39,6 +42,18 @@ def exponents(count: int, strays: int, seed: int, base: int = 100) -> bytes:
     for position in draw.sample(range(count), min(strays, count)):
         values[position] = draw.randrange(256)
     return bytes(values)
+
+
+def narrow(seed: int) -> bytes:
+    """Words of which many share their high bytes, as those of weights do."""
+    return np.random.default_rng(seed).normal(0, 0.02, 200).astype("<f4").tobytes()
+
+
+def numbers(tables: Tables) -> list[list[int]]:
+    found: list[list[int]] = (
+        np.frombuffer(tables.frequencies, "<u2").reshape(-1, tables.each).tolist()
+    )
+    return found
 
 
 @each
@@ -186,7 +201,8 @@ def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
     library = native.library()
     assert library is not None
     compiled, coder = native.NativeKernel(library), NativeCoder(library)
-    four, eight = memoryview(bytearray(4)), memoryview(bytearray(8))
+    four, eight, sixteen = (memoryview(bytearray(size)) for size in (4, 8, 16))
+    one = Tables(1, (4096).to_bytes(2, "little"))
     for call in (
         lambda: compiled.plane(four, 2, 0, True, four),
         lambda: compiled.join([four, four], 2, True, four),
@@ -197,23 +213,95 @@ def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
         lambda: coder.difference(eight, four, 2, True, eight),
         lambda: coder.difference(eight, eight, 2, True, four),
         lambda: coder.restore(four, eight, 2, True, eight),
-        lambda: coder.tokens(eight, 2, four, eight),
-        lambda: coder.words(four, eight, 0, 2, eight),
-        lambda: coder.counts(eight, four, 1),
-        lambda: coder.translate(eight, bytes(256), four),
+        lambda: coder.tokens(four, eight, 2, True, four, sixteen),
+        lambda: coder.tokens(eight, four, 2, True, four, sixteen),
+        lambda: coder.tokens(eight, eight, 2, True, four, eight),
+        lambda: coder.words(four, eight, 0, eight, 2, True, eight),
+        lambda: coder.words(four, sixteen, 0, four, 2, True, eight),
+        lambda: coder.words(four, sixteen, 0, eight, 2, True, four),
+        lambda: coder.contexts(four, 2, True, four),
+        lambda: coder.tables(eight, four, 1),
+        lambda: coder.encode(eight, four, one, 8, sixteen),
+        lambda: coder.decode(eight, four, one, 8, eight),
     ):
         with pytest.raises(ValueError, match=r"where \d+ are needed"):
             call()
 
 
 @needs_compiled
-@given(data=st.binary(max_size=300))
-def test_both_coders_count_bytes_alike(data: bytes) -> None:
+@pytest.mark.parametrize("tables", [Tables(1, b""), Tables(1, bytes(2 * 33))])
+def test_too_many_tables_or_none_never_reach_the_compiled_code(tables: Tables) -> None:
     library = native.library()
     assert library is not None
-    plane = memoryview(data)
-    expected = [data.count(value) for value in range(256)]
-    assert NativeCoder(library).histogram(plane) == expected == NumpyCoder().histogram(plane)
+    coder, eight = NativeCoder(library), memoryview(bytearray(8))
+    with pytest.raises(ValueError, match="1 to 32"):
+        coder.encode(eight, eight, tables, 8, eight)
+    with pytest.raises(ValueError, match="1 to 32"):
+        coder.decode(eight, eight, tables, 8, eight)
+    with pytest.raises(ValueError, match="1 to 32"):
+        coder.tables(eight, eight, tables.number)
+
+
+@needs_compiled
+@given(
+    base=st.one_of(st.binary(min_size=8, max_size=900), st.integers(0, 99).map(narrow)),
+    width=st.sampled_from(WIDTHS),
+    ordered=st.booleans(),
+    draw=st.randoms(use_true_random=False),
+)
+def test_both_coders_find_the_same_contexts_and_tables(
+    base: bytes, width: int, ordered: bool, draw: random.Random
+) -> None:
+    library = native.library()
+    assert library is not None
+    count = len(base) // width
+    tokens = bytes(draw.choices(range(draw.choice([2, 20, 256])), k=count))
+    found = []
+    for coder in (NativeCoder(library), NumpyCoder()):
+        contexts = memoryview(bytearray(count))
+        number = coder.contexts(memoryview(base), width, ordered, contexts)
+        tables = coder.tables(memoryview(tokens), contexts, number)
+        found.append((number, contexts, tables))
+        sums = [sum(table) for table in numbers(tables)]
+        assert sums == [4096] * number
+        assert max(contexts, default=0) == number - 1 <= 31
+    assert found[0] == found[1]
+
+
+@needs_compiled
+@pytest.mark.parametrize("rare", [0, 1, 30, 255])
+@pytest.mark.parametrize("count", [1, 63, 64, 8191, 8192, 30_001])
+def test_both_coders_write_the_same_for_common_and_rare_tokens(count: int, rare: int) -> None:
+    """Frequencies of 1, whose states are the largest, and of 4096, at which a state never moves."""
+    library = native.library()
+    assert library is not None
+    draw = random.Random(count + rare)
+    tokens = bytearray(draw.choices(range(rare + 1), [4095, *([1] * rare)], k=count))
+    contexts = memoryview(bytes(draw.choices(range(32), k=count)))
+    both, room = (NativeCoder(library), NumpyCoder()), 2 * count + 256
+    tables = both[0].tables(memoryview(tokens), contexts, 32)
+    coded = []
+    for coder in both:
+        out = memoryview(bytearray(room))
+        length = coder.encode(memoryview(tokens), contexts, tables, 64, out)
+        assert length is not None
+        coded.append(memoryview(bytes(out[room - length :])))
+        for tight in (length - 2, length):
+            found = coder.encode(memoryview(tokens), contexts, tables, 64, out[:tight])
+            assert found == (None if tight < length else length)
+    assert coded[0] == coded[1]
+    for coder in both:
+        back = bytearray(count)
+        assert coder.decode(coded[0], contexts, tables, 64, memoryview(back))
+        assert back == tokens
+
+
+def test_tables_of_another_sum_are_refused() -> None:
+    data, eight = memoryview(bytes(4 * 8)), memoryview(bytearray(8))
+    for flat in ([4095], [4095, 2], [0, 0], [1, 65535]):
+        tables = Tables(len(flat), np.array(flat, "<u2").tobytes())
+        for coder in CODERS:
+            assert not coder.decode(data, eight, tables, 8, eight)
 
 
 @each

@@ -26,7 +26,7 @@ from mvc.store.kernel.coding import MARGIN, coder
 from mvc.store.workers import Buffers
 
 _HEAD = struct.Struct("<I")
-_words, _tokens, _extra = Buffers(), Buffers(), Buffers()
+_tokens, _extra = Buffers(), Buffers()
 
 
 def encode(
@@ -42,10 +42,8 @@ def encode(
     if base is None or count == 0:
         return None
     whole = count * width
-    words, tokens = _words.take(whole), _tokens.take(count)
-    coder().difference(raw[:whole], base[:whole], width, ordered, words)
-    extra = _extra.take(whole + MARGIN)
-    used = coder().tokens(words, width, tokens, extra)
+    tokens, extra = _tokens.take(count), _extra.take(whole + MARGIN)
+    used = coder().tokens(raw[:whole], base[:whole], width, ordered, tokens, extra)
     start, tail = _HEAD.size + used, raw[whole:]
     room = out[start : max(start, len(raw) - 1 - len(tail))]
     length = coded.write(tokens, base[:whole], width, ordered, room)
@@ -77,9 +75,9 @@ def decode(
     start = _HEAD.size + used
     if start + MARGIN > end:
         raise CorruptPack("a delta payload ends inside its extra bits")
-    tokens, words = _tokens.take(count), _words.take(whole)
+    tokens = _tokens.take(count)
     coded.read(payload[start:end], base[:whole], width, ordered, tokens)
-    if not coder().words(tokens, payload[_HEAD.size : end], used, width, words):
+    extra = payload[_HEAD.size : end]
+    if not coder().words(tokens, extra, used, base[:whole], width, ordered, out[:whole]):
         raise CorruptPack("a delta payload's extra bits don't fit its tokens")
-    coder().restore(words, base[:whole], width, ordered, out[:whole])
     out[whole:] = payload[end:]

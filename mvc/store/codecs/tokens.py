@@ -19,7 +19,7 @@ import zstandard
 from mvc.errors import CorruptPack
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
-from mvc.store.kernel.coding import MOST_TABLES, PROBABILITY, Tables, coder
+from mvc.store.kernel.coding import Tables, coder
 from mvc.store.workers import Buffers
 
 _HEAD = struct.Struct("<BBBBI")
@@ -28,7 +28,7 @@ _MANY_FROM = 4096
 _MANY, _FEW = 6, 3
 
 
-_plane, _contexts_of_words, _coded = Buffers(), Buffers(), Buffers()
+_contexts, _coded = Buffers(), Buffers()
 
 
 class _Compressor(threading.local):
@@ -43,13 +43,12 @@ def write(
     tokens: memoryview, base: memoryview, width: int, ordered: bool, out: memoryview
 ) -> int | None:
     """A section into ``out``, for the words of ``base``; its length, or None when it does not fit."""
-    contexts, groups = _contexts(base, width, ordered, len(tokens))
-    tables = [_table(found) for found in coder().counts(tokens, contexts, groups)]
-    highest = max(token for table in tables for token in range(256) if table[token])
-    flat = [value for table in tables for value in table[: highest + 1]]
-    stored = _local.compressor.compress(struct.pack(f"<{len(flat)}H", *flat))
+    contexts = _contexts.take(len(tokens))
+    groups = coder().contexts(base, width, ordered, contexts)
+    tables = coder().tables(tokens, contexts, groups)
+    stored = _local.compressor.compress(tables.frequencies)
     lanes = _MANY if len(tokens) >= _MANY_FROM else _FEW
-    head = _HEAD.pack(lanes, groups, highest, 0, len(stored)) + stored
+    head = _HEAD.pack(lanes, groups, tables.each - 1, 0, len(stored)) + stored
     room = _coded.take(max(0, len(out) - len(head)))
     length = coder().encode(tokens, contexts, tables, 1 << lanes, room)
     if length is None:
@@ -73,45 +72,11 @@ def read(
     start = _HEAD.size + size
     if zero or lanes not in (_MANY, _FEW) or start + (4 << lanes) > len(section):
         raise CorruptPack("coded tokens are shorter than their parts")
-    contexts, expected = _contexts(base, width, ordered, len(tokens))
+    contexts = _contexts.take(len(tokens))
+    expected = coder().contexts(base, width, ordered, contexts)
     if groups != expected:
         raise CorruptPack(f"coded tokens have {groups} tables, their base {expected}")
-    tables = _tables(section[_HEAD.size : start], groups, highest)
+    each = highest + 1
+    tables = Tables(each, unpack(section[_HEAD.size : start], 2 * groups * each))
     if not coder().decode(section[start:], contexts, tables, 1 << lanes, tokens):
         raise CorruptPack("coded tokens can't be decoded")
-
-
-def _contexts(base: memoryview, width: int, ordered: bool, count: int) -> tuple[memoryview, int]:
-    """The context of each word, in scratch of this thread, and how many there are."""
-    plane, contexts = _plane.take(count), _contexts_of_words.take(count)
-    kernel().plane(base, width, 0, ordered, plane)
-    histogram = coder().histogram(plane)
-    groups = bytearray(256)
-    group = members = seen = 0
-    for value, number in enumerate(histogram):
-        groups[value] = group
-        members, seen = members + number, seen + number
-        if members * MOST_TABLES >= count > seen:
-            group, members = group + 1, 0
-    coder().translate(plane, bytes(groups), contexts)
-    return contexts, group + 1
-
-
-def _table(counts: list[int]) -> list[int]:
-    """Frequencies that sum up to ``PROBABILITY``, at least 1 for each token that comes."""
-    total = sum(counts)
-    table = [max(1, (n * PROBABILITY + total // 2) // total) if n else 0 for n in counts]
-    while (wrong := PROBABILITY - sum(table)) != 0:
-        most = table.index(max(table))
-        table[most] += max(wrong, 1 - table[most])
-    return table
-
-
-def _tables(stored: memoryview, groups: int, highest: int) -> Tables:
-    each = highest + 1
-    flat = struct.unpack(f"<{groups * each}H", unpack(stored, 2 * groups * each))
-    rest = [0] * (256 - each)
-    tables = [[*flat[start : start + each], *rest] for start in range(0, len(flat), each)]
-    if any(sum(table) != PROBABILITY for table in tables):
-        raise CorruptPack("a table of coded tokens has another sum")
-    return tables

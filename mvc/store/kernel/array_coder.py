@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mvc.store.kernel.coding import DIRECT, LOWEST, PROBABILITY, PROBABILITY_BITS, Tables
+from mvc.store.kernel.arrays import NumpyKernel
+from mvc.store.kernel.coding import (
+    DIRECT,
+    LOWEST,
+    MOST_TABLES,
+    PROBABILITY,
+    PROBABILITY_BITS,
+    Tables,
+)
 
 _WORDS: dict[int, np.dtype[Any]] = {width: np.dtype(f"<u{width}") for width in (1, 2, 4, 8)}
 Words = npt.NDArray[Any]
@@ -47,9 +55,19 @@ class NumpyCoder:
             value = value + b
         np.copyto(np.frombuffer(out, type_), value)
 
-    def tokens(self, words: memoryview, width: int, tokens: memoryview, extra: memoryview) -> int:
+    def tokens(
+        self,
+        raw: memoryview,
+        base: memoryview,
+        width: int,
+        ordered: bool,
+        tokens: memoryview,
+        extra: memoryview,
+    ) -> int:
         """See ``Coder``."""
-        values = np.frombuffer(words, _WORDS[width]).astype(np.uint64)
+        words = np.empty(len(tokens), _WORDS[width])
+        self.difference(raw, base, width, ordered, words.view(np.uint8).data)
+        values = words.astype(np.uint64)
         high = _highest_bit(values)
         left = np.where(values < DIRECT, 0, high - 2).astype(np.uint64)
         large = DIRECT + (high - 4) * 4 + (values >> left & np.uint64(3)).astype(np.int64)
@@ -64,7 +82,14 @@ class NumpyCoder:
         return len(packed)
 
     def words(
-        self, tokens: memoryview, extra: memoryview, length: int, width: int, out: memoryview
+        self,
+        tokens: memoryview,
+        extra: memoryview,
+        length: int,
+        base: memoryview,
+        width: int,
+        ordered: bool,
+        out: memoryview,
     ) -> bool:
         """See ``Coder``."""
         seen = np.frombuffer(tokens, np.uint8).astype(np.int64)
@@ -83,31 +108,38 @@ class NumpyCoder:
             low[has] |= bits[at].astype(np.uint64) << np.uint64(place)
         high = (4 | (seen & 3)).astype(np.uint64) << left.astype(np.uint64)
         values = np.where(seen < DIRECT, seen.astype(np.uint64), high | low)
-        np.copyto(np.frombuffer(out, _WORDS[width]), values, casting="unsafe")
+        words = values.astype(_WORDS[width])
+        self.restore(words.view(np.uint8).data, base, width, ordered, out)
         return True
 
-    def counts(self, tokens: memoryview, contexts: memoryview, tables: int) -> list[list[int]]:
+    def contexts(self, base: memoryview, width: int, ordered: bool, out: memoryview) -> int:
         """See ``Coder``."""
-        both = np.frombuffer(contexts, np.uint8).astype(np.int64) << 8
-        both |= np.frombuffer(tokens, np.uint8)
-        found: list[list[int]] = np.bincount(both, minlength=tables << 8).reshape(-1, 256).tolist()
-        return found
+        high = np.empty(len(out), np.uint8)
+        NumpyKernel().plane(base, width, 0, ordered, high.data)
+        groups = np.zeros(256, np.uint8)
+        group = members = seen = 0
+        for value, number in enumerate(np.bincount(high, minlength=256).tolist()):
+            groups[value] = group
+            members, seen = members + number, seen + number
+            if members * MOST_TABLES >= len(out) > seen:
+                group, members = group + 1, 0
+        np.take(groups, high, out=np.frombuffer(out, np.uint8))
+        return group + 1
 
-    def histogram(self, plane: memoryview) -> list[int]:
+    def tables(self, tokens: memoryview, contexts: memoryview, number: int) -> Tables:
         """See ``Coder``."""
-        found: list[int] = np.bincount(np.frombuffer(plane, np.uint8), minlength=256).tolist()
-        return found
-
-    def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
-        """See ``Coder``."""
-        entries = np.frombuffer(table, np.uint8)
-        np.take(entries, np.frombuffer(plane, np.uint8), out=np.frombuffer(out, np.uint8))
+        seen = np.frombuffer(tokens, np.uint8)
+        each = int(seen.max(initial=0)) + 1
+        both = np.frombuffer(contexts, np.uint8).astype(np.int64) * each + seen
+        counts = np.bincount(both, minlength=number * each).reshape(number, each).tolist()
+        flat = np.array([_shared_out(one) for one in counts], "<u2")
+        return Tables(each, flat.tobytes())
 
     def encode(
         self, tokens: memoryview, contexts: memoryview, tables: Tables, lanes: int, out: memoryview
     ) -> int | None:
         """See ``Coder``."""
-        frequencies = np.asarray(tables, np.int64)
+        frequencies = _frequencies(tables)
         starts = np.cumsum(frequencies, axis=1) - frequencies
         which = np.frombuffer(contexts, np.uint8), np.frombuffer(tokens, np.uint8)
         frequency, start = frequencies[which], starts[which]
@@ -134,8 +166,10 @@ class NumpyCoder:
         """See ``Coder``."""
         if len(data) < 4 * lanes or len(data) % 2:
             return False
-        frequencies = np.asarray(tables, np.int64)
-        every = np.repeat(np.tile(np.arange(256), len(frequencies)), frequencies.ravel())
+        frequencies = _frequencies(tables)
+        if (frequencies.sum(axis=1) != PROBABILITY).any():
+            return False
+        every = np.repeat(np.tile(np.arange(tables.each), len(frequencies)), frequencies.ravel())
         slots = every.reshape(-1, PROBABILITY)
         starts = np.cumsum(frequencies, axis=1) - frequencies
         states = np.frombuffer(data[: 4 * lanes], "<u4").astype(np.int64)
@@ -157,6 +191,20 @@ class NumpyCoder:
             position += len(low)
             states[: len(context)] = x
         return position == len(words) and bool((states == LOWEST).all())
+
+
+def _frequencies(tables: Tables) -> npt.NDArray[np.int64]:
+    return np.frombuffer(tables.frequencies, "<u2").astype(np.int64).reshape(-1, tables.each)
+
+
+def _shared_out(counts: list[int]) -> list[int]:
+    """Frequencies that sum up to ``PROBABILITY``, at least 1 for each token that comes."""
+    total = sum(counts)
+    table = [max(1, (n * PROBABILITY + total // 2) // total) if n else 0 for n in counts]
+    while (wrong := PROBABILITY - sum(table)) != 0:
+        most = table.index(max(table))
+        table[most] += max(wrong, 1 - table[most])
+    return table
 
 
 def _ordered(words: Words, top: Any) -> Words:

@@ -7,9 +7,8 @@ arXiv:1402.3392), so that NumPy can run all lanes at once. Each token is coded b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 PROBABILITY_BITS = 12
 #: The frequencies of a table sum up to this.
@@ -23,8 +22,18 @@ MOST_TABLES = 32
 #: Bytes that must be readable behind the extra bits.
 MARGIN = 9
 
-#: For each table, how often each of 256 tokens comes in ``PROBABILITY``.
-Tables = Sequence[Sequence[int]]
+
+class Tables(NamedTuple):
+    """For each context, how often each of the first ``each`` tokens comes in ``PROBABILITY``: one table
+    behind the other, as u16. Tokens from ``each`` on come nowhere."""
+
+    each: int
+    frequencies: bytes | memoryview
+
+    @property
+    def number(self) -> int:
+        """How many tables these are."""
+        return len(self.frequencies) // (2 * self.each)
 
 
 class Coder(Protocol):
@@ -46,16 +55,31 @@ class Coder(Protocol):
         """Inverse of ``difference``."""
         ...
 
-    def tokens(self, words: memoryview, width: int, tokens: memoryview, extra: memoryview) -> int:
-        """A token for each word; what tokens leave out goes into ``extra``, which has room for the words
-        and 8 bytes. How many bytes of it are used.
+    def tokens(
+        self,
+        raw: memoryview,
+        base: memoryview,
+        width: int,
+        ordered: bool,
+        tokens: memoryview,
+        extra: memoryview,
+    ) -> int:
+        """A token for each word's ``difference``; what tokens leave out goes into ``extra``, which has room
+        for the words and 8 bytes. How many bytes of it are used.
 
-        A word below ``DIRECT`` is its token; any other's token is its highest bit and the two below it.
+        A difference below ``DIRECT`` is its token; any other's token is its highest bit and the two below it.
         """
         ...
 
     def words(
-        self, tokens: memoryview, extra: memoryview, length: int, width: int, out: memoryview
+        self,
+        tokens: memoryview,
+        extra: memoryview,
+        length: int,
+        base: memoryview,
+        width: int,
+        ordered: bool,
+        out: memoryview,
     ) -> bool:
         """Inverse of ``tokens``, from ``length`` bytes of ``extra``, which has ``MARGIN`` more.
 
@@ -63,16 +87,16 @@ class Coder(Protocol):
         """
         ...
 
-    def counts(self, tokens: memoryview, contexts: memoryview, tables: int) -> list[list[int]]:
-        """How often each of 256 tokens comes in each context."""
+    def contexts(self, base: memoryview, width: int, ordered: bool, out: memoryview) -> int:
+        """The context of each word of ``base``, which is a group of values of its high byte (rotated, where
+        ``ordered``); how many contexts there are, at most ``MOST_TABLES``.
+
+        In ascending order a group takes value after value until it has a 32nd of the words.
+        """
         ...
 
-    def histogram(self, plane: memoryview) -> list[int]:
-        """How often each of 256 values comes."""
-        ...
-
-    def translate(self, plane: memoryview, table: bytes, out: memoryview) -> None:
-        """Each byte's entry in a table of 256."""
+    def tables(self, tokens: memoryview, contexts: memoryview, number: int) -> Tables:
+        """A table for each of ``number`` contexts, in which each token that comes has a share."""
         ...
 
     def encode(
@@ -87,7 +111,8 @@ class Coder(Protocol):
     def decode(
         self, data: memoryview, contexts: memoryview, tables: Tables, lanes: int, out: memoryview
     ) -> bool:
-        """Inverse of ``encode``: the tokens; False when ``data`` is not exactly what it writes."""
+        """Inverse of ``encode``: the tokens; False when ``data`` is not exactly what it writes, or a table
+        sums up to something else than ``PROBABILITY``."""
         ...
 
 

@@ -16,7 +16,7 @@
 #define MVC_SOURCE "" /* the digest of the sources, which the build gives */
 #endif
 
-EXPORT int mvc_kernel_version(void) { return 5; }
+EXPORT int mvc_kernel_version(void) { return 6; }
 
 EXPORT const char *mvc_kernel_source(void) { return MVC_SOURCE; }
 

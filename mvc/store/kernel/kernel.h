@@ -20,4 +20,13 @@
 #define FAST
 #endif
 
+/* Part of a function that is FAST, and so compiled for what that is. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+void mvc_plane(const uint8_t *raw, size_t count, int width, int number, int rotated, uint8_t *out);
+
 #endif
