@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mvc import joining, reading, retracing
+from mvc import asking, joining, reading, retracing
 from mvc.opened import Opened, Progress, Who
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Repository(Opened):
     operations = retracing.operations
     undo = retracing.undo
     restore_operation = retracing.restore_operation
+    blame = asking.blame
+
 
     @property
     def branches(self) -> Branches:
@@ -219,7 +221,11 @@ class Repository(Opened):
         first_parent: bool = False,
         all: bool = False,
     ) -> Iterator[Commit]:
-        """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``."""
+        """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``.
+
+        With ``tensors`` those that changed a tensor of a matching name; with ``occurring``, the first digits
+        of a tensor's id, those that changed how often it occurs.
+        """
         from mvc.history import log, revisions
 
         texts = [revisions_] if isinstance(revisions_, str) else list(revisions_) or ["HEAD"]
@@ -238,6 +244,8 @@ class Repository(Opened):
         old: str | None = None,
         new: str | None = None,
         *,
+        tensors: Sequence[str] = (),
+        occurring: str | None = None,
         staged: bool = False,
         paths: Sequence[str] = (),
         tensors: Sequence[str] = (),
@@ -251,6 +259,8 @@ class Repository(Opened):
             old,
             new,
             staged=staged,
+            tensors=tensors,
+            occurring=occurring,
             paths=self._inside(paths),
             tensors=tensors,
             numeric=numeric,

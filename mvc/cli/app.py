@@ -45,6 +45,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "grep": ("Find tensors by name", "look"),
     "ls": ("List the files, or the tensors, of a commit", "look"),
     "du": ("Show where the space is, and what was saved", "look"),
+    "blame": ("Show which commit last changed each tensor", "look"),
     "commit": ("Record the stage as a commit", "grow"),
     "branch": ("List, create, rename or delete branches", "grow"),
     "switch": ("Switch branches", "grow"),

@@ -84,6 +84,13 @@ def date(who: Signature) -> str:
     return f"{time.strftime('%a %b', moment)} {moment.tm_mday} {clock} {zone}"
 
 
+def iso_date(who: Signature) -> str:
+    """Git's ISO form, in the zone of the signature: ``2026-11-22 06:27:56 +0000``."""
+    sign, minutes = ("-" if who.offset < 0 else "+"), abs(who.offset)
+    moment = time.gmtime(who.time + who.offset * 60)
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', moment)} {sign}{minutes // 60:02}{minutes % 60:02}"
+
+
 def _decorated(commit: Commit, names: Names) -> str:
     refs = names.get(commit.id)
     if not refs:

@@ -30,6 +30,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc log --stat -3", "the last three, with what they changed"),
         ("mvc log main..experiment", "what experiment has and main has not"),
         ("mvc log -- model.safetensors", "commits that changed the file"),
+        ("mvc log -t 'layers.0.*'", "commits that changed a tensor of the first layer"),
+        ("mvc log -S 5af01b2c", "when a tensor got this id, and when it lost it"),
     ),
     "show": (
         ("mvc show", "the last commit, tensor by tensor"),
@@ -67,6 +69,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc commit -m 'Prune a tenth'", "what is staged"),
         ("mvc commit -a -m 'Epoch 3'", "all changed files that are tracked"),
         ("mvc commit --amend --no-edit", "add what is staged to the last commit"),
+    "blame": (
+        ("mvc blame model.safetensors", "all tensors"),
+        ("mvc blame model.safetensors v1.0 -- 'layers.0.*'", "some, as of a release"),
+    ),
     ),
     "branch": (
         ("mvc branch -v", "all, with their last commits"),

@@ -36,6 +36,21 @@ if TYPE_CHECKING:
 @click.option("--first-parent", is_flag=True, help="Follow only the first parent of merges.")
 @click.option("--reverse", is_flag=True, help="Oldest first.")
 @click.option("--all", "everything", is_flag=True, help="From all branches and tags.")
+@click.option(
+    "-t",
+    "--tensor",
+    "tensors",
+    multiple=True,
+    metavar="GLOB",
+    help="Only commits that changed a matching tensor.",
+)
+@click.option(
+    "-S",
+    "--find-object",
+    "occurring",
+    metavar="ID",
+    help="Only commits that changed how often a tensor of this id occurs; its first digits will do.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def command(
@@ -49,6 +64,8 @@ def command(
     first_parent: bool,
     reverse: bool,
     everything: bool,
+    tensors: tuple[str, ...],
+    occurring: str | None,
     as_json: bool,
 ) -> None:
     """Show commits, newest first: of HEAD, of revisions, of ranges; of PATHs alone if given."""
@@ -66,6 +83,8 @@ def command(
         topological=graph,
         first_parent=first_parent,
         all=everything,
+        tensors=tensors,
+        occurring=occurring,
     )
     drawing = None
     if graph:

@@ -24,15 +24,24 @@ def walk(
     limit: int | None = None,
     topological: bool = False,
     first_parent: bool = False,
+    tensors: Sequence[str] = (),
+    occurring: str | None = None,
 ) -> Iterator[Commit]:
-    """Commits of ``range_``, newest first; with ``paths`` only those that changed one of them."""
+    """Commits of ``range_``, newest first; with ``paths`` only those that changed one of them.
+
+    With ``tensors`` only those that changed a tensor which one of these globs names, in ``paths``. With
+    ``occurring``, the first digits of a tensor's id, only those that changed how often it occurs there.
+
+    Raises:
+        UsageError: ``occurring`` can't be the beginning of an id.
+    """
     git, include, exclude = context.git, range_.include, range_.exclude
     if limit is not None:
         limit = max(limit, 0)
-    if paths:
+    if paths or tensors:
         found = simplifying.simplified(
             git,
-            lambda old, new: _same(git, old, new, paths),
+            _same(context, paths, tensors),
             include,
             exclude,
             topological=topological,
@@ -41,6 +50,10 @@ def walk(
     else:
         ids = git.walk(include, exclude, topological=topological, first_parent=first_parent)
         found = map(git.commit, ids)
+    if occurring is not None:
+        from mvc.history.touching import counting
+
+        found = counting(context, found, occurring, paths, tensors)
     return islice(found, limit)
 
 
@@ -83,6 +96,15 @@ def differing(git: Git, old: str | None, new: str | None, folder: str = "") -> I
             yield from differing(git, below[0], below[1], f"{folder}{name}/")
 
 
-def _same(git: Git, old: str | None, new: str, paths: Sequence[str]) -> bool:
-    changed = differing(git, old, new)
-    return not any(path != PATH and matches(path, paths) for path in changed)
+def _same(context: Context, paths: Sequence[str], tensors: Sequence[str]) -> simplifying.Same:
+    """Whether a commit left ``paths``, or these tensors of theirs, as its parent has them."""
+    if tensors:
+        from mvc.history.touching import same_tensors  # what lists files alone starts without
+
+        return same_tensors(context, paths, tensors)
+
+    def same(old: str | None, new: str) -> bool:
+        changed = differing(context.git, old, new)
+        return not any(path != PATH and matches(path, paths) for path in changed)
+
+    return same

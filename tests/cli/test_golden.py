@@ -26,6 +26,7 @@ ASKED = {
     "status": ["status"],
     "log": ["log"],
     "show": ["show", "v1"],
+    "blame": ["blame", "m.safetensors", "v1"],
     "diff": ["diff", "HEAD~1", "HEAD"],
     "diff-worktree": ["diff"],
     "ls": ["ls", "HEAD"],
