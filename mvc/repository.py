@@ -63,13 +63,13 @@ class Repository(Opened):
     load = reading.load
     read_file = reading.read_file
 
+    blame = asking.blame
+
     record = retracing.record
     reflog = retracing.reflog
     operations = retracing.operations
     undo = retracing.undo
     restore_operation = retracing.restore_operation
-    blame = asking.blame
-
 
     @property
     def branches(self) -> Branches:
@@ -220,6 +220,8 @@ class Repository(Opened):
         topological: bool = False,
         first_parent: bool = False,
         all: bool = False,
+        tensors: Sequence[str] = (),
+        occurring: str | None = None,
     ) -> Iterator[Commit]:
         """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``.
 
@@ -237,6 +239,8 @@ class Repository(Opened):
             limit=limit,
             topological=topological,
             first_parent=first_parent,
+            tensors=tensors,
+            occurring=occurring,
         )
 
     def diff(
@@ -244,8 +248,6 @@ class Repository(Opened):
         old: str | None = None,
         new: str | None = None,
         *,
-        tensors: Sequence[str] = (),
-        occurring: str | None = None,
         staged: bool = False,
         paths: Sequence[str] = (),
         tensors: Sequence[str] = (),
@@ -259,8 +261,6 @@ class Repository(Opened):
             old,
             new,
             staged=staged,
-            tensors=tensors,
-            occurring=occurring,
             paths=self._inside(paths),
             tensors=tensors,
             numeric=numeric,

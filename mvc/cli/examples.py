@@ -56,6 +56,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc grep -c lora v1.0", "how many there were in a release"),
         ("mvc grep -l -F layers.31. -- models", "files that have such a layer"),
     ),
+    "blame": (
+        ("mvc blame model.safetensors", "all tensors"),
+        ("mvc blame model.safetensors v1.0 -- 'layers.0.*'", "some, as of a release"),
+    ),
     "ls": (
         ("mvc ls -l", "files with format, size and number of tensors"),
         ("mvc ls HEAD~1 -t 'layers.0.*'", "tensors of a commit"),
@@ -69,10 +73,6 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc commit -m 'Prune a tenth'", "what is staged"),
         ("mvc commit -a -m 'Epoch 3'", "all changed files that are tracked"),
         ("mvc commit --amend --no-edit", "add what is staged to the last commit"),
-    "blame": (
-        ("mvc blame model.safetensors", "all tensors"),
-        ("mvc blame model.safetensors v1.0 -- 'layers.0.*'", "some, as of a release"),
-    ),
     ),
     "branch": (
         ("mvc branch -v", "all, with their last commits"),
