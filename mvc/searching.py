@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from mvc.errors import UsageError
@@ -15,6 +14,7 @@ from mvc.history import log, revisions
 from mvc.history.context import Context
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import read_stage
+from mvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

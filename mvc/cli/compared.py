@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from mvc.cli.app import Session
@@ -15,6 +14,7 @@ from mvc.errors import NotARepository, UsageError
 from mvc.history.log import matches
 from mvc.paths import inside
 from mvc.repository import Repository
+from mvc.values import dataclass
 
 
 class Compared(Protocol):

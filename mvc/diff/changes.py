@@ -7,7 +7,6 @@ A difference lists files by path and models by name. A sharded model is one ``Mo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from mvc.diff.stats import TensorStats
@@ -15,6 +14,7 @@ from mvc.diff.text import TextDiff
 from mvc.dtypes import nbytes
 from mvc.history.manifest import Conflict, Entry
 from mvc.ids import BlobId
+from mvc.values import dataclass
 
 FileStatus: TypeAlias = Literal["added", "deleted", "modified", "mode", "renamed"]
 FileKind: TypeAlias = Literal["model", "text", "bytes"]

@@ -6,7 +6,6 @@ It reads the tensors that are asked for, once, and must not know where a side ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from mvc.dtypes import DTYPES
 from mvc.errors import UsageError
 from mvc.formats.sharded import models
 from mvc.history.side import Side
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.diff.summing import TensorSummary

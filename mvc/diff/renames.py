@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from mvc.diff.changes import TensorChange, TensorVersion
 from mvc.history.manifest import Entry
+from mvc.values import dataclass
 
 _Place = tuple[str, Entry]
 #: Tensors whose names end alike; more than so many say nothing about a rule.

@@ -7,8 +7,9 @@ enter norms, cosine and largest differences, and the rest, which are counted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from mvc.values import dataclass
 
 Cast: TypeAlias = Literal["exact", "rounded"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from mvc.diff.stats import Sum
 from mvc.diff.wide import BLOCK, dot, reader
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
+from mvc.values import dataclass
 
 #: A block with numbers beyond these is brought to a scale at which no square over- or underflows.
 _LEAST, _MOST = 2.0**-400, 2.0**400

@@ -6,7 +6,9 @@ takes minutes, on which libgit2 takes milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from mvc.values import dataclass
 
 #: Git's ``quote.c``.
 _ESCAPES = dict(zip(b'\a\b\t\n\v\f\r"\\', 'abtnvfr"\\', strict=True))

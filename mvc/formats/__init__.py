@@ -12,7 +12,6 @@ import functools
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import BinaryIO, cast
 
@@ -20,6 +19,7 @@ from mvc.errors import FormatError, StorageError
 from mvc.formats import sniff
 from mvc.formats.layout import ComposedTensor, ComposingFormat, Format, Layout
 from mvc.formats.safetensors import SAFETENSORS
+from mvc.values import dataclass
 
 __all__ = ["FORMATS", "composer", "detect", "metadata", "named", "read"]
 

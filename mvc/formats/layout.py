@@ -6,8 +6,10 @@ A ``Layout`` says where the tensors of a file are; it holds none of their bytes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, NamedTuple, Protocol
+
+from mvc.values import dataclass
 
 
 class Storage(NamedTuple):  # a third of a dataclass's time to make: a file may have 100,000

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mvc import paths
 from mvc.errors import MalformedFile, MvcError
 from mvc.formats import FORMATS
 from mvc.formats.strict_json import NESTING, Repeated, depth, parse
+from mvc.values import dataclass
 
 INDEX_SUFFIXES = (".safetensors.index.json", ".bin.index.json")
 _ENDING = ".index.json"

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from mvc import limits
 from mvc.errors import CorruptPack, LimitExceeded, MalformedFile, MvcError
 from mvc.formats.layout import Layout, Storage
+from mvc.values import dataclass
 
 MAGIC = b"MVCSKEL1"
 _HEAD = struct.Struct("<QI")

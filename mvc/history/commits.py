@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.errors import NothingToCommit, UsageError
 from mvc.history.context import Context
@@ -16,6 +16,7 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction
 from mvc.history.unfinished import undecided_paths
 from mvc.ids import CommitId, ObjectId
+from mvc.values import dataclass
 from mvc.version import VERSION
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack, IntegrityError, WeightsExpired
 from mvc.history.context import Context
@@ -20,6 +19,7 @@ from mvc.history.refs import BRANCHES
 from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, ObjectId
+from mvc.values import dataclass
 
 EXPIRED = "refs/mvc/expired"
 GONE = "refs/mvc/gone"

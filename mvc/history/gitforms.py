@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack
 from mvc.history.gitobjects import EXECUTABLE_MODE, FILE_MODE, TREE_MODE, TreeEntry
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, TreeId
+from mvc.values import dataclass
 
 _PERSON = re.compile(
     rb"(.*?) ?<([^>\n]*)>(?: (-?\d{1,18})(?: ([+-])(\d{2})(\d{2}))?)?.*", re.DOTALL

@@ -12,12 +12,12 @@ import hashlib
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mvc.errors import StorageError, UsageError
 from mvc.history.signature import Signature
 from mvc.ids import BlobId, CommitId, TreeId
 from mvc.store.fs import Disk
+from mvc.values import dataclass
 
 TREE_MODE = 0o040000
 FILE_MODE = 0o100644

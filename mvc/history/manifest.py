@@ -10,13 +10,13 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quote
 from typing import NamedTuple
 
 from mvc.errors import CorruptPack
 from mvc.ids import ObjectId
 from mvc.uncollected import uncollected
+from mvc.values import dataclass
 
 VERSION = 1
 _MAGIC = b"mvc-manifest "

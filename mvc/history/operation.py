@@ -6,11 +6,11 @@ Knows no repository: what is in an operation, not when one happens (``operations
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack
 from mvc.history.signature import Signature
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 _VERSION = 1
 

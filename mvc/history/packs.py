@@ -12,12 +12,12 @@ import os
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import pygit2
 
 from mvc.errors import CorruptPack, HashMismatch, StorageError
 from mvc.store.fs import Disk
+from mvc.values import dataclass
 
 _NAME = re.compile(r"pack-[0-9a-f]{40}")
 _INDEX = struct.Struct(">4sI256I")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.history.context import Context
@@ -15,6 +14,7 @@ from mvc.history.operation import Change, Operation
 from mvc.history.operations import OperationLog
 from mvc.history.refs import KEPT, STAGE
 from mvc.history.snapshot import Snapshot
+from mvc.values import dataclass
 
 #: The verb of the operation that a repair records.
 REPAIR = "repair"

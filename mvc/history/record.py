@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from mvc.errors import CorruptPack
 from mvc.ids import ObjectId
+from mvc.values import dataclass
 
 PATH = ".mvc/record.json"
 TRAILER = "Tensor-Merkle-Root"

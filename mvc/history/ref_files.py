@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mvc.errors import MvcError
 from mvc.history.refs import Refs, check_name, is_id
+from mvc.values import dataclass
 
 PACKED = "packed-refs"
 _COMMENT = ("#", "^", "")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack
 from mvc.history.refs import is_id
 from mvc.history.signature import Signature
 from mvc.store.fs import Disk
+from mvc.values import dataclass
 
 #: Stands for "did not exist" on either side of a change.
 NONE = "0" * 40

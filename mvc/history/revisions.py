@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.history import reflog
 from mvc.history.context import Context
 from mvc.history.refs import BRANCHES, TAGS
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 _STEP = re.compile(r"~(?P<back>\d*)|\^\{(?P<peel>[a-z]*)\}|\^(?P<parent>\d*)")
 _AT = re.compile(r"(?P<name>.*?)@\{(?P<minus>-?)(?P<number>\d+)\}")

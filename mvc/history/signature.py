@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack, UsageError
+from mvc.values import dataclass
 
 _FORM = re.compile(r"(?s)(.*?) ?<([^<>\n]*)> (-?\d+) ([+-]\d{4})")
 #: Minutes east or west that four digits can say; "9999" says more.

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack
 from mvc.history.reflog import NONE, Move
 from mvc.history.signature import Signature
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 _VERSION = 1
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mvc import limits
 from mvc.errors import MvcError
@@ -26,6 +25,7 @@ from mvc.history.refs import BRANCHES, OPERATIONS, STAGE, TAGS, is_id
 from mvc.ids import BlobId, CommitId, ObjectId
 from mvc.maintenance.finding import Finding
 from mvc.paths import DOT, problem
+from mvc.values import dataclass
 
 #: Path and Merkle root of each file below a tree that lives in the store; None when one can't be read.
 _Weights = tuple[tuple[str, ObjectId], ...] | None

@@ -7,7 +7,6 @@ kept commit, no branch or tag, no stash, no stage, no entry of a log within its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from mvc.history import expired, horizon, retention
 from mvc.history.context import Context, writes_objects
@@ -18,6 +17,7 @@ from mvc.history.signature import Signature
 from mvc.history.transaction import transaction
 from mvc.ids import CommitId
 from mvc.maintenance.reachability import Reach
+from mvc.values import dataclass
 
 __all__ = ["Expired", "Rules", "expire"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.errors import MvcError
 from mvc.history import horizon, reflog
@@ -19,6 +19,7 @@ from mvc.history.operation import Operation, is_operation
 from mvc.history.refs import KEPT, STASH
 from mvc.ids import CommitId
 from mvc.maintenance import logged
+from mvc.values import dataclass
 
 _ANY_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mvc.errors import UsageError
 from mvc.history import expired, packs
@@ -31,6 +31,7 @@ from mvc.maintenance.expire import follow_refs
 from mvc.maintenance.packing import Packing
 from mvc.maintenance.reachability import Reach
 from mvc.maintenance.repack import Repacked, repack
+from mvc.values import dataclass
 
 #: Git's own defaults: for what nothing reaches, and for what only the logs reach.
 GRACE = "2.weeks.ago"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.errors import MvcError
 from mvc.history import horizon, reflog
@@ -19,6 +19,7 @@ from mvc.history.reflog import Move
 from mvc.history.refs import OPERATIONS
 from mvc.ids import CommitId
 from mvc.store.fs import storage_error
+from mvc.values import dataclass
 
 
 @dataclass(slots=True)

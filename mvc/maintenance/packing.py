@@ -13,13 +13,13 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from mvc.history import packs
 from mvc.history.context import Context
 from mvc.maintenance.reachability import Reach
+from mvc.values import dataclass
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _REST = re.compile(r"[0-9a-f]{38}")

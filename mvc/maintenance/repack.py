@@ -9,7 +9,7 @@ lose anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.history import expired, revisions
 from mvc.history.context import Context, writes_objects
@@ -17,6 +17,7 @@ from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.refs import OPERATIONS, STAGE
 from mvc.ids import BlobId, CommitId
 from mvc.store.repacking import Repacked
+from mvc.values import dataclass
 
 __all__ = ["Repacked", "repack"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -23,6 +23,7 @@ from mvc.history.refs import BRANCHES, TAGS
 from mvc.ids import BlobId, CommitId
 from mvc.paths import DOT
 from mvc.store.sizing import NOTHING, Size
+from mvc.values import dataclass
 
 By = Literal["branch", "commit", "model", "tensor"]
 KINDS: tuple[By, ...] = ("branch", "commit", "model", "tensor")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from mvc import formats
@@ -22,12 +21,13 @@ from mvc.limits import FRAME
 from mvc.merge.content import Content
 from mvc.merge.job import Job
 from mvc.merge.strategies.strategy import Blend
-from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece, Term
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Made, Piece, Term
 from mvc.store.source import BytesSource, Candidate, Incoming
 from mvc.store.store import Store
+from mvc.values import dataclass
 
 #: Formats whose own directory records a CRC-32 of each tensor.
-_CHECKSUMMED = frozenset({"pytorch"})
+CHECKSUMMED = frozenset({"pytorch"})
 
 
 def build(job: Job, content: Content, decisions: Sequence[Decision]) -> Manifest:
@@ -40,7 +40,7 @@ def build(job: Job, content: Content, decisions: Sequence[Decision]) -> Manifest
     composer = formats.composer(template.format)
     if composer is None or template.skeleton is None:
         raise FormatError(f"the format {template.format} can't write a file with other tensors")
-    checksums = _checksums(job, decisions) if template.format in _CHECKSUMMED else {}
+    checksums = _checksums(job, decisions) if template.format in CHECKSUMMED else {}
     tensors = _settled(job, decisions)
     conflicts = [_conflict(job, d) for d in decisions if isinstance(d, Clash)]
     written = {e.name: e for e in (*tensors, *(c.ours for c in conflicts if c.ours is not None))}
@@ -72,6 +72,10 @@ def _checksums(job: Job, decisions: Iterable[Decision]) -> dict[str, int]:
     found: dict[str, int] = {}
     for decision in decisions:
         checksum = 0
+        if isinstance(decision, Made):
+            if decision.checksum is not None:
+                found[decision.entry.name] = decision.checksum
+            continue
         if isinstance(decision, Computed):
             name = decision.term.name
             chunks = BlendSource.of(job.context.store, decision).blocks()
@@ -102,6 +106,7 @@ def _settled(job: Job, decisions: Iterable[Decision]) -> list[Entry]:
         for decision in decisions
         if isinstance(decision, Kept) and decision.piece is not None
     ]
+    found += [decision.entry for decision in decisions if isinstance(decision, Made)]
     computed = [decision for decision in decisions if isinstance(decision, Computed)]
     return found + _computed(job, computed)
 

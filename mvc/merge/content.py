@@ -7,7 +7,6 @@ what a format's ``compose`` writes when it is given no tensors at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mvc import formats
 from mvc.errors import FormatError
@@ -15,6 +14,7 @@ from mvc.history.manifest import Manifest, StorageEntry
 from mvc.ids import ObjectId
 from mvc.merge.strategies.strategy import Side, Strategy
 from mvc.store.store import Store
+from mvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ the same name (``model.safetensors`` and ``model.safetensors.index.json``).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from mvc.errors import MvcError
@@ -19,6 +19,7 @@ from mvc.history.snapshot import Snapshot
 from mvc.merge.terms import Piece
 from mvc.merge.texts import read_text
 from mvc.store.store import Store
+from mvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
 from mvc.merge.strategies.strategy import Strategy
 from mvc.store.writing import PackWriter
+from mvc.values import dataclass
 
 #: Called with (what, done, total) in bytes while something long runs.
 Progress = Callable[[str, int, int], None]

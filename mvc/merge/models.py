@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mvc.errors import FormatError
@@ -26,6 +26,7 @@ from mvc.merge.job import Job
 from mvc.merge.slots import Slots
 from mvc.merge.terms import Clash, Decision, Kept, decide, terms
 from mvc.merge.texts import write_text
+from mvc.values import dataclass
 
 Sides = tuple[Snapshot, Snapshot, Snapshot]
 

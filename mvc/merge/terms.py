@@ -7,11 +7,11 @@ its bytes are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from mvc.history.manifest import Entry, Manifest
 from mvc.merge.strategies.strategy import Blend, Side, Strategy, Undecided
+from mvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """Settled by a new tensor that is in the store already; ``checksum``: the CRC-32 of its bytes, if asked."""
+
+    entry: Entry
+    checksum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Clash:
     """Not settled; ``reason`` completes "the tensor …"."""
 
@@ -60,7 +68,7 @@ class Clash:
     reason: str
 
 
-Decision: TypeAlias = Kept | Computed | Clash
+Decision: TypeAlias = Kept | Computed | Made | Clash
 
 
 def decide(term: Term, strategy: Strategy | None) -> Decision:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.errors import MergeConflict
 from mvc.history.context import Context
@@ -25,6 +25,7 @@ from mvc.merge.models import MergedModel, Sides, merge_model
 from mvc.merge.renames import follow
 from mvc.merge.slots import Slot, Slots
 from mvc.merge.texts import favour, merge_texts, write_text
+from mvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

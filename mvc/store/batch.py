@@ -4,7 +4,6 @@ workers."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mvc import limits
@@ -12,6 +11,7 @@ from mvc.store import pack, workers
 from mvc.store.codecs import plan
 from mvc.store.framing import Part, store_parts
 from mvc.store.pack import DELTA, NO_BASE, WHOLE, ObjectHeader
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.store.choosing import Footing

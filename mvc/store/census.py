@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from mvc.errors import MissingObject
 from mvc.store import pack
 from mvc.store.catalog import Catalog
 from mvc.store.pack import RECORD_SIZE, WHOLE, Record
+from mvc.values import dataclass
 
 #: Bytes of a pack beside its objects and their records.
 FRAME = pack.HEADER_SIZE + pack.FOOTER_SIZE

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from blake3 import blake3
 
@@ -17,6 +16,7 @@ from mvc.store.catalog import Catalog, Location
 from mvc.store.index import Index
 from mvc.store.pack import RECORD_SIZE, Record
 from mvc.store.packfile import PackFile
+from mvc.values import dataclass
 
 _lane = reading.Lane()
 

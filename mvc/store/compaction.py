@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mvc.errors import MissingObject
@@ -28,6 +27,7 @@ from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack
 from mvc.store.pack import Record
 from mvc.store.packfile import Run
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.store.fs import Disk

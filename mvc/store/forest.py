@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK
+from mvc.values import dataclass
 
 #: First roots that are tried, evenly spaced.
 _ROOTS = 32

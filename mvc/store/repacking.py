@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mvc import limits
@@ -29,6 +28,7 @@ from mvc.store.pack import DELTA, NO_BASE, WHOLE, ObjectHeader, Record
 from mvc.store.packfile import PackFile
 from mvc.store.replanning import Family, Replanning, Rewrite
 from mvc.store.writing import LOCK
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.store.fs import Disk

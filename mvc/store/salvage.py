@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
@@ -27,6 +26,7 @@ from mvc.store.index import Index
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import RECORD_SIZE, Record
 from mvc.store.packfile import PackFile
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.store.catalog import Catalog

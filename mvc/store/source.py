@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from mvc.errors import MvcError
 from mvc.ids import ObjectId
 from mvc.store.fs import explained
+from mvc.values import dataclass
 
 _SEEK = threading.Lock()
 

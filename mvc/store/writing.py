@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from mvc.store.intake import Intake, read
 from mvc.store.outgoing import OutgoingPack, publish_index
 from mvc.store.pack import Record
 from mvc.store.source import BytesSource, Candidate, Incoming
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

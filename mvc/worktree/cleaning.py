@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from mvc.history.context import Context
@@ -17,6 +16,7 @@ from mvc.history.log import matches
 from mvc.history.transaction import read_stage
 from mvc.history.unfinished import conflicted_paths
 from mvc.store.fs import explained
+from mvc.values import dataclass
 from mvc.worktree.candidates import SKIPPED, in_code_repository
 from mvc.worktree.ignore import is_path_ignored
 from mvc.worktree.loose import is_repository, loose

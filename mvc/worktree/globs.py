@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from mvc.values import dataclass
 
 _STAR = "*"
 _END = r"(?=/|\Z)"

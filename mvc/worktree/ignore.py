@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.store.fs import explained
+from mvc.values import dataclass
 from mvc.worktree.candidates import IGNORE_FILE
 from mvc.worktree.globs import Pattern, pattern
 from mvc.worktree.place import locate

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc.errors import StorageError
 from mvc.history.context import Context
 from mvc.history.refs import STAGE
 from mvc.history.transaction import head_snapshot, read_stage
 from mvc.ids import BlobId
+from mvc.values import dataclass
 from mvc.worktree import index_text
 from mvc.worktree.index_text import NAME, UNKNOWN, fingerprint, settled
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from mvc import paths as tracked_paths
@@ -24,6 +23,7 @@ from mvc.ids import BlobId, object_id
 from mvc.limits import KIB
 from mvc.store.source import Incoming
 from mvc.store.writing import PackReport, PackWriter
+from mvc.values import dataclass
 from mvc.worktree import index
 from mvc.worktree.described import manifest_of
 from mvc.worktree.hashing import hash_spans

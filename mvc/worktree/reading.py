@@ -11,7 +11,6 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from shlex import quote
 from typing import BinaryIO
 
@@ -22,6 +21,7 @@ from mvc.formats.layout import Layout
 from mvc.history.manifest import is_manifest
 from mvc.store.fs import explained
 from mvc.store.source import FileSpan
+from mvc.values import dataclass
 from mvc.worktree.index_text import TICK
 from mvc.worktree.place import check_way, git_mode, locate
 

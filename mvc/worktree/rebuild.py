@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mvc.errors import CorruptPack, IntegrityError, WeightsExpired
 from mvc.formats.layout import Storage
@@ -20,6 +19,7 @@ from mvc.history.manifest import Manifest
 from mvc.history.snapshot import Snapshot
 from mvc.ids import ObjectId
 from mvc.store.fs import File
+from mvc.values import dataclass
 
 #: The folder, in `.mvc`, of files that are not complete yet.
 TEMPORARY = "tmp"

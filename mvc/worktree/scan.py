@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 
 from mvc import paths as tracked_paths
 from mvc.errors import StorageError, UsageError
 from mvc.store.fs import explained
+from mvc.values import dataclass
 from mvc.worktree import candidates, ignore
 from mvc.worktree.ignore import Rules
 from mvc.worktree.place import check_way, locate, look

@@ -8,7 +8,6 @@ work is in neither place. A crash in between leaves it in both, and applying the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from mvc.errors import RefConflict, UsageError
@@ -24,6 +23,7 @@ from mvc.history.stashes import Stashed
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import conflicted_paths
 from mvc.ids import BlobId, CommitId
+from mvc.values import dataclass
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 from mvc.worktree.compare import Comparison

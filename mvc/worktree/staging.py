@@ -9,7 +9,6 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from mvc import paths as tracked
 from mvc.errors import DirtyWorktree, StorageError, UsageError
@@ -22,6 +21,7 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
 from mvc.history.unfinished import settle
 from mvc.store.writing import PackReport
+from mvc.values import dataclass
 from mvc.worktree import index
 from mvc.worktree.candidates import is_weights
 from mvc.worktree.code_repository import hide
@@ -80,7 +80,7 @@ def add(
     with transaction(context, "add", who) as current:
         current.put_stage(current.stage.with_files(changes))
         settle(current, changes)
-        current.message = f"add: {', '.join(paths) if paths else 'everything'}"
+        current.message = f"add: {tracked.named(paths) or 'everything'}"
     hide(context.root, [path for path in present if is_weights(path)], context.disk)
     index.refresh(context)
     return Added(changed, tuple(removed), taken.report if taken else None)
@@ -125,7 +125,7 @@ def remove(
         gone = dict.fromkeys(doomed)
         current.put_stage(current.stage.with_files(gone))
         settle(current, gone)
-        current.message = f"rm: {', '.join(paths)}"
+        current.message = f"rm: {tracked.named(paths)}"
     index.refresh(context)
     return doomed
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.history import log, revisions, stashes
@@ -20,6 +19,7 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.stashes import Stashed
 from mvc.history.transaction import Transaction, transaction
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 _NUMBER = re.compile(r"(?:(?:refs/)?stash@\{)?(\d+)\}?")
 

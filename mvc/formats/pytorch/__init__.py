@@ -6,10 +6,11 @@ that torch itself is not needed. It must not know a repository, a store or a use
 
 from __future__ import annotations
 
+from mvc.values import dataclass
+
 __all__ = ["PYTORCH", "PyTorch"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from mvc.formats.layout import ComposedTensor, ComposingFormat, Layout

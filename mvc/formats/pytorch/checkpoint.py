@@ -9,7 +9,6 @@ tensors go by ``constants.N``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from mvc.errors import LimitExceeded
@@ -27,6 +26,7 @@ from mvc.formats.pytorch.zip_directory import (
 )
 from mvc.limits import MIB, PICKLE
 from mvc.uncollected import uncollected
+from mvc.values import dataclass
 
 #: Tensors are hashed row by row; views of a small storage may not ask for more work than this.
 VIEW_FACTOR: Final = 64

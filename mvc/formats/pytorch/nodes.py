@@ -7,8 +7,10 @@ as the objects do that they stand for, so shared and cyclic structures keep thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from mvc.values import dataclass
 
 
 class OldString(bytes):

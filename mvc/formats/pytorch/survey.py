@@ -8,7 +8,7 @@ first path in the file's own order, so names are deterministic and shared refere
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Final, TypeAlias, TypeGuard
 
@@ -34,6 +34,7 @@ from mvc.formats.pytorch.views import (
 )
 from mvc.formats.pytorch.zip_directory import OPAQUE
 from mvc.limits import NAME, PICKLE, PICKLE_DEPTH
+from mvc.values import dataclass
 
 #: A path as a chain: the parent's, the key in it, and how long the chain is. Texts are made for tensors only:
 #: a million containers under long keys would else take more memory than the file.

@@ -5,7 +5,6 @@ Nothing here is called; a node either has the form that ``torch._utils`` writes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 from mvc.dtypes import DTYPES
@@ -13,6 +12,7 @@ from mvc.formats.pytorch.nodes import Global, Node, Object, PersistentId, Sequen
 from mvc.formats.pytorch.torch_types import DTYPES_BY_TORCH, ELEMENTS
 from mvc.formats.pytorch.zip_directory import malformed
 from mvc.limits import DIMENSIONS
+from mvc.values import dataclass
 
 _SIZE: Final = Global("torch", "Size")
 _LARGEST: Final = 2**63 - 1

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mvc.errors import LimitExceeded, MalformedFile
 from mvc.limits import PATH, ZIP_ENTRIES
+from mvc.values import dataclass
 
 #: The way out that every refusal of this format names.
 OPAQUE: Final = "to keep the file as plain bytes: mvc add --opaque FILE"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 from mvc.formats.pytorch.zip_directory import STORED
+from mvc.values import dataclass
 
 ALIGNMENT: Final = 64
 

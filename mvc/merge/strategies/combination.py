@@ -8,12 +8,12 @@ order in which tensors are merged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
 from mvc.history.record import Json
+from mvc.values import dataclass
 
 #: float32 or float64, of the tensor's shape; where pieces do, a flat stretch of it.
 Array: TypeAlias = NDArray[Any]

@@ -7,10 +7,10 @@ can't tell. It never sees a path, the store or a commit, and is given bytes only
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from mvc.history.manifest import Entry
+from mvc.values import dataclass
 
 Side: TypeAlias = Literal["base", "ours", "theirs"]
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
