@@ -17,11 +17,13 @@ from mvc import asking, joining, reading, retracing
 from mvc.opened import Opened, Progress, Who
 
 if TYPE_CHECKING:
+    from mvc.bisecting import Bisect
     from mvc.diff.changes import Difference
     from mvc.history.context import Context
     from mvc.history.git import Commit
     from mvc.history.signature import Signature
     from mvc.ids import CommitId
+    from mvc.metrics import Metrics
     from mvc.naming import Branches, Tags
     from mvc.stashing import Stash
     from mvc.upkeep import Upkeep
@@ -91,6 +93,20 @@ class Repository(Opened):
         from mvc.stashing import Stash
 
         return Stash(self)
+
+    @property
+    def bisect(self) -> Bisect:
+        """The search for the commit that broke something."""
+        from mvc.bisecting import Bisect
+
+        return Bisect(self)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Numbers measured of weights."""
+        from mvc.metrics import Metrics
+
+        return Metrics(self)
 
     @property
     def upkeep(self) -> Upkeep:

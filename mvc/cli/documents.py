@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mvc.diff.describing import Described
     from mvc.history.expired import Tombstone
     from mvc.history.git import Commit
+    from mvc.history.metrics import Measured
     from mvc.history.operation import Operation
     from mvc.history.reflog import Move
     from mvc.history.signature import Signature
@@ -122,6 +123,19 @@ def described(found: Described) -> dict[str, Any]:
         "shape": list(found.shape),
         "id": found.id,
         "stats": None if summary is None else asdict(summary),
+    }
+
+
+def metrics(commit: str, found: Mapping[str, Measured]) -> dict[str, Any]:
+    """What was measured of a commit's weights."""
+    from mvc.history.metrics import plain
+
+    return {
+        "commit": commit,
+        "metrics": {
+            name: {"value": plain(one.value), "time": one.time, "how": one.how}
+            for name, one in found.items()
+        },
     }
 
 

@@ -45,6 +45,19 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc diff --stat HEAD~5", "five commits in a line a file"),
         ("mvc diff old.safetensors new.safetensors", "any two models, without a repository"),
     ),
+    "bisect": (
+        ("mvc bisect start HEAD v1.0", "HEAD is bad, v1.0 was good"),
+        ("mvc bisect good", "the commit that is checked out now is"),
+        ("mvc bisect run ./test.sh", "let a program say so"),
+        ("mvc bisect run --metric loss --max-increase 3% -- ./eval.py", "by a number it prints"),
+        ("mvc bisect reset", "back to where it was started"),
+    ),
+    "metric": (
+        ("mvc metric add HEAD perplexity=12.3", "of the weights of a commit"),
+        ("mvc metric show v1.0", "all that is known"),
+        ("mvc metric list main~20..", "commits that have any"),
+        ("mvc metric remove HEAD perplexity", "it was wrong"),
+    ),
     "cat": (
         ("mvc cat model.safetensors", "the numbers of all tensors"),
         ("mvc cat HEAD~1:model.safetensors 'layers.0.*' --values", "values as they were"),

@@ -1,7 +1,7 @@
 """Which commits' weights a rule lets go: everything asked for, less what a rule keeps, less what is in use.
 
-In use are the tips of branches, what a tag names, HEAD, and what a stash or an unfinished merge needs: only
-who names such a commit itself, and means it, can let it go.
+In use are the tips of branches, what a tag names, HEAD, and what a stash, an unfinished merge or a bisect
+needs: only who names such a commit itself, and means it, can let it go.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import heapq
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from mvc.errors import UsageError
 from mvc.history import revisions
+from mvc.history.bisection import BISECT
 from mvc.history.commits import record_of
 from mvc.history.context import Context
 from mvc.history.expired import tombstones, weights
 from mvc.history.git import Commit
+from mvc.history.metrics import Metrics, root_of
 from mvc.history.refs import BRANCHES, STASHES, TAGS, UNFINISHED
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 _TRAILER = re.compile(r"([A-Za-z0-9-]+)\s*:\s+(.*)")
 
@@ -104,16 +106,19 @@ def in_use(context: Context) -> dict[CommitId, str]:
     if head is not None:
         found.setdefault(CommitId(head), "HEAD")
     for id_ in unfinished(context):
-        found.setdefault(CommitId(id_), "needed by a stash or an unfinished merge")
+        found.setdefault(CommitId(id_), "needed by a stash, an unfinished merge or a bisect")
     return found
 
 
 def unfinished(context: Context) -> Iterator[str]:
-    """Commits that a stash or an unfinished merge needs: themselves, and those that they came from."""
+    """Commits that a stash, an unfinished merge or a bisect needs: themselves, and those they came from."""
     git = context.git
     waiting = context.refs.raw(UNFINISHED)
     if waiting is not None:
         yield from git.commit(waiting).parents
+    search = context.refs.raw(BISECT)
+    if search is not None:
+        yield from git.commit(search).parents
     stashes = context.refs.raw(STASHES)
     if stashes is not None:
         for stash in git.commit(stashes).parents:
@@ -121,10 +126,12 @@ def unfinished(context: Context) -> Iterator[str]:
             yield from git.commit(stash).parents
 
 
-def metric_of(context: Context, commit: Commit, name: str) -> float | None:
-    """The number that a trailer of the message gives (``eval-loss: 1.23``), or the commit's record."""
-    text = commit.message.rstrip()
-    value: object = None
+def metric_of(context: Context, commit: Commit, name: str, metrics: Metrics) -> float | None:
+    """The number that was noted, that a trailer of the message gives (``eval-loss: 1.23``), or the record."""
+    root = root_of(context, commit)
+    noted = metrics.noted(root).get(name) if root is not None else None
+    value: object = None if noted is None else noted.value
+    text = commit.message.rstrip() if noted is None else ""
     if "\n\n" in text:
         for line in text.rsplit("\n\n", 1)[1].split("\n"):
             match = _TRAILER.fullmatch(line.rstrip())
@@ -148,15 +155,16 @@ def _kept(context: Context, candidates: Sequence[CommitId], rules: Rules) -> set
             walked = git.walk([CommitId(tip)])
             kept |= {id_ for id_, _ in zip(walked, range(rules.last), strict=False)}
     if rules.metric is not None:
+        metrics = Metrics(context)
         numbers = [
             (number, id_)
             for id_ in candidates
-            if (number := metric_of(context, git.commit(id_), rules.metric)) is not None
+            if (number := metric_of(context, git.commit(id_), rules.metric, metrics)) is not None
         ]
         if not numbers:
             raise UsageError(
                 f"no commit has the metric '{rules.metric}'",
-                hint=f"a trailer of the message gives it: mvc commit -m TEXT -m '{rules.metric}: 1.23'",
+                hint=f"mvc metric add COMMIT {rules.metric}=1.23 notes it",
             )
         best = heapq.nlargest if rules.highest else heapq.nsmallest
         kept |= {id_ for _, id_ in best(rules.best, numbers, key=lambda one: one[0])}

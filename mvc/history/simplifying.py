@@ -9,12 +9,13 @@ back come out as Git's do.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mvc.history.git import Commit, Git
 from mvc.history.ordering import graph_order
 from mvc.ids import CommitId
+from mvc.values import dataclass
 
 #: Whether the paths are the same in two trees; None is the empty tree.
 Same = Callable[[str | None, str], bool]
@@ -48,8 +49,36 @@ def simplified(
             yield replace(commit, parents=walk.rewritten(id_)) if topological else commit
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Commits by date, newest first; some may be ``uninteresting`` after all, or ``treesame``: no change.
+
+    ``parents`` are those that a commit is followed to, known of every one that is listed.
+    """
+
+    ids: Sequence[str]
+    parents: Mapping[str, Sequence[CommitId]]
+    uninteresting: Collection[str]
+    treesame: frozenset[str]
+
+
+def listed(
+    git: Git,
+    same: Same | None,
+    include: Sequence[CommitId],
+    exclude: Sequence[CommitId],
+    *,
+    first_parent: bool = False,
+) -> Listed:
+    """What ``include`` reaches and ``exclude`` does not, as ``bisect`` needs it; without ``same`` all count."""
+    walk = _Walk(git, same, first_parent)
+    walk.begin(include, exclude)
+    ids = walk.limited()
+    return Listed(ids, walk.parents, walk.uninteresting, frozenset(walk.treesame))
+
+
 class _Walk:
-    def __init__(self, git: Git, same: Same, first_parent: bool) -> None:
+    def __init__(self, git: Git, same: Same | None, first_parent: bool) -> None:
         self._git = git
         self._same = same
         self._first_parent = first_parent
@@ -168,6 +197,8 @@ class _Walk:
     def _simplify(self, id_: str) -> None:
         """Mark a commit that changes nothing, and follow only the parent that it is the same as."""
         tree, parents = self._about[id_][1], self.parents[id_]
+        if self._same is None:
+            return
         if not parents and self._same(None, tree):
             self.treesame.add(id_)
         relevant = changes = others = 0

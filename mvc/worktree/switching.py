@@ -7,6 +7,7 @@ next command sees as changes, never a lost one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Literal
 
@@ -16,7 +17,7 @@ from mvc.history.context import Context, writes_objects
 from mvc.history.refs import BRANCHES, STAGE, UNFINISHED, check_name
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
 from mvc.ids import BlobId, CommitId
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
@@ -52,7 +53,7 @@ def switch(
             "cannot switch branch while a merge, revert or stash is unfinished",
             hint="mvc status says how to conclude it, or to give it up",
         )
-    creating, at = create != "no", _head(context)
+    creating, at = create != "no", place_of(context)
     if not creating:
         target = revisions.spelled_out(context, target)
     elif start is not None:
@@ -64,6 +65,53 @@ def switch(
         _move_unborn(context, target, who)
         return
     commit = revisions.resolve(context, (start or "HEAD") if creating else target)
+
+    def claim(current: Transaction) -> None:
+        if not (creating or detach) and context.refs.raw(ref) != commit:
+            raise _forestalled(f"branch '{target}'")
+        if creating:
+            force, moving = create == "force", current.message
+            branches.create_branch(
+                current, target, commit, origin=start or "HEAD", force=force, current=force
+            )
+            current.message = moving
+        if discard:
+            current.move(UNFINISHED, None)
+
+    go(
+        context,
+        commit,
+        commit if detach and not creating else f"ref: {ref}",
+        at=at,
+        name=target,
+        claim=claim,
+        discard=discard,
+        who=who,
+        progress=progress,
+    )
+
+
+def go(
+    context: Context,
+    commit: CommitId,
+    head: str,
+    *,
+    at: tuple[str | None, ...],
+    name: str,
+    claim: Callable[[Transaction], None],
+    discard: bool = False,
+    who: Signature | None,
+    progress: Progress | None,
+) -> None:
+    """Bring HEAD, which was ``at``, and with it stage and files, to ``commit``: HEAD shall then say ``head``.
+
+    ``claim`` moves what else there is to move in the same operation, may name it, and raises if it can't be any
+    more; ``name`` is what the reflog calls the place.
+
+    Raises:
+        DirtyWorktree: unsaved work is in the way and ``discard`` is off.
+        RefConflict: HEAD moved meanwhile; nothing has changed.
+    """
     new = log.snapshot(context, commit)
     before = read_stage(context)
     after = carried(head_snapshot(context), before, new) if not discard else new
@@ -71,24 +119,16 @@ def switch(
         prepared(context, before, after, force=discard, progress=progress) as files,
         transaction(context, "switch", who) as current,
     ):
-        if _head(context) != at:
+        if place_of(context) != at:
             raise _forestalled("HEAD")
-        if not (creating or detach) and context.refs.raw(ref) != commit:
-            raise _forestalled(f"branch '{target}'")
         origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
         if not discard:  # the files took their time: what others staged meanwhile comes along too
             after = carried(head_snapshot(context), current.stage, new)
-        if creating:
-            force = create == "force"
-            branches.create_branch(
-                current, target, commit, origin=start or "HEAD", force=force, current=force
-            )
-        current.move("HEAD", commit if detach and not creating else f"ref: {ref}")
+        moving = current.message = f"checkout: moving from {origin} to {name}"
+        claim(current)
+        current.move("HEAD", head, moving if current.message != moving else None)
         current.put_stage(after)
-        if discard:
-            current.move(UNFINISHED, None)
         current.worktree = True
-        current.message = f"checkout: moving from {origin} to {target}"
         files.put_in_place()
     index.refresh(context)
 
@@ -113,7 +153,7 @@ def reset(
     """
     if mode not in ("soft", "mixed", "hard"):
         raise UsageError(f"unknown mode {mode!r}", hint="soft, mixed or hard")
-    at, stage = _head(context), context.refs.raw(STAGE)
+    at, stage = place_of(context), context.refs.raw(STAGE)
     unborn = target == "HEAD" and context.refs.head() is None
     commit = None if unborn else revisions.resolve(context, target)
     if mode == "soft" and context.refs.raw(UNFINISHED) is not None:
@@ -128,7 +168,7 @@ def reset(
         ) as files,
         transaction(context, "reset", who) as current,
     ):
-        if (_head(context), context.refs.raw(STAGE)) != (at, stage):
+        if (place_of(context), context.refs.raw(STAGE)) != (at, stage):
             raise _forestalled("HEAD or the stage")
         if commit is not None:
             current.move(current.head_ref, commit)
@@ -173,7 +213,7 @@ def _move_unborn(context: Context, name: str, who: Signature | None) -> None:
         current.message = f"checkout: moving to unborn {name}"
 
 
-def _head(context: Context) -> tuple[str | None, ...]:
+def place_of(context: Context) -> tuple[str | None, ...]:
     """What HEAD is, the commit that it names, and what is unfinished on it."""
     return context.refs.raw("HEAD"), context.refs.head(), context.refs.raw(UNFINISHED)
 

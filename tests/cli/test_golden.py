@@ -42,6 +42,8 @@ ASKED = {
     "grep": ["grep", "a|o", "HEAD"],
     "op-log": ["op", "log"],
     "op-show": ["op", "show"],
+    "metric-show": ["metric", "show", "HEAD~1"],
+    "metric-list": ["metric", "list"],
     "stash": ["stash", "list"],
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
@@ -74,6 +76,9 @@ def storied(
     terminal.commit("two", m={"a": [1.0, 2.5], "odd": [nan, 0.0], "new": [3.0]})
     terminal("tag", "-a", "v1", "-m", "first release")
     terminal("tag", "light", "HEAD~1")
+    clock(1_700_000_090)
+    terminal("metric", "add", "HEAD~1", "loss=2.5", "perplexity=nan")
+    terminal("metric", "add", "loss=1.25")
     clock(1_700_000_120)
     terminal.write("notes.md", "put aside\n")
     terminal("stash", "push", "-m", "aside")

@@ -14,10 +14,12 @@ import pytest
 
 import mvc
 from mvc import errors
+from mvc.bisecting import Bisect
 from mvc.cli import reference
 from mvc.cli.app import VERBS, program
 from mvc.cli.examples import EXAMPLES
 from mvc.inspecting import Inspection
+from mvc.metrics import Metrics
 from mvc.naming import Branches, Tags
 from mvc.repository import Repository
 from mvc.stashing import Stash
@@ -80,7 +82,14 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
     """A row of the page is the method's name and parameters, as one writes the call."""
     page = API.read_text("utf-8")
     rows = set(re.findall(r"^\| `repo\.(.+?)` \|", page, re.MULTILINE))
-    faces = {"branches": Branches, "tags": Tags, "upkeep": Upkeep, "stash": Stash}
+    faces = {
+        "branches": Branches,
+        "tags": Tags,
+        "upkeep": Upkeep,
+        "stash": Stash,
+        "bisect": Bisect,
+        "metrics": Metrics,
+    }
     reached = {f"{face}.{row}" for face, of in faces.items() for row in _rows(of)}
     looks = set(re.findall(r"^\| `look\.(.+?)` \|", page, re.MULTILINE))
     assert looks == _rows(Inspection)

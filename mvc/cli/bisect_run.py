@@ -1,0 +1,191 @@
+"""``mvc bisect run``: the tests done by a command, judged by its exit code or by a number that it prints."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mvc.cli.app import Session
+from mvc.cli.bisected import code_of, show
+from mvc.cli.commanding import run_command
+from mvc.errors import MvcError, UsageError
+
+if TYPE_CHECKING:
+    from mvc.history.bisection import Bisection
+    from mvc.history.tolerance import Tolerance
+    from mvc.ids import CommitId
+    from mvc.worktree.bisect import Step
+
+_SKIP = 125
+#: What a shell says of a command that it can't run: the test itself may be at fault.
+_SUSPICIOUS = (126, 127)
+
+
+def run(session: Session, cmd: Sequence[str]) -> int:
+    """Judge by exit codes until the search ends; gives the exit code of Git."""
+    search, first = _ready(session), True
+    while True:
+        session.output.show([f"running {_typed(cmd)}"])
+        code = run_command(cmd)
+        if first and code in _SUSPICIOUS:
+            _verify(session, cmd, search, code)
+        first = False
+        if not 0 <= code < 128:
+            _abort(f"bisect run failed: exit code {code} from {_typed(cmd)} is < 0 or >= 128", code)
+        bad, good = search.words
+        state = "skip" if code == _SKIP else bad if code else good
+        step = session.repository.bisect.mark(state)
+        search = step.search
+        if _ended(session, step):
+            return 0
+
+
+def run_metric(
+    session: Session, cmd: Sequence[str], name: str, tolerance: Tolerance, *, again: bool
+) -> int:
+    """Judge by a number until the search ends; what is known already needs no checkout."""
+    _ready(session)
+    bisect = session.repository.bisect
+    measuring = _Measuring(session, cmd, name, again)
+    good = measuring.of_good(tolerance)
+    step = bisect.next(stay=measuring.knows)
+    while step.kind in ("testing", "merge base"):
+        assert step.commit is not None
+        show(session, step)
+        value = measuring.value(step.commit)
+        bad, fine = step.search.words
+        judged = "skip" if value is None else bad if tolerance.is_bad(value, good) else fine
+        if value is not None:
+            session.output.show([f"{name} {value:g}: {judged}"])
+        step = bisect.mark(judged, [step.commit], stay=measuring.knows)
+    _ended(session, step)
+    session.output.note([f"{measuring.done} measured, {measuring.known} remembered"])
+    return 0
+
+
+class _Measuring:
+    def __init__(self, session: Session, cmd: Sequence[str], name: str, again: bool) -> None:
+        self._session = session
+        self._repository = session.repository
+        self._cmd = cmd
+        self._name = name
+        self._again = again
+        self._found: dict[CommitId, float | None] = {}
+        self.done = self.known = 0
+
+    def of_good(self, tolerance: Tolerance) -> float:
+        """The value to compare with: that of the newest good commit, where one is needed."""
+        search = self._repository.bisect.search
+        assert search is not None and search.bad is not None
+        if not tolerance.needs_good:
+            return math.nan
+        if search.expected is not None and search.expected == self._repository.head:
+            self.value(search.expected)  # it is here: later it would be checked out again
+        commits = [self._repository.read_commit(id_) for id_ in search.good]
+        newest = max(commits, key=lambda commit: commit.committer.time).id
+        if not self.knows(newest):
+            self._repository.switch(newest, detach=True)
+        value = self.value(newest)
+        if value is None or math.isnan(value):
+            raise MvcError(
+                f"the good commit {newest[:7]} has no {self._name} to compare with",
+                hint="--above X or --below X compare with a number",
+            )
+        limit = tolerance.limit(value)
+        self._session.output.show([f"{self._name} {value:g} is good, the limit is {limit:g}"])
+        return value
+
+    def knows(self, id_: CommitId) -> bool:
+        """Whether the weights of a commit need not be measured (again)."""
+        if id_ in self._found:
+            return True
+        if self._again or self._name not in (known := self._repository.metrics.of(id_)):
+            return False
+        self._found[id_] = known[self._name].value
+        self.known += 1
+        return True
+
+    def value(self, id_: CommitId) -> float | None:
+        """What is known of a commit, or what the command says of it; None when it can't be tested."""
+        if not self.knows(id_):
+            self._found[id_] = self._measure(id_)
+        return self._found[id_]
+
+    def _measure(self, id_: CommitId) -> float | None:
+        from mvc.history.reported import value
+
+        if not self._cmd:
+            raise UsageError(
+                f"nobody measured {self._name} of {id_[:7]}, and no command was given that does",
+                hint=f"mvc bisect run --metric {self._name} … -- CMD",
+            )
+        typed = _typed(self._cmd)
+        self._session.output.show([f"running {typed}"])
+        printed: list[str] = []
+        code = run_command(self._cmd, printed)
+        self.done += 1
+        if code == _SKIP:
+            return None
+        if code:
+            hint = "exit code 125 says that a commit can't be tested; the same command goes on from here"
+            _abort(
+                f"bisect run failed: {typed} measured nothing, its exit code is {code}", code, hint
+            )
+        found = value("".join(printed), self._name)
+        if found is None:
+            raise MvcError(
+                f"{typed} printed no {self._name}",
+                hint=f'it shall print a number, or JSON such as {{"{self._name}": 12.3}}',
+            )
+        self._repository.metrics.add({self._name: found}, id_, how=shlex.join(self._cmd))
+        return found
+
+
+def _ready(session: Session) -> Bisection:
+    search = session.repository.bisect.search
+    if search is None or search.bad is None or not search.good:
+        raise MvcError(
+            "You need to give me at least one good|old and bad|new revision.",
+            hint="mvc bisect start BAD GOOD",
+        )
+    found: Bisection = search
+    return found
+
+
+def _verify(session: Session, cmd: Sequence[str], search: Bisection, code: int) -> None:
+    """A command that can't be run would call everything bad: see what it says of a good commit."""
+    repository, here = session.repository, session.repository.head
+    repository.switch(search.good[0], detach=True)
+    found = run_command(cmd)
+    repository.switch(here, detach=True)
+    if not 0 <= found < 128:
+        _abort(f"unable to verify {_typed(cmd)} on good revision", found)
+    if found == code:
+        raise MvcError(
+            f"bogus exit code {code} for good revision", hint="does the command exist there?"
+        )
+
+
+def _ended(session: Session, step: Step) -> bool:
+    if step.kind == "skipped":
+        click.echo("bisect run cannot continue any more", err=True)
+    show(session, step)
+    if step.kind == "found":
+        session.output.show(["bisect found first bad commit"])
+    return step.kind not in ("testing", "merge base") and not code_of(step)
+
+
+def _abort(message: str, code: int, hint: str | None = None) -> None:
+    from mvc.cli.failures import reported
+
+    error = MvcError(message, hint=hint or "mvc bisect log shows how far it came")
+    reported(error, color=None)
+    raise click.exceptions.Exit(code if 0 < code < 256 else 128 - code if code < 0 else 1)
+
+
+def _typed(cmd: Sequence[str]) -> str:
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in cmd)
