@@ -153,7 +153,8 @@ def _otherwise(under: Words, predicted: Words, signed: bool, width: int) -> Word
 
 def _all_bits(truth: npt.NDArray[np.bool_], width: int) -> Words:
     """All bits of a word where it is true, none where it is not: NumPy's own choosing is ten times slower."""
-    return np.negative(truth.astype(_WORDS[width]))
+    bits: Words = np.negative(truth.astype(_WORDS[width]))
+    return bits
 
 
 def _threshold(magnitudes: Words, zero: npt.NDArray[np.bool_], width: int) -> int:
