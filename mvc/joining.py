@@ -6,7 +6,7 @@ Functions of an open repository, which ``Repository`` binds as methods. Hold no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.opened import Opened
@@ -14,6 +14,7 @@ from mvc.opened import Opened
 if TYPE_CHECKING:
     from mvc.history.signature import Signature
     from mvc.history.unfinished import Unfinished
+    from mvc.ids import CommitId
     from mvc.merge.merging import Outcome
 
 
@@ -68,6 +69,61 @@ def revert(
     )
 
 
+def revert_each(
+    repo: Opened,
+    revisions: Sequence[str],
+    *,
+    mainline: int | None = None,
+    strategy: str | None = None,
+    author: Signature | None = None,
+    made: Callable[[CommitId], None] | None = None,
+) -> None:
+    """``revert`` of several commits and ranges ``A..B``, one after the other; ``made`` hears of each.
+
+    At a conflict the rest waits for ``continue_revert`` or ``skip_revert``; ``abort`` takes all back.
+    """
+    from mvc.merge import sequence
+
+    sequence.revert(
+        repo._context,
+        revisions,
+        mainline=mainline,
+        strategy=strategy,
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+        made=made,
+    )
+
+
+def continue_revert(
+    repo: Opened,
+    *,
+    author: Signature | None = None,
+    made: Callable[[CommitId], None] | None = None,
+) -> None:
+    """Conclude the revert that waits, its conflicts being settled, and do what was to follow it."""
+    from mvc.merge import sequence
+
+    sequence.go_on(
+        repo._context, author=author, who=repo._signer(), progress=repo.progress, made=made
+    )
+
+
+def skip_revert(
+    repo: Opened,
+    *,
+    author: Signature | None = None,
+    made: Callable[[CommitId], None] | None = None,
+) -> None:
+    """Leave out the revert that waits, and do what was to follow it."""
+    from mvc.merge import sequence
+
+    sequence.skip(
+        repo._context, author=author, who=repo._signer(), progress=repo.progress, made=made
+    )
+
+
 def resolve_conflicts(repo: Opened, paths: Sequence[str], strategy: str) -> list[str]:
     """Settle conflicts of the unfinished merge with ``ours``, ``theirs``, ``base`` or ``average``."""
     from mvc.merge import merging
@@ -77,9 +133,9 @@ def resolve_conflicts(repo: Opened, paths: Sequence[str], strategy: str) -> list
 
 def abort(repo: Opened, kind: str = "merge") -> None:
     """Give up the unfinished merge or revert; everything is as it was before."""
-    from mvc.merge import merging
+    from mvc.merge import abandoning
 
-    merging.abort(repo._context, kind, who=repo._now)
+    abandoning.abort(repo._context, kind, who=repo._now)
 
 
 def unfinished(repo: Opened) -> Unfinished | None:

@@ -9,6 +9,7 @@ through here before a file is touched.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from mvc.errors import UsageError
 from mvc.limits import PATH, PATH_PART
@@ -72,6 +73,11 @@ def check(path: str) -> str:
     if reason:
         raise UsageError(f"the path {path!r} {reason}", hint="rename the file, then add it again")
     return path
+
+
+def named(paths: Iterable[str]) -> str:
+    """Paths as a message names them: the work tree's root, which is an empty path, is ``.``."""
+    return ", ".join(path or "." for path in paths)
 
 
 def inside(root: str, path: str, cwd: str) -> str:

@@ -54,6 +54,9 @@ class Repository(Opened):
 
     merge = joining.merge
     revert = joining.revert
+    revert_each = joining.revert_each
+    continue_revert = joining.continue_revert
+    skip_revert = joining.skip_revert
     resolve_conflicts = joining.resolve_conflicts
     abort = joining.abort
     unfinished = joining.unfinished
@@ -69,6 +72,7 @@ class Repository(Opened):
 
     record = retracing.record
     reflog = retracing.reflog
+    unstage = retracing.unstage
     operations = retracing.operations
     undo = retracing.undo
     restore_operation = retracing.restore_operation

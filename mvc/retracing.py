@@ -6,7 +6,7 @@ Functions of an open repository, which ``Repository`` binds as methods. Hold no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.opened import Opened
@@ -29,6 +29,23 @@ def reflog(repo: Opened, ref: str = "HEAD") -> list[Move]:
     from mvc.history import branches
 
     return branches.moves_of(repo._context, ref)
+
+
+def unstage(repo: Opened, paths: Sequence[str], revision: str | None = None) -> list[str]:
+    """``paths`` on the stage as a commit has them, HEAD unless told; those found, for none need be."""
+    from mvc.worktree.restoring import restore
+
+    return restore(
+        repo._context,
+        repo._inside(paths),
+        source=revision,
+        staged=True,
+        worktree=False,
+        pick=None,
+        who=repo._now,
+        progress=repo.progress,
+        strict=False,
+    )
 
 
 def operations(repo: Opened) -> Iterator[Operation]:

@@ -111,7 +111,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc merge --continue", "when conflicts are settled"),
         ("mvc merge --abort", "as if nothing had been"),
     ),
-    "revert": (("mvc revert HEAD~2", "take back one commit, keep those after it"),),
+    "revert": (
+        ("mvc revert HEAD~2", "take back one commit, keep those after it"),
+        ("mvc revert HEAD~3..HEAD", "the last three, one after the other"),
+        ("mvc revert --skip", "leave out the one that stopped, go on"),
+    ),
     "reset": (
         ("mvc reset --soft HEAD~1", "undo a commit, keep its changes staged"),
         ("mvc reset --hard main", "be exactly there; mvc undo takes it back"),

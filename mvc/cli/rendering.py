@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mvc.cli.output import quoted
+from mvc.history.refs import is_id
 from mvc.history.revisions import shorten
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def status_lines(status: Status) -> Iterator[str]:
         yield "\nNo commits yet"
     if status.unfinished:
         yield from _unfinished(status)
+    if status.bisecting is not None:
+        start = shorten(status.bisecting) if is_id(status.bisecting) else quoted(status.bisecting)
+        yield f"You are currently bisecting, started from branch '{start}'."
+        yield '  (use "mvc bisect reset" to get back to the original branch)'
     if status.staged:
         yield "\nChanges to be committed:"
         yield '  (use "mvc restore --staged <file>..." to unstage)'
@@ -116,12 +121,17 @@ def _unfinished(status: Status) -> Iterator[str]:
         yield "A stash was applied, with conflicts; it is kept."
         yield '  (settle them, or use "mvc reset --hard" to give it up)'
         return
-    if status.conflicts:
+    if status.between:
+        yield "Revert currently in progress."
+        yield '  (run "mvc revert --continue" to continue)'
+    elif status.conflicts:
         yield f"You have an unfinished {kind}."
         yield f'  (settle the conflicts and run "mvc {kind} --continue")'
     else:
         yield f"All conflicts fixed but you are still in the middle of a {kind}."
         yield f'  (use "mvc {kind} --continue" to conclude it)'
+    if kind == "revert":
+        yield '  (use "mvc revert --skip" to leave this commit as it is)'
     yield f'  (use "mvc {kind} --abort" to give it up)'
 
 

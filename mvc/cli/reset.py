@@ -38,7 +38,7 @@ def command(session: Session, arguments: tuple[str, ...], mode: str | None) -> N
         if mode not in (None, "mixed"):
             raise UsageError(f"cannot do {mode} reset with paths")
         source = revisions[0] if revisions else None  # none: HEAD, if there is one
-        repository.restore(paths, source=source, staged=True, worktree=False)
+        repository.unstage(paths, source)
         return
     id_ = repository.reset(target, mode=mode or "mixed")
     if mode == "hard" and id_ is not None:

@@ -9,9 +9,8 @@ from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
 from mvc.cli.identity import author
-from mvc.errors import MergeConflict, UsageError
-from mvc.history.revisions import shorten
-from mvc.repository import Repository
+from mvc.errors import UsageError
+from mvc.ids import CommitId
 
 
 @click.command("revert")
@@ -30,6 +29,7 @@ from mvc.repository import Repository
 @click.option(
     "--continue", "conclude", is_flag=True, help="Conclude it: all conflicts are settled."
 )
+@click.option("--skip", is_flag=True, help="Leave this commit as it is; go on with the next.")
 @click.option("--abort", is_flag=True, help="Give it up; everything as before.")
 @click.pass_obj
 def command(
@@ -39,40 +39,46 @@ def command(
     edit: bool | None,
     strategy: str | None,
     conclude: bool,
+    skip: bool,
     abort: bool,
 ) -> None:
-    """Take back what commits changed, each by a new commit; what came after them stays."""
+    """Take back what commits changed, each by a new commit; what came after them stays.
+
+    At a conflict the rest waits: settle it and --continue, or --skip it, or --abort and go back to before the
+    first one.
+    """
     repository, output = session.repository, session.output
-    if abort:
-        repository.abort("revert")
-        return
-    if conclude:
-        waiting = repository.unfinished()
-        if waiting is None or waiting.kind != "revert":
-            raise UsageError("there is no revert in progress", hint="mvc revert REVISION")
-        output.note(committed(repository, repository.commit(author=author(repository))))
-        return
-    if not revisions:
-        raise UsageError("nothing to revert", hint="mvc revert REVISION")
-    # HEAD moves with every revert, so all that is asked for is looked up before the first.
-    commits = [id_ for revision in revisions for id_ in _commits(repository, revision)]
-    for number, commit in enumerate(commits, start=1):
-        try:
-            repository.revert(
-                commit, mainline=mainline, strategy=strategy, author=author(repository)
-            )
-        except MergeConflict as conflict:
-            left = " ".join(map(shorten, commits[number:]))
-            also = f"; afterwards mvc revert {left}" if left else ""
-            raise MergeConflict(conflict.message, hint=f"{conflict.hint}{also}") from conflict
+    if conclude + skip + abort + bool(revisions) > 1:
+        raise UsageError("--continue, --skip and --abort go alone", hint="mvc status")
+
+    def made(id_: CommitId) -> None:
         if edit:
-            text = edited_text(repository.read_commit().message)
-            repository.commit(text, amend=True)
-        output.note(committed(repository, repository.read_commit()))
+            id_ = repository.commit(edited_text(repository.read_commit().message), amend=True).id
+        output.note(committed(repository, repository.read_commit(id_)))
+
+    if abort:
+        _abort(session)
+    elif conclude:
+        repository.continue_revert(author=author(repository), made=made)
+    elif skip:
+        repository.skip_revert(author=author(repository), made=made)
+    elif not revisions:
+        raise UsageError("nothing to revert", hint="mvc revert REVISION")
+    else:
+        repository.revert_each(
+            revisions, mainline=mainline, strategy=strategy, author=author(repository), made=made
+        )
 
 
-def _commits(repository: Repository, revision: str) -> list[str]:
-    """The commits that a word names, newest first: one, or those of a range."""
-    if ".." in revision:
-        return [commit.id for commit in repository.log(revision)]
-    return [repository.resolve(revision)]
+def _abort(session: Session) -> None:
+    repository = session.repository
+    waiting = repository.unfinished()
+    repository.abort("revert")
+    if (
+        waiting is not None
+        and waiting.sequel is not None
+        and repository.head != waiting.sequel.start
+    ):
+        session.output.note(
+            ["warning: You seem to have moved HEAD. Not rewinding, check your HEAD!"]
+        )

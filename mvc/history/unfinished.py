@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from mvc.errors import CorruptPack
 from mvc.history.context import Context
@@ -18,6 +18,7 @@ from mvc.history.refs import UNFINISHED
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, read_stage
 from mvc.ids import BlobId, CommitId
+from mvc.values import dataclass
 
 _VERSION = 1
 
@@ -36,10 +37,25 @@ class FileConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequel:
+    """What belongs to a revert of several commits: ``start`` is where HEAD was, ``rest`` what is still to do.
+
+    ``between``: nothing waits to be settled, the next of ``rest`` can begin.
+    """
+
+    start: CommitId
+    rest: tuple[CommitId, ...]
+    mainline: int | None = None
+    between: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unfinished:
     """``kind`` is merge, revert or stash; ``theirs`` the other side; ``onto`` HEAD at the start.
 
     A stash that is applied ends with its last conflict; the others wait for the commit that concludes them.
+    Between the commits of a ``sequel``, ``theirs`` is the last one that was reverted, and ``onto`` where HEAD
+    was left: elsewhere, the user has committed since.
     """
 
     kind: str
@@ -50,10 +66,16 @@ class Unfinished:
     strategy: str | None = None
     conflicts: Mapping[str, FileConflict] = field(default_factory=dict)
     stage_before: str | None = None
+    sequel: Sequel | None = None
+
+    @property
+    def between(self) -> bool:
+        """Whether it waits for nothing but to go on with the next commit."""
+        return self.sequel is not None and self.sequel.between
 
     def encode(self) -> str:
         """The message of the commit that holds it."""
-        body = {
+        body: dict[str, object] = {
             "mvc-unfinished": _VERSION,
             "kind": self.kind,
             "onto": self.onto,
@@ -66,6 +88,9 @@ class Unfinished:
                 path: [c.kind, c.base, c.ours, c.theirs] for path, c in self.conflicts.items()
             },
         }
+        if self.sequel is not None:
+            one = self.sequel
+            body["sequel"] = [one.start, one.rest, one.mainline, one.between]
         return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
 
     @staticmethod
@@ -90,6 +115,7 @@ class Unfinished:
                 body["strategy"],
                 conflicts,
                 body["stage"],
+                _sequel(body.get("sequel")),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(
@@ -105,12 +131,24 @@ def read_unfinished(context: Context) -> Unfinished | None:
 
 def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
     """Keep ``value`` until it is concluded or given up."""
-    parents = list(dict.fromkeys([value.onto, value.theirs]))
+    parents = [value.onto, value.theirs]
+    if value.sequel is not None:
+        parents += [value.sequel.start, *value.sequel.rest]
+    parents = list(dict.fromkeys(parents))
     transaction.objects.tree([])
     id_ = transaction.objects.commit(
         EMPTY_TREE, parents, transaction.who, transaction.who, value.encode()
     )
     transaction.move(UNFINISHED, id_)
+
+
+def follow(transaction: Transaction, waiting: Unfinished, sequel: Sequel | None) -> None:
+    """What is left of ``sequel`` waits in place of ``waiting``; nothing does if nothing is left."""
+    if sequel is None or not sequel.rest:
+        transaction.move(UNFINISHED, None)
+        return
+    left = replace(sequel, between=True)
+    write_unfinished(transaction, replace(waiting, conflicts={}, stage_before=None, sequel=left))
 
 
 def settle(transaction: Transaction, paths: Iterable[str]) -> None:
@@ -138,6 +176,16 @@ def conflicted_paths(context: Context, stage: Snapshot | None = None) -> dict[st
 def undecided_paths(files: Snapshot) -> list[str]:
     """The files of which some tensors are still a conflict."""
     return [path for path in files if (m := files.manifest(path)) is not None and m.conflicts]
+
+
+def _sequel(value: list[object] | None) -> Sequel | None:
+    if value is None:
+        return None
+    start, rest, mainline, between = value
+    if not isinstance(start, str) or not isinstance(rest, list):
+        raise ValueError("what a revert goes on with is not [start, rest, mainline, between]")
+    number = mainline if isinstance(mainline, int) else None
+    return Sequel(CommitId(start), tuple(map(CommitId, rest)), number, bool(between))
 
 
 def _side(value: list[object] | None) -> tuple[int, BlobId] | None:

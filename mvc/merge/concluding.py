@@ -12,10 +12,9 @@ from mvc.errors import MergeConflict, NothingToCommit, UsageError
 from mvc.history.commits import Plan, commit_stage
 from mvc.history.context import Context
 from mvc.history.record import Json, without_trailer
-from mvc.history.refs import UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction, transaction
-from mvc.history.unfinished import Unfinished, conflicted_paths, read_unfinished
+from mvc.history.unfinished import Unfinished, conflicted_paths, follow, read_unfinished
 from mvc.ids import CommitId
 from mvc.worktree import index
 
@@ -28,8 +27,11 @@ def conclude(
     who: Signature,
     amend: bool,
     allow_empty: bool,
+    going_on: bool = False,
 ) -> CommitId:
     """Commit the stage: the end of a merge or revert when one waits, an ordinary commit else.
+
+    Of a revert of several commits the rest keeps waiting; ``going_on``: for the caller to go on with.
 
     Raises:
         MergeConflict: conflicts are not settled.
@@ -37,11 +39,13 @@ def conclude(
     """
     with transaction(context, "commit", who) as current:
         waiting = read_unfinished(context)
-        if waiting is not None:
+        if waiting is not None and not waiting.between:
             if amend:
                 raise UsageError("you are in the middle of a merge -- cannot amend")
             plan = plan_of(replace(waiting, message=message or waiting.message), author or who, who)
             id_ = _conclude(current, waiting, plan, allow_empty=allow_empty)
+            onto = id_ if going_on else waiting.onto
+            follow(current, replace(waiting, onto=onto), waiting.sequel)
         else:
             previous = context.git.commit(current.head) if amend and current.head else None
             if message is None and previous is not None:
@@ -70,11 +74,11 @@ def _conclude(
     try:
         id_ = commit_stage(current, plan, extra_parents=parents, allow_empty=allow_empty)
     except NothingToCommit as error:
+        out = "skip leaves it out" if waiting.kind == "revert" else "abort gives it up"
         raise NothingToCommit(
             f"nothing to commit: settled like this, the {waiting.kind} changes nothing",
-            hint=f"mvc {waiting.kind} --abort gives it up; mvc commit --allow-empty records it",
+            hint=f"mvc {waiting.kind} --{out}; mvc commit --allow-empty records it",
         ) from error
-    current.move(UNFINISHED, None)
     return id_
 
 

@@ -7,19 +7,20 @@ and the refs move in one operation, or nothing does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mvc.errors import MergeConflict, NothingToCommit, RefConflict, UsageError
 from mvc.history import log, revisions
 from mvc.history.commits import write_commit
 from mvc.history.context import Context, writes_objects
-from mvc.history.refs import STAGE, UNFINISHED
+from mvc.history.refs import STAGE
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
 from mvc.history.unfinished import (
     Unfinished,
     conflicted_paths,
+    follow,
     read_unfinished,
     settle,
     write_unfinished,
@@ -32,6 +33,8 @@ from mvc.merge.conflicts import announce
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.merge.wording import merge_message
+from mvc.paths import named
+from mvc.values import dataclass
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
@@ -145,6 +148,7 @@ def carry_out(
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
             id_ = write_commit(current, result, parents, plan_of(plan, author, who))
             current.move(current.head_ref, id_)
+            follow(current, replace(plan, onto=id_), plan.sequel)
             current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
             if plan.kind == "revert":
                 current.message = f"revert: {plan.message.splitlines()[0]}"
@@ -158,33 +162,9 @@ def carry_out(
     raise MergeConflict(
         "\n".join([*announce(merged, ("HEAD", label)), failed]),
         hint=f"mvc status lists them; mvc checkout --ours|--theirs PATH, then mvc {plan.kind} "
-        f"--continue; or mvc {plan.kind} --abort",
+        f"--continue; or {'mvc revert --skip, or ' if plan.kind == 'revert' else ''}"
+        f"mvc {plan.kind} --abort",
     )
-
-
-@writes_objects
-def abort(context: Context, kind: str, *, who: Signature | None) -> None:
-    """Give up the unfinished merge or revert; HEAD's files come back.
-
-    Raises:
-        UsageError: none is unfinished.
-    """
-    waiting = read_unfinished(context)
-    if waiting is None or waiting.kind != kind:
-        raise UsageError(f"there is no {kind} to abort", hint="mvc status shows what is going on")
-    stage, head = context.refs.raw(STAGE), head_snapshot(context)
-    with (
-        prepared(context, read_stage(context), head, force=True) as files,
-        transaction(context, kind, who) as current,
-    ):
-        if context.refs.raw(STAGE) != stage or read_unfinished(context) != waiting:
-            raise _forestalled("something was staged", kind)
-        current.put_stage(head)
-        current.move(UNFINISHED, None)
-        current.worktree = True
-        current.message = f"{kind}: aborted"
-        files.put_in_place()
-    index.refresh(context)
 
 
 @writes_objects
@@ -214,7 +194,7 @@ def resolve(
         current.put_stage(target)
         settle(current, conflicted)
         current.worktree = True
-        current.message = f"checkout --{strategy}: {', '.join(paths)}"
+        current.message = f"checkout --{strategy}: {named(paths)}"
         files.put_in_place()
     index.refresh(context)
     return conflicted

@@ -8,7 +8,7 @@ from mvc.history.context import Context, writes_objects
 from mvc.history.git import Commit
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
-from mvc.history.unfinished import Unfinished
+from mvc.history.unfinished import Sequel, Unfinished
 from mvc.ids import CommitId
 from mvc.merge.merging import Outcome, carry_out, refuse_unfinished
 from mvc.worktree.ingest import Progress
@@ -33,6 +33,36 @@ def revert(
         MergeConflict: a later commit changed the same tensors.
     """
     refuse_unfinished(context)
+    return take_back(
+        context,
+        revision,
+        mainline=mainline,
+        strategy=strategy,
+        message=message,
+        author=author,
+        who=who,
+        progress=progress,
+    )
+
+
+@writes_objects
+def take_back(
+    context: Context,
+    revision: str,
+    *,
+    mainline: int | None,
+    strategy: str | None,
+    message: str | None,
+    author: Signature | None,
+    who: Signature,
+    progress: Progress | None,
+    sequel: Sequel | None = None,
+) -> Outcome:
+    """``revert``, as one of several: ``sequel`` says what is still to do.
+
+    Raises:
+        As ``revert``.
+    """
     commit = context.git.commit(revisions.resolve(context, revision))
     head = revisions.resolve(context, "HEAD")
     parent = _parent(commit, mainline)
@@ -44,6 +74,7 @@ def revert(
         message=message or revert_message(commit, parent),
         operation="revert",
         strategy=strategy,
+        sequel=sequel,
     )
     sides = (log.snapshot(context, commit.id), log.snapshot(context, head), before)
     label = f"parent of {revisions.shorten(commit.id)} ({commit.subject})"

@@ -35,7 +35,7 @@ def switch_files(
     old: Snapshot,
     new: Snapshot,
     *,
-    force: bool = False,
+    force: bool | Collection[str] = False,
     paths: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -56,7 +56,7 @@ def prepared(
     old: Snapshot,
     new: Snapshot,
     *,
-    force: bool = False,
+    force: bool | Collection[str] = False,
     paths: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Prepared]:
@@ -64,7 +64,8 @@ def prepared(
 
     Nothing that the user sees has changed until ``put_in_place`` is called in the block, which is quick
     enough to be called under a lock. Only ``paths`` are touched where given. Files that are equal in both
-    keep their local changes; with ``force`` changes of tracked files are given up (see ``plan``).
+    keep their local changes; with ``force`` changes of tracked files are given up (see ``plan``), or of those
+    that it names.
 
     Raises:
         DirtyWorktree: unsaved work is in the way; nothing has changed.

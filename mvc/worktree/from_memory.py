@@ -9,7 +9,7 @@ from typing import Any
 
 from mvc import paths as tracked
 from mvc.arrays import to_bytes
-from mvc.errors import DirtyWorktree, UsageError
+from mvc.errors import DirtyWorktree, RefConflict, UsageError
 from mvc.formats.layout import ComposedTensor
 from mvc.formats.safetensors import EMPTY, SAFETENSORS
 from mvc.history.commits import Plan, commit_stage
@@ -23,7 +23,7 @@ from mvc.history.transaction import read_stage, transaction
 from mvc.ids import CommitId
 from mvc.store.source import BytesSource, Incoming
 from mvc.worktree import index
-from mvc.worktree.checkout import switch_files
+from mvc.worktree.checkout import prepared
 from mvc.worktree.status import changed_paths
 
 
@@ -38,8 +38,11 @@ def commit_tensors(
 ) -> CommitId:
     """Commit ``tensors`` as the safetensors file ``path``, and write it to the work tree.
 
+    After an error nothing has changed, but for one of the disk while the file was put in place.
+
     Raises:
         DirtyWorktree: ``path`` holds unsaved changes.
+        RefConflict: ``path`` was staged, or a merge begun, meanwhile.
         UsageError: a merge is unfinished, ``path`` can't be tracked or is not a safetensors file's, or a
             name or the metadata is not text.
         UnsupportedDtype: an array that safetensors can't hold.
@@ -58,11 +61,19 @@ def commit_tensors(
     # A call that was cut off may have left just the file that is to be written.
     if changed and changed_paths(context, stage.with_files(change), [path]):
         raise DirtyWorktree(f"{path} holds changes that no commit has", hint=f"mvc add {path}")
-    switch_files(context, stage, stage.with_files(change), paths=[path])
-    with transaction(context, "commit", who) as current:
+    with (
+        prepared(context, stage, stage.with_files(change), paths=[path]) as files,
+        transaction(context, "commit", who) as current,
+    ):
+        if current.stage.get(path) != stage.get(path) or context.refs.raw(UNFINISHED) is not None:
+            raise RefConflict(
+                f"{path} was staged, or a merge begun, while the tensors were stored; nothing has changed",
+                hint="run the same again",
+            )
         current.put_stage(current.stage.with_files(change))
         id_ = commit_stage(current, Plan(message, who, who, "commit-tensors"))
         current.worktree = True
+        files.put_in_place()
     index.refresh(context)
     return id_
 

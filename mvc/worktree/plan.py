@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mvc import paths as tracked_paths
 from mvc.errors import CorruptPack, DirtyWorktree
 from mvc.history.context import Context
 from mvc.history.gitobjects import EXECUTABLE_MODE, FILE_MODE
 from mvc.history.snapshot import Snapshot
+from mvc.values import dataclass
 from mvc.worktree.compare import Comparison
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.place import check_way, linked_parent, locate, look, same_mode
@@ -44,20 +45,21 @@ def plan(
     new: Snapshot,
     paths: Collection[str] | None = None,
     *,
-    force: bool = False,
+    force: bool | Collection[str] = False,
 ) -> Plan:
     """The way from ``old``, which the work tree follows, to ``new``; only at ``paths`` where given.
 
-    With ``force`` changes of tracked files are given up, also where the trees agree. A file that ``old`` does
-    not track is never given up, unless it already is what ``new`` has.
+    With ``force`` changes of tracked files, or of those that it names, are given up, also where the trees
+    agree. A file that ``old`` does not track is never given up, unless it already is what ``new`` has.
 
     Raises:
         DirtyWorktree: naming what is in the way.
         UsageError: a folder on the way is a symbolic link.
     """
-    planning = _Planning(context, old, new, force)
+    forced = {*old, *new} if force is True else set(force or ())
+    planning = _Planning(context, old, new, forced)
     for path in sorted({*old, *new} if paths is None else {*paths} & {*old, *new}):
-        if force or old.get(path) != new.get(path):
+        if path in forced or old.get(path) != new.get(path):
             planning.decide(tracked_paths.check(path))
     planning.check_folders()
     planning.refuse()
@@ -71,12 +73,12 @@ def met(context: Context, path: str) -> str | None:
 
 
 class _Planning:
-    def __init__(self, context: Context, old: Snapshot, new: Snapshot, force: bool) -> None:
+    def __init__(self, context: Context, old: Snapshot, new: Snapshot, forced: set[str]) -> None:
         self.plan = Plan()
         self._context = context
         self._old = old
         self._new = new
-        self._force = force
+        self._forced = forced
         self._comparison = Comparison(context)
         self._changed: list[str] = []
         self._untracked: list[str] = []
@@ -110,7 +112,7 @@ class _Planning:
         if path not in self._old:
             self._untracked.append(path)
             return False
-        if self._force:
+        if path in self._forced:
             return True
         saved = self._has(self._old, path, status) and same_mode(status, self._old[path][0])
         if not saved:

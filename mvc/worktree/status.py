@@ -7,16 +7,17 @@ Owns the value that ``mvc status`` shows, Git's words for it, and the answer to 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from mvc.errors import IntegrityError
+from mvc.history.bisection import read_bisection
 from mvc.history.context import Context
 from mvc.history.refs import BRANCHES, UNFINISHED
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage
 from mvc.history.unfinished import conflicted_paths, read_unfinished
 from mvc.ids import BlobId, CommitId
+from mvc.values import dataclass
 from mvc.worktree.compare import Comparison
 from mvc.worktree.ingest import Progress
 from mvc.worktree.place import look
@@ -60,6 +61,8 @@ class Status:
     conflicts: tuple[Conflicted, ...]
     unfinished: str | None
     skipped: tuple[tuple[str, str], ...] = ()
+    between: bool = False
+    bisecting: str | None = None
 
     @property
     def clean(self) -> bool:
@@ -76,7 +79,7 @@ def status(context: Context, progress: Progress | None = None) -> Status:
     """
     branch, head = context.refs.branch(), context.refs.head()
     stage = read_stage(context)
-    waiting = read_unfinished(context)
+    waiting, (_, search) = read_unfinished(context), read_bisection(context)
     conflicts = conflicted_paths(context, stage)
     comparison = Comparison(context, progress)
     unstaged = [
@@ -97,6 +100,10 @@ def status(context: Context, progress: Progress | None = None) -> Status:
         conflicts=tuple(Conflicted(path, kind) for path, kind in conflicts.items()),
         unfinished=None if waiting is None else waiting.kind,
         skipped=tuple(found.skipped),
+        between=waiting is not None and waiting.between,
+        bisecting=None
+        if search is None
+        else search.start.removeprefix("ref: ").removeprefix(BRANCHES),
     )
 
 

@@ -326,4 +326,75 @@ def test_several_commits_to_revert_are_looked_up_before_the_first_revert(
     terminal("reset", "--hard", "HEAD~3")
     stopped = terminal.run("revert", "HEAD~1", "HEAD", "HEAD~2")
     assert stopped.code == 6
-    assert "afterwards mvc revert " in stopped.err
+    assert "mvc revert --continue; or mvc revert --skip, or mvc revert --abort" in stopped.err
+
+
+@pytest.fixture
+def row(terminal: Terminal) -> Terminal:
+    """The second of three reverts has stopped; the first is made."""
+    terminal.commit("base", m={"a": [1.0]}, n={"b": [1.0]})
+    terminal.commit("two", m={"a": [2.0]})
+    terminal.commit("three", m={"a": [3.0]})
+    terminal.commit("four", n={"b": [2.0]})
+    assert terminal.run("revert", "--no-edit", "HEAD", "HEAD~2", "HEAD~1").code == 6
+    return terminal
+
+
+def subject(terminal: Terminal, revision: str = "HEAD") -> str:
+    line = terminal("log", "--oneline", "-1", revision).strip()
+    return line.split(" ", 1)[1].removeprefix("(HEAD -> main) ")
+
+
+def test_skipping_a_revert_goes_on_with_the_next(row: Terminal) -> None:
+    assert '(use "mvc revert --skip" to leave this commit as it is)' in row("status")
+    said = row("revert", "--skip")
+    assert 'Revert "three"' in said and 'Revert "two"' not in said
+    assert model(row) == {"a": (2.0,)}
+    assert subject(row) == 'Revert "three"' and subject(row, "HEAD~1") == 'Revert "four"'
+    refused = row.run("revert", "--skip")
+    assert (refused.code, "no revert in progress" in refused.err) == (2, True)
+
+
+def test_giving_a_row_of_reverts_up_goes_back_to_before_the_first(row: Terminal) -> None:
+    row("revert", "--abort")
+    assert subject(row) == "four"
+    assert row("status", "--short") == ""
+    assert "reset: moving to " in row("reflog", "-n", "1")
+    row("undo")
+    assert "Unmerged paths" in row("status")
+
+
+def test_what_was_committed_in_a_row_of_reverts_is_never_rewound(row: Terminal) -> None:
+    row("checkout", "--ours", ".")
+    row("add", "-A")
+    row("commit", "--allow-empty", "-m", "mine")
+    assert "Revert currently in progress." in row("status")
+    nothing = row.run("revert", "--skip")
+    assert (nothing.code, "there is nothing to skip" in nothing.err) == (2, True)
+    assert "Not rewinding" in row("revert", "--abort")
+    assert subject(row) == "mine"
+    assert row("status", "--short") == ""
+
+
+def test_what_a_row_of_reverts_still_needs_outlives_gc(row: Terminal) -> None:
+    row("branch", "-f", "kept", "HEAD~4")
+    row("gc", "--prune=now")
+    assert row.run("fsck", "--full").code == 0
+    row("revert", "--skip")
+
+
+def test_a_refused_revert_in_a_row_is_tried_again_or_skipped(terminal: Terminal) -> None:
+    terminal.commit("base", m={"a": [1.0]})
+    terminal.commit("two", m={"a": [2.0]})
+    terminal("revert", "--no-edit", "HEAD")
+    terminal.commit("four", n={"b": [2.0]})
+    refused = terminal.run("revert", "--no-edit", "HEAD", "HEAD~2", "HEAD~1")
+    assert (refused.code, "already taken back" in refused.err) == (1, True)
+    assert terminal.run("revert", "--continue").code == 1
+    assert 'Reapply "two"' in terminal("revert", "--skip")
+
+
+def test_ends_of_a_revert_go_alone(row: Terminal) -> None:
+    for words in (("--skip", "--abort"), ("--continue", "HEAD")):
+        assert row.run("revert", *words).code == 2
+    assert "unfinished revert" in row("status")

@@ -27,6 +27,8 @@ _EXACT = ("-X", "find-renames=100%")
 _BEYOND = re.compile(r"CONFLICT \((rename|file|directory|distinct)")
 
 
+#: What ends a merge or revert that stopped, or goes on with it.
+ENDS = ("--abort", "--continue", "--skip")
 _REVERTS = re.compile(r'((?:Revert "){2,})([^"\n]*)("+)')
 
 
@@ -63,11 +65,14 @@ class GitSide:
         Raises:
             BeyondCompareError: it was a conflict of names.
         """
-        if words[0] in ("merge", "revert") and words[1] not in ("--abort", "--continue"):
+        if words[0] in ("merge", "revert") and words[1] not in ENDS:
             words = (words[0], *_EXACT, *words[1:])
         if words[0] == "stash":
             words = ("-c", "merge.renames=false", *words)
+        start = self._objects.head_is_unborn or self._objects.head.target
         code, said = self.run(*words)
+        if self.going_on():
+            self._forget_what_mvc_forgets(words, start, code)
         if _BEYOND.search(said):
             raise BeyondCompareError(said)
         return code == 0, said
@@ -99,6 +104,22 @@ class GitSide:
     def reverting(self) -> bool:
         """Whether a revert is unfinished."""
         return (self.root / ".git" / "REVERT_HEAD").exists()
+
+    def going_on(self) -> bool:
+        """Whether more commits are to be reverted."""
+        return self.to_do() > 0
+
+    def to_do(self) -> int:
+        """How many, with the one that stopped."""
+        file = self.root / ".git" / "sequencer" / "todo"
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    def _forget_what_mvc_forgets(self, words: tuple[str, ...], start: object, code: int) -> None:
+        """A row of reverts of which the first was refused, and one that ``reset`` gave up."""
+        began = words[0] == "revert" and words[-1] not in ENDS
+        refused = began and self._objects.head.target == start and not self.reverting()
+        if refused or (words[0] == "reset" and "--" not in words and code == 0):
+            self.run("revert", "--quit")
 
     def unmerged(self) -> dict[str, dict[str, str]]:
         """``path → stage → blob`` of files with conflicts."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from differential.blocks import of_text, origin_of
-from differential.git_side import BeyondCompareError, GitSide
+from differential.git_side import ENDS, BeyondCompareError, GitSide
 from differential.mvc_side import MvcSide
 from differential.programs import BEGINNING, Delete, Edit, Flip, Program, Run, Settle, Step, Wait
 
@@ -134,6 +134,8 @@ class Game:
             return False
         if self.git.reverting() and isinstance(step, Run) and _apart_from_a_revert(step.words):
             return False
+        if self.git.going_on() and isinstance(step, Run) and not self._of_a_row(step.words):
+            return False
         if not self.git.unmerged():
             return not (isinstance(step, Run) and step.words[:2] in _POPS) or self._can_pop()
         if not isinstance(step, Run):
@@ -141,6 +143,20 @@ class Game:
         words = step.words
         mixed = words[0] == "reset" and "--hard" not in words and "--soft" not in words
         return not (words[0] in _NOT_IN_A_CONFLICT or words[:2] == ("commit", "-a") or mixed)
+
+    def _of_a_row(self, words: tuple[str, ...]) -> bool:
+        """What both take alike while more commits are to be reverted.
+
+        One that was refused mvc tries again where Git leaves it out, and a merge or another branch have to
+        wait in mvc.
+        """
+        if words == ("revert", "--continue") and not self.git.reverting():
+            return self.git.to_do() > self.mvc.to_do()
+        return (
+            words[0] in _ALONG
+            or words[:2] in _ROW
+            or (words[0] == "reset" and "--soft" not in words)
+        )
 
     def _can_pop(self) -> bool:
         """Not where a file has been moved since: Git's stash would follow one that was changed as well."""
@@ -182,6 +198,9 @@ class Game:
 #: Names for where HEAD and a branch have been.
 _BACK = {"HEAD@{1}", "main@{1}", "@{-1}", "-"}
 _IN_THE_WAY = re.compile(r"would be overwritten by (?:checkout|merge):\n((?:\t.*\n)+)")
+#: While more commits are to be reverted.
+_ALONG = ("add", "commit", "rm", "mv", "restore", "tag")
+_ROW = (("revert", "--abort"), ("revert", "--continue"), ("revert", "--skip"))
 _POPS = (("stash", "pop"), ("stash", "apply"))
 
 
@@ -195,7 +214,7 @@ def play(program: Program, tally: Tally = TALLY) -> None:
 def _apart_from_a_revert(words: tuple[str, ...]) -> bool:
     """What would leave an unfinished revert behind: Git lets it, mvc does not, as neither does in a merge."""
     if words[0] in ("merge", "revert"):
-        return words[1] not in ("--abort", "--continue")
+        return words[1] not in ENDS
     return words[0] == "stash" or "--amend" in words or "--soft" in words
 
 

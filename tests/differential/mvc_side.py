@@ -64,6 +64,11 @@ class MvcSide:
         else:
             place.write_text(as_text(origin, values))
 
+    def to_do(self) -> int:
+        """How many commits are still to be reverted."""
+        waiting = mvc.open(str(self.root)).unfinished()
+        return len(waiting.sequel.rest) if waiting is not None and waiting.sequel is not None else 0
+
     def settle(self, side: str) -> None:
         if conflicted_paths(self._repository._context):
             done, said = self.command(("checkout", f"--{side}", "--", "."))
@@ -96,7 +101,7 @@ class MvcSide:
             work=self._work(undecided),
             status=tuple(sorted(self._status(repository))),
             conflicts={path: undecided.get(path) or kind for path, kind in conflicts.items()},
-            unfinished=waiting is not None and waiting.kind != "stash",
+            unfinished=waiting is not None and waiting.kind != "stash" and not waiting.between,
             logs=logs,
             bases=bases,
             reflogs={

@@ -105,6 +105,9 @@ _COMMANDS = {
         "merge --abort",
         "revert --no-edit -m 1 {revision}",
         "revert --abort",
+        "revert --skip",
+        "revert --no-edit {revision} {simple}",
+        "revert --no-edit {simple} {branch} {revision}",
         "reset -q {revision}",
         "reset -q --soft {revision}",
         "commit --amend --no-edit",
@@ -178,6 +181,15 @@ _forks = st.one_of(
     st.builds(_fork, st.just("main"), st.sampled_from(["one", "two"]), _few, _few, _ends),
     st.builds(_fork, st.sampled_from(["one", "two"]), branches, _few, _few, _ends),
 )
+#: Unsaved work, and a merge or revert that is given up if it stops: the work stays.
+_given_up = st.builds(
+    lambda few, what, how: [*few, Run(tuple(what.split())), Run((what.split()[0], how))],
+    _few,
+    st.sampled_from(
+        ["merge --no-edit one", "revert --no-edit HEAD~1", "revert --no-edit one HEAD~2"]
+    ),
+    st.sampled_from(["--abort", "--abort", "--skip", "--continue"]),
+)
 _parts = st.lists(
     st.one_of(
         _few,
@@ -188,6 +200,7 @@ _parts = st.lists(
         commands,
         commands,
         commands,
+        _given_up,
         st.builds(lambda path: [Delete(path)], paths),
         st.builds(lambda path: [Flip(path)], paths),
         st.builds(lambda side: [Settle(side)], st.sampled_from(["ours", "theirs"])),
@@ -196,6 +209,7 @@ _parts = st.lists(
             st.sampled_from(["ours", "theirs"]),
             st.sampled_from(["merge", "revert"]),
         ),
+        st.builds(lambda few: [*few, Run(("revert", "--skip"))], _few),
         waits.map(lambda wait: [wait]),
     ),
     min_size=5,

@@ -154,6 +154,72 @@ def test_what_git_says_is_in_the_way_is_in_nobody_s_way_of_a_conflict_either(gam
     assert game.mvc.seen().unfinished
 
 
+@pytest.mark.parametrize("verb", ["merge", "revert"])
+def test_giving_up_keeps_work_that_was_there_before(game: Game, verb: str) -> None:
+    other = {"merge": "one", "revert": "HEAD~1"}[verb]
+    game.play([*typed("switch -c one"), EDIT, *typed("commit -a -m first", "switch main"), EDIT])
+    game.more([*typed("commit -a -m second"), Edit("notes", "a", 2), *typed("commit -a -m third")])
+    game.more([OTHER, TENSOR, *typed(f"{verb} --no-edit {other}", f"{verb} --abort")])
+    game.more(typed(f"{verb} --no-edit {other}", f"{verb} --skip", f"{verb} --abort"))
+    assert game.mvc.seen().status == ((" M", "d/more"), (" M", "m.safetensors"))
+
+
+def test_giving_up_is_refused_where_work_was_done_after_the_conflict(game: Game) -> None:
+    game.play([*typed("switch -c one"), EDIT, TENSOR, *typed("commit -a -m first", "switch main")])
+    game.more([Edit("notes", "a", 2), Edit(TENSOR.path, "a", 1), *typed("commit -a -m second")])
+    game.more([*typed("merge --no-edit one"), Settle("theirs"), Edit("notes", "b", 3)])
+    game.more([*typed("merge --abort", "commit -a -m third")])
+    assert game.tally.refused == 2
+
+
+def row(game: Game) -> None:
+    """Six commits, of two files in turns; reverting the last one and then the third one stops."""
+    game.play([])
+    for number in (1, 2, 3):
+        game.more([Edit("notes", "a", number), *typed(f"commit -a -m notes{number}")])
+        game.more([Edit("m.safetensors", "a", number), *typed(f"commit -a -m model{number}")])
+    game.more(typed("revert --no-edit HEAD HEAD~3 HEAD~2"))
+    assert game.git.reverting() and game.git.to_do() == 2
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        ["revert --skip", "revert --skip"],
+        ["revert --abort", "revert --abort"],
+        ["revert --continue"],
+        [Settle("theirs"), "revert --continue", "revert --continue"],
+        [Settle("ours"), "revert --continue", "revert --skip"],
+        [Settle("theirs"), "commit -m mine", "revert --skip", "revert --continue"],
+        [Settle("theirs"), "commit -m mine", "revert --abort", "revert --abort"],
+        ["reset -q --hard HEAD~1", "revert --skip"],
+        ["revert --no-edit HEAD", "revert --skip"],
+        [Settle("theirs"), EDIT, "revert --skip", "revert --abort"],
+        [Settle("theirs"), OTHER, "revert --abort"],
+    ],
+)
+def test_a_row_of_reverts_goes_on_or_back_as_git_s(game: Game, then: list[str | Settle]) -> None:
+    row(game)
+    for step in then:
+        game.more(typed(step) if isinstance(step, str) else [step])
+    assert game.mvc.to_do() == max(game.git.to_do() - 1, 0)
+
+
+@pytest.mark.parametrize("end", ["--skip", "--abort"])
+def test_a_row_of_reverts_in_which_one_changes_nothing_waits(game: Game, end: str) -> None:
+    game.play([EDIT, *typed("commit -a -m first", "revert --no-edit HEAD"), OTHER])
+    game.more(typed("commit -a -m second", "revert --no-edit HEAD HEAD~2 HEAD HEAD~1"))
+    assert (game.git.to_do(), game.mvc.to_do()) == (2, 2)
+    game.more(typed(f"revert {end}", "revert --skip"))
+    assert game.mvc.to_do() == 0
+
+
+def test_a_row_of_reverts_of_which_the_first_is_refused_is_none(game: Game) -> None:
+    game.play([EDIT, *typed("commit -a -m first"), Edit("notes", "a", 2)])
+    game.more(typed("revert --no-edit HEAD HEAD~1", "revert --skip", "revert --abort"))
+    assert game.tally.refused == 3
+
+
 def test_settling_a_text_takes_all_of_a_side(game: Game) -> None:
     game.play([*typed("switch -c one"), EDIT, Edit("notes", "b", 1), *typed("commit -a -m first")])
     game.more([*typed("switch main"), Edit("notes", "a", 2), *typed("commit -a -m second")])

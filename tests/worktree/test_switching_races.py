@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mvc
@@ -14,6 +15,13 @@ from mvc.errors import DirtyWorktree, RefConflict
 from mvc.repository import Repository
 from mvc.worktree import checkout
 
+PREPARING = (
+    "worktree.switching",
+    "worktree.returning",
+    "worktree.restoring",
+    "worktree.from_memory",
+    "merge.merging",
+)
 Act = Callable[[Repository], object]
 Meanwhile = Callable[[Act], None]
 
@@ -47,7 +55,7 @@ def meanwhile(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Meanwh
                 act(mvc.open(repository.root, who=("Eve", "eve@example.org")))
                 yield files
 
-        for module in ("worktree.switching", "worktree.returning", "merge.merging"):
+        for module in PREPARING:
             monkeypatch.setattr(f"mvc.{module}.prepared", then)
 
     return plan
@@ -110,6 +118,44 @@ FORESTALLED: dict[str, Act] = {
     "undo": lambda repository: repository.undo(),
     "op restore": lambda repository: repository.restore_operation("@{3}"),
 }
+
+REWRITTEN: dict[str, Act] = {
+    "restore": lambda repository: repository.restore(["a.txt"], source="HEAD~2"),
+    "restore --staged": lambda repository: repository.restore(
+        ["a.txt"], source="HEAD~2", staged=True
+    ),
+    "commit_tensors": lambda repository: repository.commit_tensors(
+        {"a": np.ones(3, np.float32)}, "arrays", path="m.safetensors"
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", REWRITTEN)
+def test_what_is_staged_meanwhile_at_the_same_path_stops_a_command_that_has_touched_nothing(
+    repository: Repository, meanwhile: Meanwhile, verb: str
+) -> None:
+    def stage_the_same(other: Repository) -> None:
+        for name in ("a.txt", "m.safetensors"):
+            Path(other.root, name).write_text("theirs")
+        other.add(["."], opaque=True)
+        Path(other.root, "m.safetensors").unlink()
+        Path(other.root, "a.txt").write_text("two")
+
+    before = files(repository)
+    meanwhile(stage_the_same)
+    with pytest.raises(RefConflict, match="nothing has changed"):
+        REWRITTEN[verb](repository)
+    assert files(repository) == before
+    assert not Path(repository.root, "m.safetensors").exists()
+
+
+@pytest.mark.parametrize("verb", REWRITTEN)
+def test_what_is_staged_meanwhile_at_another_path_stays(
+    repository: Repository, meanwhile: Meanwhile, verb: str
+) -> None:
+    meanwhile(stage_another)
+    REWRITTEN[verb](repository)
+    assert "d.txt" in repository.staged()
 
 
 @pytest.mark.parametrize("verb", FORESTALLED)
