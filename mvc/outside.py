@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mvc.diff.report import SPECTRA
 from mvc.errors import UsageError
 from mvc.formats.sharded import ModelFiles, models
 from mvc.limits import SAFETENSORS_HEADER
 from mvc.store.fs import explained
+from mvc.values import dataclass
 from mvc.worktree.files_side import FilesSide, below
 
 if TYPE_CHECKING:
     from mvc.diff.changes import Difference, Progress
+    from mvc.diff.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,32 @@ def compare(
         progress=progress,
     )
     return relabelled(found, pair.old_names, pair.new_names)
+
+
+def report(
+    old: str,
+    new: str,
+    *,
+    tensors: Sequence[str] = (),
+    portraits: bool = True,
+    spectra: int | None = SPECTRA,
+    progress: Progress | None = None,
+) -> Report:
+    """What changed, with all that a page shows (``mvc.diff.report``).
+
+    Raises:
+        As ``compare``.
+    """
+    from mvc.diff.models import compare_sides
+    from mvc.diff.relabelling import relabelled_report
+    from mvc.diff.report import report
+
+    pair = paired(old, new, progress)
+    found = compare_sides(pair.old, pair.new, same=pair.same, tensors=tensors, progress=progress)
+    complete = report(
+        pair.old, pair.new, found, portraits=portraits, spectra=spectra, progress=progress
+    )
+    return relabelled_report(complete, pair.old_names, pair.new_names)
 
 
 def paired(old: str, new: str, progress: Progress | None = None) -> Pair:

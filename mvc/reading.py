@@ -12,6 +12,7 @@ from mvc.opened import Opened
 
 if TYPE_CHECKING:
     from mvc.arrays import LazyTensors
+    from mvc.diff.report import Report
     from mvc.history.snapshot import Snapshot
     from mvc.inspecting import Inspection
     from mvc.searching import Found
@@ -77,3 +78,31 @@ def read_file(repo: Opened, path: str, revision: str = "HEAD") -> Iterator[memor
     from mvc.history.files import chunks
 
     return chunks(repo._context, snapshot(repo, revision) if revision else staged(repo), path)
+
+
+def report(
+    repo: Opened,
+    old: str | None = None,
+    new: str | None = None,
+    *,
+    staged: bool = False,
+    paths: Sequence[str] = (),
+    tensors: Sequence[str] = (),
+    portraits: bool = True,
+    spectra: int | None = 24,
+) -> Report:
+    """``diff`` with all that a page about it shows: histograms, and singular values of ``spectra`` matrices of
+    each model (None: of all)."""
+    from mvc.sides import report
+
+    return report(
+        repo._context,
+        old,
+        new,
+        staged=staged,
+        paths=repo._inside(paths),
+        tensors=tensors,
+        portraits=portraits,
+        spectra=spectra,
+        progress=repo.progress,
+    )

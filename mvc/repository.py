@@ -67,6 +67,7 @@ class Repository(Opened):
     search = reading.search
     load = reading.load
     read_file = reading.read_file
+    report = reading.report
 
     blame = asking.blame
 

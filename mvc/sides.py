@@ -15,6 +15,7 @@ from mvc.ids import CommitId
 
 if TYPE_CHECKING:
     from mvc.diff.changes import Difference, Progress
+    from mvc.diff.report import Report
 
 
 def compare(
@@ -39,6 +40,31 @@ def compare(
     return compare_sides(
         left, right, paths=paths, tensors=tensors, numeric=numeric, progress=progress
     )
+
+
+def report(
+    context: Context,
+    old: str | None,
+    new: str | None,
+    *,
+    staged: bool,
+    paths: Sequence[str],
+    tensors: Sequence[str],
+    portraits: bool,
+    spectra: int | None,
+    progress: Progress | None,
+) -> Report:
+    """What changed between the two sides, with all that a page about it shows.
+
+    Raises:
+        UsageError: a revision names no commit.
+    """
+    from mvc.diff.models import compare_sides
+    from mvc.diff.report import report
+
+    left, right = sides(context, old, new, staged=staged, progress=progress)
+    found = compare_sides(left, right, paths=paths, tensors=tensors, progress=progress)
+    return report(left, right, found, portraits=portraits, spectra=spectra, progress=progress)
 
 
 def compare_commit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mvc.cli.app import Session
 from mvc.cli.output import quoted
@@ -14,6 +14,9 @@ from mvc.errors import NotARepository, UsageError
 from mvc.history.log import matches
 from mvc.paths import inside
 from mvc.repository import Repository
+
+if TYPE_CHECKING:
+    from mvc.diff.report import Report
 from mvc.values import dataclass
 
 
@@ -22,6 +25,10 @@ class Compared(Protocol):
 
     def difference(self, *, tensors: Sequence[str], numeric: bool | int) -> Difference:
         """What changed, as ``mvc.diff.models.compare_sides``."""
+        ...
+
+    def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
+        """What changed, with all that a page shows."""
         ...
 
     def unmerged(self) -> list[str]:
@@ -47,6 +54,19 @@ class InRepository:
         old, new = [*self.revisions, None, None][:2]
         return self.repository.diff(
             old, new, staged=self.staged, paths=self.paths, tensors=tensors, numeric=numeric
+        )
+
+    def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
+        """What changed, with all that a page shows."""
+        old, new = [*self.revisions, None, None][:2]
+        return self.repository.report(
+            old,
+            new,
+            staged=self.staged,
+            paths=self.paths,
+            tensors=tensors,
+            portraits=portraits,
+            spectra=spectra,
         )
 
     def unmerged(self) -> list[str]:
@@ -84,6 +104,19 @@ class Outside:
         from mvc.outside import compare
 
         return compare(self.old, self.new, tensors=tensors, numeric=numeric, progress=self.progress)
+
+    def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
+        """What changed, with all that a page shows."""
+        from mvc.outside import report
+
+        return report(
+            self.old,
+            self.new,
+            tensors=tensors,
+            portraits=portraits,
+            spectra=spectra,
+            progress=self.progress,
+        )
 
     def unmerged(self) -> list[str]:
         """Nothing: there is no merge."""

@@ -11,7 +11,9 @@ from mvc.cli.app import Session
 from mvc.cli.compared import compared
 from mvc.cli.difference import ROWS, difference_lines, stat_lines, status_lines
 from mvc.cli.output import quoted
+from mvc.cli.reports import Answer, report
 from mvc.cli.revisions import Separated
+from mvc.errors import UsageError
 
 
 @click.command("diff", cls=Separated)
@@ -35,6 +37,15 @@ from mvc.cli.revisions import Separated
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
 @click.option("--quiet", is_flag=True, help="Only the exit code; implies --exit-code.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--html", "as_html", is_flag=True, help="A page that needs nothing but a browser.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Text for a pull request.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    help="With --html and --markdown: write to FILE.",
+)
 @click.pass_obj
 def command(
     session: Session,
@@ -50,6 +61,9 @@ def command(
     exit_code: bool,
     quiet: bool,
     as_json: bool,
+    as_html: bool,
+    as_markdown: bool,
+    target: str | None,
 ) -> int:
     """Show which tensors changed, and for each by how much.
 
@@ -61,7 +75,14 @@ def command(
     numeric: bool | int = not (no_numbers or stat or name_only or name_status or quiet)
     if numeric and not (all_tensors or as_json):
         numeric = ROWS  # what is not shown need not be read
+    if as_html + as_markdown + as_json > 1:
+        raise UsageError("--html, --markdown and --json cannot be used together")
     sides, output = compared(session, arguments, staged=staged, no_index=no_index), session.output
+    if as_html or as_markdown:
+        answer = Answer("html" if as_html else "markdown", target, all_tensors, tensors)
+        return 1 if report(sides, output, answer) and (exit_code or quiet) else 0
+    if target is not None:
+        raise UsageError("-o goes with --html or --markdown", hint="mvc diff --html -o diff.html")
     difference = sides.difference(tensors=tensors, numeric=numeric)
     if quiet:
         return 1 if difference else 0

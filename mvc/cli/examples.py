@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc diff main experiment -t '*.bias'", "biases of two branches"),
         ("mvc diff --stat HEAD~5", "five commits in a line a file"),
         ("mvc diff old.safetensors new.safetensors", "any two models, without a repository"),
+        ("mvc diff --html -o diff.html main experiment", "as a page for the browser"),
     ),
     "bisect": (
         ("mvc bisect start HEAD v1.0", "HEAD is bad, v1.0 was good"),
