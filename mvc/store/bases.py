@@ -47,6 +47,14 @@ class Foundation(Protocol):
         ...
 
 
+class Weight(Foundation, Protocol):
+    """What a factor may belong to."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """See ``Ground``."""
+        ...
+
+
 class Ground:
     """An object that deltas stand on. Safe between threads.
 
@@ -149,7 +157,7 @@ class Ground:
 class Factor:
     """A factor object that is not stored yet, on the weight that it belongs to: see the codec ``lowrank``."""
 
-    def __init__(self, data: bytes, weight: Ground) -> None:
+    def __init__(self, data: bytes, weight: Weight) -> None:
         self.data = data
         self.weight = weight
         self.digest = blake3(data).digest()

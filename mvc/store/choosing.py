@@ -12,26 +12,21 @@ from typing import NamedTuple
 
 from mvc.dtypes import DTYPES
 from mvc.errors import IntegrityError, StorageError
-from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, DELTA_SMALLEST, KIB, LARGEST_FACTOR, MIB
+from mvc.limits import DELTA_DEPTH, DELTA_READ_BACK, DELTA_SMALLEST, LARGEST_FACTOR, MIB
 from mvc.store.bases import Bases, Factor, Foundation, Ground
-from mvc.store.codecs import LOWRANK, OVER_BASE, Place, Plan, codec, may_gain, plan, plan_over_base
+from mvc.store.codecs import LOWRANK, Plan, plan, plan_over_base
+from mvc.store.sampling import Held, Pieces, length_of, pieces_of, sampled_size
 from mvc.store.source import Candidate
-from mvc.store.workers import Buffers
 
 #: A delta must come to this share of what the object takes by itself: it costs time to read.
 WORTH = 0.85
 #: The search ends at a base that is this good.
 _EXCELLENT = 0.25
-#: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
-_PIECE = 128 * KIB
 #: A change that takes more than this share of the raw bytes is looked at for a low rank, and this share of
 #: what it takes otherwise is worth a factor, of which this much is read.
 _LOW_RANK = 0.04
 _GAIN = 0.8
 _STRETCH = 8 * MIB
-
-
-_base = Buffers()
 
 
 class Footing(NamedTuple):
@@ -52,7 +47,7 @@ def choose(
     """The best for an object of ``length`` bytes that begins with ``raw``; None for no gain."""
     if dtype is None or length < DELTA_SMALLEST:
         return None
-    sample = _sample(raw)
+    sample = pieces_of(raw)
     alone = sampled_size(sample, plan(dtype), None)
     best: Footing | None = None
     least, weight = WORTH * alone, None
@@ -63,16 +58,17 @@ def choose(
             if not tries or not affordable(ground, length, dtype == candidate.dtype):
                 continue
             rows = _rows(candidate.shape)
-            size = sampled_size(sample, tries, ground, rows)
+            held = Held(ground, len(raw)) if dtype == candidate.dtype else None
+            size = sampled_size(sample, tries, held or ground, rows)
         except (IntegrityError, StorageError):
             continue
         if size < least:
             best, least = Footing(ground, tries, rows), size
-            weight = ground if dtype == candidate.dtype else None
+            weight = (ground, held) if held else None
         if least <= _EXCELLENT * alone:
             break
-    if best is not None and weight is not None and least > _LOW_RANK * sum(map(_length, sample)):
-        return _on_factor(best, weight, sample, least, dtype, raw) or best
+    if best is not None and weight is not None and least > _LOW_RANK * length_of(sample):
+        return _on_factor(best, *weight, sample, least, dtype, raw) or best
     return best
 
 
@@ -93,7 +89,8 @@ def _rows(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _on_factor(
     footing: Footing,
     weight: Ground,
-    sample: list[tuple[int, memoryview]],
+    held: Held,
+    sample: Pieces,
     least: float,
     dtype: str,
     raw: memoryview,
@@ -106,74 +103,28 @@ def _on_factor(
     if not form or not columns or weight.depth + 1 >= DELTA_DEPTH:
         return None
     row = columns * DTYPES[dtype].word
-    whole = [(place, piece) for place, piece in (_whole(row, *one) for one in sample) if piece]
-    before = [_under(weight, place, len(piece)) for place, piece in whole]
-    after = memoryview(b"".join(piece for _, piece in whole))
-    rank = factors.rank(after, memoryview(b"".join(before)), form, columns)
+    after, before = (
+        b"".join(_whole(row, *one) for one in pieces) for pieces in (sample, held.pieces)
+    )
+    rank = factors.rank(memoryview(after), memoryview(before), form, columns)
     if not rank:
         return None
-    place, stretch = _whole(row, 0, raw[:_STRETCH])
-    integers = factors.right(stretch, _under(weight, place, len(stretch)), form, columns, rank)
-    data = factor(integers, weight.digest)
+    stretch = _whole(row, 0, raw[:_STRETCH])
+    under = memoryview(bytearray(len(stretch)))
+    weight.read_into(0, under)
+    data = factor(factors.right(stretch, under, form, columns, rank), weight.digest)
     if len(data) > LARGEST_FACTOR:
         return None
-    ground = Factor(data, weight)
     tries = ((LOWRANK, 16 * form),)
-    size = sampled_size(sample, tries, ground, footing.rows)
+    size = sampled_size(sample, tries, Factor(data, held), footing.rows)
     # The factor counts as far as the sample goes.
-    share = sum(map(_length, sample)) / weight.length
+    share = length_of(sample) / weight.length
     if size + len(data) * share > _GAIN * least:
         return None
-    return Footing(ground, (*tries, *plan(dtype)), footing.rows)
+    return Footing(Factor(data, weight), (*tries, *plan(dtype)), footing.rows)
 
 
-def _whole(row: int, place: int, piece: memoryview) -> tuple[int, memoryview]:
-    """The whole rows of a piece, with their place."""
+def _whole(row: int, place: int, piece: memoryview) -> memoryview:
+    """The whole rows of a piece."""
     first = -place % row
-    return place + first, piece[first : first + max(0, len(piece) - first) // row * row]
-
-
-def _under(ground: Ground, start: int, length: int) -> memoryview:
-    out = memoryview(bytearray(length))
-    ground.read_into(start, out)
-    return out
-
-
-def _length(one: tuple[int, memoryview]) -> int:
-    return len(one[1])
-
-
-def sample_places(length: int) -> list[tuple[int, int]]:
-    """Where in an object of so many bytes a sample is taken: starts and sizes."""
-    if length <= 2 * _PIECE:
-        return [(0, length)]
-    return [(start // 64 * 64, _PIECE) for start in (length // 4, length * 3 // 4)]
-
-
-def _sample(raw: memoryview) -> list[tuple[int, memoryview]]:
-    """Pieces with their places in the object."""
-    return [(start, raw[start : start + size]) for start, size in sample_places(len(raw))]
-
-
-def sampled_size(
-    sample: list[tuple[int, memoryview]],
-    tries: Plan,
-    ground: Foundation | None,
-    rows: tuple[int, ...] = (),
-) -> int:
-    """Bytes that the sample comes to by the best of ``tries``: over ``ground`` by those that need one."""
-    tries = tuple(one for one in tries if (one[0] in OVER_BASE) == (ground is not None))
-    total = 0
-    for start, piece in sample:
-        out = memoryview(bytearray(len(piece)))
-        base = None
-        if ground is not None:
-            base = ground.under(*tries[0], start, len(piece), _base)
-        place = Place(start, rows)
-        sizes = (
-            codec(number).encode(piece, param, out, base, place)
-            for number, param in tries
-            if may_gain(number, param, piece, base)
-        )
-        total += min((size for size in sizes if size is not None), default=len(piece))
-    return total
+    return piece[first : first + max(0, len(piece) - first) // row * row]

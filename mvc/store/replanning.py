@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mvc import limits
@@ -20,13 +19,15 @@ from mvc.errors import IntegrityError, StorageError
 from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH, DELTA_SMALLEST
 from mvc.store import pack, workers
-from mvc.store.bases import Bases, Ground
+from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog
 from mvc.store.census import Census, Delta, deltas, records
-from mvc.store.choosing import WORTH, sample_places, sampled_size
-from mvc.store.codecs import base_span, plan, plan_over_base
+from mvc.store.choosing import WORTH
+from mvc.store.codecs import plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
 from mvc.store.resemblance import nearest
+from mvc.store.sampling import Held, length_of, sampled_size
+from mvc.values import dataclass
 
 #: Versions before and after an object in a line that are candidates.
 _NEAR = 3
@@ -197,7 +198,7 @@ class Replanning:
             sample = self._samples.of(digest, length).pieces
         except (IntegrityError, StorageError):
             return Node(length, stored, {})  # damaged: as it is
-        taken = sum(len(piece) for _, piece in sample)
+        taken = length_of(sample)
         headers = pack.OBJECT_SIZE + pack.FRAME_SIZE * pack.frame_count(length, limits.FRAME)
 
         def scaled(size: int) -> int:
@@ -236,38 +237,15 @@ class Replanning:
         return 0 if copy is None else copy.stored
 
 
-class _Sample:
-    """An object as something to stand on, of which the places that are tried first are in memory."""
-
-    def __init__(self, ground: Ground, length: int) -> None:
-        self._ground = ground
-        self.digest, self.depth, self.stored = ground.digest, ground.depth, ground.stored
-        self.pieces: list[tuple[int, memoryview]] = []
-        for start, size in sample_places(length):
-            piece = memoryview(bytearray(size))
-            ground.read_into(start, piece)
-            self.pieces.append((start, piece))
-
-    def under(
-        self, number: int, param: int, start: int, length: int, buffer: workers.Buffers
-    ) -> memoryview:
-        """See ``Ground``."""
-        span = base_span(number, param, start, length)
-        for place, piece in self.pieces:
-            if (place, len(piece)) == span:
-                return piece
-        return self._ground.under(number, param, start, length, buffer)
-
-
 class _Samples:
     """Samples of the objects asked for last. Safe between threads."""
 
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
         self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, _Sample] = OrderedDict()
+        self._known: OrderedDict[bytes, Held] = OrderedDict()
 
-    def of(self, digest: bytes, length: int) -> _Sample:
+    def of(self, digest: bytes, length: int) -> Held:
         """The sample of an object.
 
         Raises:
@@ -278,7 +256,7 @@ class _Samples:
             if found is not None:
                 self._known.move_to_end(digest)
                 return found
-        found = _Sample(self._bases.ground(ObjectId(digest.hex())), length)
+        found = Held(self._bases.ground(ObjectId(digest.hex())), length)
         with self._lock:
             self._known[digest] = found
             if len(self._known) > _SAMPLES:
