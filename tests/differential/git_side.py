@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -119,7 +120,8 @@ class GitSide:
         began = words[0] == "revert" and words[-1] not in ENDS
         refused = began and self._objects.head.target == start and not self.reverting()
         if refused or (words[0] == "reset" and "--" not in words and code == 0):
-            self.run("revert", "--quit")
+            # Not `revert --quit`: that would forget an unfinished merge, too.
+            shutil.rmtree(self.root / ".git" / "sequencer")
 
     def unmerged(self) -> dict[str, dict[str, str]]:
         """``path → stage → blob`` of files with conflicts."""
