@@ -16,21 +16,40 @@ if TYPE_CHECKING:
     from mvc.history.unfinished import Unfinished
     from mvc.ids import CommitId
     from mvc.merge.merging import Outcome
+    from mvc.merge.recipe import Recipe
 
 
 def merge(
     repo: Opened,
-    other: str,
+    other: str | Sequence[str],
     *,
     message: str | None = None,
     fast_forward: str = "allow",
     strategy: str | None = None,
+    recipe: Recipe | None = None,
+    again: bool = True,
     author: Signature | None = None,
 ) -> Outcome:
-    """Merge a revision into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
+    """Merge a revision, or several, into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
 
+    ``recipe`` makes every tensor of all models; ``again``: of a model that one made, of those it was made of.
     MergeConflict if both sides changed a tensor or text; ``status`` lists what waits.
     """
+    if recipe is not None or not isinstance(other, str):
+        from mvc.merge import octopus
+        from mvc.merge.recipe import Recipe
+
+        return octopus.merge_many(
+            repo._context,
+            [other] if isinstance(other, str) else other,
+            recipe or Recipe(strategy),
+            message=message,
+            fast_forward=fast_forward,
+            again=again,
+            author=author,
+            who=repo._signer(),
+            progress=repo.progress,
+        )
     from mvc.merge import merging
 
     return merging.merge(

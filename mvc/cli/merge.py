@@ -9,14 +9,15 @@ from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.difference import stat_lines
 from mvc.cli.identity import author
-from mvc.cli.merged import merged_lines
+from mvc.cli.merged import made_lines, merged_lines
 from mvc.cli.options import quiet
+from mvc.cli.recipes import RecipeWords, recipe_options
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
 
 @click.command("merge")
-@click.argument("other", required=False, metavar="[REVISION]", shell_complete=completing.revisions)
+@click.argument("others", nargs=-1, metavar="[REVISION]...", shell_complete=completing.revisions)
 @click.option("-m", "--message", help="The message of the merge commit.")
 @click.option(
     "--ff/--no-ff", default=None, help="Move the branch alone where that suffices, or never."
@@ -26,8 +27,9 @@ from mvc.history.revisions import shorten
     "-X",
     "--strategy",
     metavar="NAME",
-    help="For tensors that both sides changed: ours, theirs, base or average.",
+    help="For tensors that both sides changed: ours, theirs, base or average; or for all: linear, ties, …",
 )
+@recipe_options
 @click.option(
     "--continue", "conclude", is_flag=True, help="Conclude it: all conflicts are settled."
 )
@@ -37,22 +39,24 @@ from mvc.history.revisions import shorten
 @click.pass_obj
 def command(
     session: Session,
-    other: str | None,
+    others: tuple[str, ...],
     message: str | None,
     ff: bool | None,
     ff_only: bool,
     strategy: str | None,
+    words: RecipeWords,
     conclude: bool,
     abort: bool,
     no_edit: bool,
 ) -> None:
-    """Merge REVISION into the current branch, tensor by tensor.
+    """Merge REVISIONs into the current branch, tensor by tensor.
 
-    A tensor that one side changed is taken; one that both changed takes the strategy, or waits for you.
+    A tensor that one side changed is taken; one that both changed takes the strategy, or waits for you. With a
+    strategy such as linear or ties every tensor is made of all models.
     """
     repository, output = session.repository, session.output
     if abort or conclude:
-        if other is not None:
+        if others:
             raise UsageError("--continue and --abort take no revision")
         if abort:
             repository.abort("merge")
@@ -62,14 +66,16 @@ def command(
             raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
         output.note(committed(repository, repository.commit(message, author=author(repository))))
         return
-    if other is None:
+    if not others:
         raise UsageError("nothing to merge", hint="mvc merge BRANCH")
     fast_forward = "only" if ff_only else "never" if ff is False else "allow"
     outcome = repository.merge(
-        other,
+        others[0] if len(others) == 1 else others,
         message=message,
         fast_forward=fast_forward,
         strategy=strategy,
+        recipe=words.recipe(strategy),
+        again=words.again,
         author=author(repository),
     )
     if outcome.kind == "up-to-date":
@@ -79,7 +85,7 @@ def command(
         before = shorten(outcome.before) if outcome.before else "nothing"
         output.note([f"Updating {before}..{shorten(outcome.commit)}", "Fast-forward"])
     else:
-        output.note(["Merge made by the tensor three-way strategy."])
+        output.note(made_lines(repository, outcome))
         output.note(merged_lines(outcome))
     if outcome.before:
         output.note(stat_lines(repository.diff(outcome.before, outcome.commit, numeric=False)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from mvc.history.revisions import shorten
 from mvc.merge.merging import Outcome
 
 _WORDS = {
@@ -12,6 +14,23 @@ _WORDS = {
     "both": "changed alike on both sides",
     "strategy": "settled by the strategy",
 }
+
+
+def made_lines(repository: Any, outcome: Outcome) -> list[str]:
+    """How the merge was made; of a recipe, from how many models, and of which merge these come."""
+    record = repository.record(outcome.commit)
+    strategy = record.parameters.get("strategy") if record is not None else None
+    models = record.parameters.get("models") if record is not None else None
+    if not isinstance(models, list):
+        return ["Merge made by the tensor three-way strategy."]
+    how = f"strategy {strategy}" if strategy else "tensor three-way strategy"
+    made = [f"Merge made by the {how} from {len(models)} models."]
+    parents = set(repository.read_commit(outcome.commit).parents)
+    again = [one["commit"] for one in models if one["commit"] not in parents]
+    if again:
+        names = ", ".join(map(shorten, again))
+        made.append(f" merged again from what earlier merges were made of: {names}")
+    return made
 
 
 def merged_lines(outcome: Outcome) -> Iterator[str]:

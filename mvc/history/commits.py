@@ -29,6 +29,9 @@ class Plan:
     committer: Signature
     operation: str = "commit"
     parameters: Mapping[str, Json] = field(default_factory=dict)
+    seed: int | None = None
+    #: Of libraries whose arithmetic made the weights; mvc's own comes by itself.
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def merkle_root(snapshot: Snapshot) -> ObjectId:
@@ -58,7 +61,8 @@ def write_commit(
     root = merkle_root(files)
     git = transaction.context.git
     inputs = tuple(r for p in parents if (r := trailer(git.commit(p).message)) is not None)
-    record = Record(plan.operation, root, inputs, plan.parameters, versions={"mvc": VERSION})
+    versions = {**plan.versions, "mvc": VERSION}
+    record = Record(plan.operation, root, inputs, plan.parameters, plan.seed, versions)
     blob = transaction.objects.blob(record.encode())
     tree = transaction.objects.files({**files, PATH: (FILE_MODE, blob)})
     message = with_trailer(plan.message, root)

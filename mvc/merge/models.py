@@ -24,7 +24,7 @@ from mvc.merge.content import Content, merge_content
 from mvc.merge.grouping import ModelSide, read_side
 from mvc.merge.job import Job
 from mvc.merge.slots import Slots
-from mvc.merge.terms import Clash, Decision, Kept, decide, terms
+from mvc.merge.terms import Clash, Decision, Kept, Made, decide, terms
 from mvc.merge.texts import write_text
 from mvc.values import dataclass
 
@@ -56,10 +56,10 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
         term.name: decide(term, job.strategy)
         for term in terms(base.pieces, ours.pieces, theirs.pieces)
     }
-    shape = theirs if _moved(base, theirs) and not _moved(base, ours) else ours
+    shape = theirs if moved(base, theirs) and not moved(base, ours) else ours
     other = ours if shape is theirs else theirs
-    result = MergedModel(tally=_count(decisions))
-    placed = _place(decisions, shape, other)
+    result = MergedModel(tally=count(decisions))
+    placed = place(decisions, shape, other)
     for path, names in placed.items():
         if shape.index is not None and not names and shape.files[path].tensors:
             continue  # all its tensors were deleted
@@ -68,7 +68,7 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
             _merge_file(job, result, sides, path, here, shape, (base, ours, theirs))
         except FormatError:
             return None
-    _put_index(job, result, sides, (base, ours, theirs), shape)
+    put_index(job, result, sides, (base, ours, theirs), shape)
     return result
 
 
@@ -92,7 +92,7 @@ def _merge_file(
     for manifest, slot in ((ours, slots.ours), (theirs, slots.theirs)):
         if manifest is None or slot is None or not content.is_of(manifest):
             continue
-        if _is_exactly(manifest, decisions):
+        if is_exactly(manifest, decisions):
             result.manifests[path] = manifest
             result.files[path] = (slots.mode, slot[1])
             return
@@ -101,10 +101,13 @@ def _merge_file(
     result.files[path] = (slots.mode, job.objects.blob(built.encode()))
 
 
-def _is_exactly(manifest: Manifest, decisions: Mapping[str, Decision]) -> bool:
+def is_exactly(manifest: Manifest, decisions: Mapping[str, Decision]) -> bool:
     """Whether the decided tensors are those of a side's file, so that it can stay as it is."""
     wanted: dict[str, object] = {}
     for name, decision in decisions.items():
+        if isinstance(decision, Made):
+            wanted[name] = decision.entry.value
+            continue
         if not isinstance(decision, Kept):
             return False
         if decision.piece is not None:
@@ -112,7 +115,7 @@ def _is_exactly(manifest: Manifest, decisions: Mapping[str, Decision]) -> bool:
     return wanted == {entry.name: entry.value for entry in manifest.tensors}
 
 
-def _moved(base: ModelSide, side: ModelSide) -> bool:
+def moved(base: ModelSide, side: ModelSide) -> bool:
     """Whether ``side`` cut the model into other files than ``base``."""
     if not base.files:
         return False
@@ -121,7 +124,7 @@ def _moved(base: ModelSide, side: ModelSide) -> bool:
     )
 
 
-def _place(
+def place(
     decisions: Mapping[str, Decision], shape: ModelSide, other: ModelSide
 ) -> dict[str, list[str]]:
     """The names in each file of ``shape``; a tensor that is new to it goes where ``other`` has it, or, where
@@ -139,7 +142,8 @@ def _place(
     return placed
 
 
-def _count(decisions: Mapping[str, Decision]) -> Counter[str]:
+def count(decisions: Mapping[str, Decision]) -> Counter[str]:
+    """How many tensors were settled in which way; see ``Merged.tally``."""
     tally: Counter[str] = Counter()
     for decision in decisions.values():
         if isinstance(decision, Kept):
@@ -149,13 +153,14 @@ def _count(decisions: Mapping[str, Decision]) -> Counter[str]:
     return tally
 
 
-def _put_index(
+def put_index(
     job: Job,
     result: MergedModel,
     sides: Sides,
     models: tuple[ModelSide, ModelSide, ModelSide],
     shape: ModelSide,
 ) -> None:
+    """Bring the index of a sharded model in line with the files in ``result``."""
     path = shape.index_path
     if path is None:
         return

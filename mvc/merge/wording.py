@@ -6,6 +6,7 @@ Source: Git's ``builtin/merge.c``, ``merge_name``, and ``fmt-merge-msg.c``.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mvc.history import revisions
 from mvc.history.branches import tag_message
@@ -23,6 +24,23 @@ def merge_message(context: Context, other: str) -> str:
     into = "" if current in ("main", "master") else f" into {current}"
     name = revisions.spelled_out(context, other)
     return f"Merge {_what(context, name)}{into}{_body(context, name)}"
+
+
+def octopus_message(context: Context, others: Sequence[str]) -> str:
+    """The message of a merge of several revisions: ``Merge branches 'a', 'b' and 'c'``."""
+    kinds: dict[str, list[str]] = {}
+    for other in others:
+        kind, _, name = _what(context, revisions.spelled_out(context, other)).partition(" '")
+        kinds.setdefault(kind, []).append(f"'{name}")
+    named = []
+    for kind, names in kinds.items():
+        plural = kind if len(names) == 1 else f"{kind}es" if kind == "branch" else f"{kind}s"
+        plural = plural.replace("branchs", "branches")
+        *first, last = names
+        named.append(f"{plural} {', '.join(first)}{' and ' if first else ''}{last}")
+    current = (context.refs.branch() or "HEAD").removeprefix(BRANCHES)
+    into = "" if current in ("main", "master") else f" into {current}"
+    return f"Merge {', '.join(named)}{into}"
 
 
 def _what(context: Context, name: str) -> str:

@@ -1,0 +1,206 @@
+"""Tensors that strategies make of several models: read, computed and stored at the same time, a few at once.
+
+Memory is bounded by a budget, or by the one tensor that alone is larger: what is elementwise is computed in
+pieces, anything else needs its tensor from every model. Results come in order, so the same merge writes the
+same pack, whatever the threads do.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mvc.dtypes import DTYPES, nbytes
+from mvc.errors import CorruptPack
+from mvc.history.manifest import Entry
+from mvc.history.tensors import tensor_chunks
+from mvc.limits import MIB, WINDOW
+from mvc.merge.many import ToMake
+from mvc.merge.strategies.combination import Array, Place
+from mvc.merge.strategies.numbers import common_dtype, compute_dtype, narrowed, widened
+from mvc.merge.terms import Made, Piece
+from mvc.store.source import BytesSource, Candidate, Incoming
+from mvc.store.store import Store
+from mvc.store.writing import PackWriter
+from mvc.values import dataclass
+
+#: Bytes of tensors being made that may be in memory; the writer's own come to as much again.
+BUDGET = 160 * MIB
+#: Elements of a piece of what is elementwise.
+_PIECE = 1 << 20
+_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where tensors come from, and what all of a merge have in common."""
+
+    store: Store
+    seed: int
+    compute: str | None
+
+    def make(self, task: ToMake) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The bytes of one tensor."""
+        dtype, shape = result_of(task)
+        elements = nbytes("U8", shape)
+        kinds = tuple(piece.entry.dtype for piece in task.models)
+        wide = compute_dtype(kinds, self.compute)
+        pieces = (task.base, *task.models, *task.statistics)
+        step = _PIECE if task.combination.elementwise else None
+        width = DTYPES[dtype].bits // 8
+        result = np.empty(elements * width, np.uint8)
+        readers = [self._numbers(piece, step, wide) for piece in pieces]
+        with np.errstate(all="ignore"):  # NaNs and infinities go where IEEE 754 sends them
+            for start in range(0, elements, step or max(elements, 1)):
+                count = min(step or elements, elements - start)
+                here = (count,) if task.combination.elementwise else shape
+                merged = self._merged(task, [next(reader) for reader in readers], here)
+                result[start * width : (start + count) * width] = narrowed(merged, dtype)
+        for reader in readers:
+            next(reader, None)  # to its end, where bytes are proven
+        return result
+
+    def _merged(self, task: ToMake, numbers: list[Array | None], shape: tuple[int, ...]) -> Array:
+        count = len(task.models)
+        base, models, statistics = numbers[0], numbers[1 : 1 + count], numbers[1 + count :]
+        known = tuple(None if s is None else _shaped(s, shape, task) for s in statistics)
+        place = Place(task.name, self.seed, known)
+        arrays = [model.reshape(shape) for model in models if model is not None]
+        return task.combination.combine(
+            None if base is None else base.reshape(shape), arrays, place
+        )
+
+    def _numbers(
+        self, piece: Piece | None, step: int | None, wide: np.dtype[Any]
+    ) -> Iterator[Array | None]:
+        """The tensor's numbers, ``step`` at a time or all at once; of no tensor None, as often as asked."""
+        if piece is None:
+            while True:
+                yield None
+        entry = piece.entry
+        left = nbytes("U8", entry.shape)
+        chunks = tensor_chunks(
+            self.store, piece.home, entry, _PIECE * DTYPES[entry.dtype].bits // 8
+        )
+        spare = np.empty(0, wide)
+        while left:
+            count = left if step is None else min(step, left)
+            numbers, filled = np.empty(0, wide), 0
+            while filled < count:
+                if not spare.size:
+                    spare = widened(next(chunks), entry.dtype, wide)
+                part, spare = spare[: count - filled], spare[count - filled :]
+                if part.size == count:
+                    numbers = part
+                else:
+                    numbers = numbers if numbers.size else np.empty(count, wide)
+                    numbers[filled : filled + part.size] = part
+                filled += part.size
+            yield numbers
+            left -= count
+        # The whole is proven only when its end was asked for.
+        if spare.size or any(len(chunk) for chunk in chunks):
+            raise CorruptPack(f"the tensor {entry.name!r} has more bytes than {list(entry.shape)}")
+
+
+def make_all(
+    bench: Bench,
+    pack: PackWriter,
+    tasks: Sequence[ToMake],
+    *,
+    checksums: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> dict[str, Made]:
+    """Make and store every tensor of ``tasks``, by name; ``checksums``: with the CRC-32 of its bytes."""
+    total = sum(nbytes(*result_of(task)) for task in tasks)
+    done = 0
+
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress is not None:
+            progress("merging", done, total)
+
+    made: dict[str, Made] = {}
+    batch: list[tuple[ToMake, Any]] = []
+
+    def store() -> None:
+        incoming = [
+            Incoming(BytesSource(data), result_of(task)[0], partial(_sides, task))
+            for task, data in batch
+        ]
+        for (task, data), id_ in zip(batch, pack.add(incoming, report), strict=True):
+            entry = Entry(task.name, *result_of(task), id_)
+            made[task.name] = Made(entry, zlib.crc32(data) if checksums else None)
+        batch.clear()
+
+    for task, data in _computed(bench, tasks):
+        batch.append((task, data))
+        if sum(data.nbytes for _, data in batch) >= WINDOW // 2:
+            store()
+    if batch:
+        store()
+    return made
+
+
+def result_of(task: ToMake) -> tuple[str, tuple[int, ...]]:
+    """Dtype and shape of the tensor."""
+    kinds = tuple(piece.entry.dtype for piece in task.models)
+    return common_dtype(kinds), task.models[0].entry.shape
+
+
+def _computed(
+    bench: Bench, tasks: Sequence[ToMake]
+) -> Iterator[tuple[ToMake, np.ndarray[Any, np.dtype[np.uint8]]]]:
+    """Each task with its bytes, in order; the next ones are being made meanwhile, within the budget."""
+    threads = min(_THREADS, os.cpu_count() or 1)
+    # Not the store's own threads: what runs there must never wait for what waits there.
+    with ThreadPoolExecutor(threads, thread_name_prefix="mvc-merge") as pool:
+        waiting: deque[tuple[ToMake, Future[Any], int]] = deque()
+        held = 0
+        try:
+            for task in tasks:
+                cost = _cost(task)
+                while waiting and held + cost > BUDGET:
+                    first, future, freed = waiting.popleft()
+                    yield first, future.result()
+                    held -= freed
+                waiting.append((task, pool.submit(bench.make, task), cost))
+                held += cost
+            while waiting:
+                first, future, _ = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future, _ in waiting:
+                future.cancel()
+
+
+def _cost(task: ToMake) -> int:
+    """About the bytes of memory that making a tensor takes: it is, and what it is made of as numbers."""
+    dtype, shape = result_of(task)
+    elements = nbytes("U8", shape)
+    sides = len(task.models) + len(task.statistics) + (task.base is not None)
+    at_once = min(elements, _PIECE) if task.combination.elementwise else elements
+    return nbytes(dtype, shape) + at_once * 4 * (2 * sides + 3)
+
+
+def _shaped(statistic: Array, shape: tuple[int, ...], task: ToMake) -> Array:
+    """A Gram matrix has the shape of its own inputs, Fisher information that of the tensor."""
+    if task.combination.statistic == "gram":
+        side = task.models[0].entry.shape[-1]
+        return statistic.reshape(side, side)
+    return statistic.reshape(shape)
+
+
+def _sides(task: ToMake) -> list[Candidate]:
+    """What the tensor may be stored as the difference to."""
+    pieces = [*task.models, *([task.base] if task.base is not None else [])]
+    entries = [piece.entry for piece in pieces if piece.entry.storage is None]
+    return [Candidate(entry.id, entry.dtype) for entry in entries]

@@ -1,0 +1,150 @@
+"""The verb ``merge`` with several revisions or a recipe: Git's decisions around ``uniting``.
+
+As in ``merging`` the slow part comes before the lock of the refs; under it the files are put into place and the
+refs move in one operation, or nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mvc.errors import MergeConflict, RefConflict, UsageError
+from mvc.history import revisions
+from mvc.history.commits import Plan, write_commit
+from mvc.history.context import Context, writes_objects
+from mvc.history.record import Json
+from mvc.history.signature import Signature
+from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.ids import CommitId
+from mvc.merge.conflicts import announce
+from mvc.merge.heads import Origin, contributions, independent, origin_of, originals
+from mvc.merge.merging import Outcome, merge, refuse_unfinished, require_clean_stage
+from mvc.merge.recipe import Recipe
+from mvc.merge.uniting import unite
+from mvc.merge.wording import merge_message, octopus_message
+from mvc.worktree import index
+from mvc.worktree.checkout import prepared
+from mvc.worktree.ingest import Progress
+
+
+@writes_objects
+def merge_many(
+    context: Context,
+    others: Sequence[str],
+    recipe: Recipe,
+    *,
+    message: str | None,
+    fast_forward: str,
+    again: bool,
+    author: Signature | None,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    """Merge the revisions ``others`` into HEAD; ``again``: what a recipe made from what it was made of.
+
+    Raises:
+        UsageError: a merge is unfinished, a revision or a parameter is off, or a fast-forward was demanded.
+        DirtyWorktree: unsaved work is in the way.
+        MergeConflict: something is left undecided; nothing has changed.
+    """
+    refuse_unfinished(context)
+    recipe.choices()  # a word that is off is refused even when it is not needed
+    head = context.refs.head()
+    if head is None:
+        raise UsageError("can merge only exactly one commit into an empty branch")
+    ours = CommitId(head)
+    names = {revisions.resolve(context, other): other for other in others}
+    heads = independent(context, [ours, *names])
+    if heads == [ours]:
+        return Outcome("up-to-date", ours, ours)
+    if fast_forward == "only" and (len(heads) > 1 or ours in heads):
+        raise UsageError(
+            "not possible to fast-forward, aborting", hint="mvc merge without --ff-only"
+        )
+    if fast_forward == "never" and ours not in heads:
+        heads.insert(0, ours)
+    if len(heads) == 1:
+        return merge(
+            context,
+            names[heads[0]],
+            message=message,
+            fast_forward=fast_forward,
+            strategy=None,
+            author=author,
+            who=who,
+            progress=progress,
+        )
+    require_clean_stage(context)
+    made_of = heads
+    if again and recipe.choices().combinations():
+        made_of, recipe = originals(context, heads, recipe)
+    tensors, files = origin_of(context, made_of), origin_of(context, heads)
+    recipe.choices().accept(len(made_of))
+    objects = context.writer()
+    of_files = contributions(context, objects, files)
+    of_tensors = of_files if tensors == files else contributions(context, objects, tensors)
+    labels = [names.get(id_, "HEAD") for id_ in heads]
+    merged = unite(context, objects, recipe, of_tensors, of_files, labels=labels, progress=progress)
+    objects.flush()
+    if merged.conflicted:
+        lines = announce(merged, (labels[0], labels[-1]))
+        raise MergeConflict(
+            "\n".join([*lines, "Automatic merge failed; nothing has changed."]),
+            hint="a --rule for these tensors; or mvc merge them one by one",
+        )
+    if message is None:
+        given = list(names.values())
+        one = len(given) == 1
+        message = merge_message(context, given[0]) if one else octopus_message(context, given)
+    plan = _plan(context, recipe, tensors, message, author or who, who)
+    result = Snapshot(context.git, merged.files)
+    with (
+        prepared(context, read_stage(context), result, progress=progress) as on_disk,
+        transaction(context, "merge", who) as current,
+    ):
+        if current.head != ours or dict(current.stage) != dict(head_snapshot(context)):
+            raise RefConflict(
+                "HEAD moved or something was staged while the merge ran; nothing has changed",
+                hint="run the same command again",
+            )
+        id_ = write_commit(current, result, heads, plan)
+        current.move(current.head_ref, id_)
+        how = f"strategy {recipe.strategy}" if recipe.strategy else "tensor three-way strategy"
+        current.message = f"merge {' '.join(others)}: Merge made by the {how}."
+        current.put_stage(result)
+        current.worktree = True
+        on_disk.put_in_place()
+    index.refresh(context)
+    return Outcome("merge", id_, ours, merged)
+
+
+def _plan(
+    context: Context,
+    recipe: Recipe,
+    origin: Origin,
+    message: str,
+    author: Signature,
+    who: Signature,
+) -> Plan:
+    """What the merge commit says: all that it takes to merge again."""
+    written = recipe.written()
+    seed = written.pop("seed")
+    parameters: dict[str, Json] = {**written, **origin.written(context)}
+    return Plan(
+        message,
+        author,
+        who,
+        "merge",
+        parameters,
+        seed if isinstance(seed, int) else None,
+        arithmetic(),
+    )
+
+
+def arithmetic() -> dict[str, str]:
+    """The versions of the libraries that compute."""
+    import ml_dtypes
+    import numpy as np
+
+    return {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}

@@ -1,0 +1,139 @@
+"""One model on any number of sides, in one file or many: each tensor made of all, then laid out in files again.
+
+The layout is ours, unless another side alone cut the model into other files; so is what a file holds besides
+tensors. A file that comes out as a side has it is that side's very blob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mvc import formats
+from mvc.history.manifest import BYTES, Manifest
+from mvc.history.snapshot import Snapshot
+from mvc.merge.compose import CHECKSUMMED, build
+from mvc.merge.content import Content, merge_content
+from mvc.merge.grouping import ModelSide, read_side
+from mvc.merge.job import Job
+from mvc.merge.making import Bench, make_all
+from mvc.merge.many import ToMake, decide, several
+from mvc.merge.models import MergedModel, count, is_exactly, moved, place, put_index
+from mvc.merge.recipe import Choices
+from mvc.merge.slots import Slots
+from mvc.merge.terms import Decision, Piece
+
+
+def is_mergeable(store_sides: Sequence[ModelSide | None]) -> bool:
+    """Whether every one of the sides has the model, in one format that can be written anew."""
+    if any(side is None or not side.files for side in store_sides):
+        return False
+    kinds = {m.format for side in store_sides if side for m in side.files.values()}
+    return len(kinds) == 1 and formats.composer(kinds.pop()) is not None
+
+
+def has_tensors(sides: Sequence[Snapshot], path: str) -> bool:
+    """Whether the file at ``path`` is a model on some side."""
+    found = [side.manifest(path) for side in sides if path in side]
+    return any(manifest is not None and manifest.format != BYTES for manifest in found)
+
+
+def merge_several(
+    job: Job,
+    bench: Bench,
+    sides: Sequence[Snapshot],
+    group: frozenset[str],
+    choices: Choices,
+    statistics: Sequence[Mapping[str, Piece]],
+) -> MergedModel | None:
+    """Merge the files ``group`` of ``sides``, the base first, as one model; None where they can't be."""
+    store = job.context.store
+    found = [read_side(store, side, group) for side in sides]
+    if not is_mergeable(found[1:]):
+        return None
+    models = [side for side in found[1:] if side is not None]
+    base = found[0]
+    kind = next(iter(models[0].files.values())).format
+    if base is None or any(m.format != kind for m in base.files.values()):
+        base = ModelSide()
+    settled = [
+        (one, decide(one, choices.of(one.name), statistics))
+        for one in several(base.pieces, [model.pieces for model in models])
+    ]
+    tasks = [decision for _, decision in settled if isinstance(decision, ToMake)]
+    made = make_all(bench, job.pack, tasks, checksums=kind in CHECKSUMMED, progress=job.progress)
+    decisions: dict[str, Decision] = {
+        one.name: made[one.name] if isinstance(decision, ToMake) else decision
+        for one, decision in settled
+    }
+    return _laid_out(job, sides, decisions, base, models)
+
+
+def _laid_out(
+    job: Job,
+    sides: Sequence[Snapshot],
+    decisions: Mapping[str, Decision],
+    base: ModelSide,
+    models: Sequence[ModelSide],
+) -> MergedModel:
+    ours = models[0]
+    others = [model for model in models[1:] if moved(base, model) and not moved(base, ours)]
+    shape = others[0] if others else ours
+    other = ours if others else models[-1]
+    theirs = models.index(shape) if others else len(models) - 1
+    result = MergedModel(tally=count(decisions))
+    for path, names in place(decisions, shape, other).items():
+        if shape.index is not None and not names and shape.files[path].tensors:
+            continue  # all its tensors were deleted
+        here = {name: decisions[name] for name in names}
+        _put_file(job, result, sides, path, here, shape, [base, *models])
+    three = (sides[0], sides[1], sides[1 + theirs])
+    put_index(job, result, three, (base, ours, models[theirs]), shape)
+    return result
+
+
+def _put_file(
+    job: Job,
+    result: MergedModel,
+    sides: Sequence[Snapshot],
+    path: str,
+    decisions: Mapping[str, Decision],
+    shape: ModelSide,
+    models: Sequence[ModelSide],
+) -> None:
+    base, *here = (model.files.get(path) for model in models)
+    slots = Slots.of((sides[0], sides[1], sides[-1]), path)
+    content = _content(job, base, here, shape.files[path])
+    if content.clash:
+        result.conflicts[path] = slots.conflict("metadata")
+    mode = slots.mode if slots.ours or slots.theirs else sides[1][path][0]
+    for side, manifest in zip(sides[1:], here, strict=True):
+        if manifest is not None and content.is_of(manifest) and is_exactly(manifest, decisions):
+            result.manifests[path] = manifest
+            result.files[path] = (mode, side[path][1])
+            return
+    built = build(job, content, list(decisions.values()))
+    result.manifests[path] = built
+    result.files[path] = (mode, job.objects.blob(built.encode()))
+
+
+def _content(
+    job: Job, base: Manifest | None, models: Sequence[Manifest | None], shape: Manifest
+) -> Content:
+    """What the file holds besides tensors: of two sides as in any merge; of more what the first has that
+    changed it, with the keys of metadata that any has added."""
+    found = [manifest for manifest in models if manifest is not None]
+    if len(found) < len(models):
+        return Content(shape)
+    store = job.context.store
+    contents = [merge_content(store, base, found[0], one, job.strategy) for one in found[1:]]
+    if len(contents) < 2:
+        return contents[0] if contents else Content(found[0])
+    clash = any(content.clash for content in contents)
+    metadata: dict[str, str] = {}
+    for content in reversed(contents):
+        metadata.update(content.metadata or {})
+    taken = [content for content in contents if content.template is not found[0]]
+    if taken:
+        return Content(taken[0].template, metadata or None, clash)
+    alike = frozenset(skeleton for content in contents for skeleton in content.alike)
+    return Content(found[0], metadata or None, clash, alike)
