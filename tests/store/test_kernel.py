@@ -269,6 +269,67 @@ def test_both_coders_find_the_same_contexts_and_tables(
 
 
 @needs_compiled
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 128, 1000])
+@pytest.mark.parametrize("largest", [0, 3, 5, 64])
+def test_both_coders_take_words_apart_alike_and_put_them_together(
+    largest: int, count: int, width: int, ordered: bool
+) -> None:
+    """Differences of up to so many bits: none that is more than its token, a few, and all of them."""
+    draw = np.random.default_rng(count + largest)
+    base = draw.integers(0, 256, count * width, np.uint8).tobytes()
+    words = draw.integers(0, 1 << 64, count, np.uint64, endpoint=False)
+    words >>= draw.integers(64 - largest, 65, count, np.uint64).clip(0, 63) if largest else 63
+    zigzag = words.astype(f"<u{width}").tobytes()
+    raw = bytearray(count * width)
+    CODERS[0].restore(memoryview(zigzag), memoryview(base), width, ordered, memoryview(raw))
+    found = []
+    for coder in CODERS:
+        tokens, extra = memoryview(bytearray(count)), memoryview(bytearray(count * width + 16))
+        used = coder.tokens(memoryview(raw), memoryview(base), width, ordered, tokens, extra)
+        found.append((bytes(tokens), bytes(extra[:used])))
+        back = bytearray(b"\xa5" * len(raw))
+        given_ = tokens, extra, used, memoryview(base), width, ordered, memoryview(back)
+        assert coder.words(*given_)
+        assert back == raw
+        assert not coder.words(*given_[:2], used + 1, *given_[3:])
+        if used:
+            assert not coder.words(*given_[:2], used - 1, *given_[3:])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])  # a byte names no token that 64-bit words lack
+@pytest.mark.parametrize("token", [0, 100])
+def test_no_coder_takes_a_token_of_wider_words(width: int, token: int) -> None:
+    base, extra = memoryview(bytes(100 * width)), memoryview(bytes(2000))
+    tokens = memoryview(bytes(99) + bytes([16 + (8 * width - 4) * 4 + token]))
+    for coder in CODERS:
+        out = memoryview(bytearray(100 * width))
+        assert not coder.words(tokens, extra, 8, base, width, True, out)
+
+
+@needs_compiled
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("rows", ["exponents", "noise", "one value", "zeros among others"])
+def test_both_coders_find_the_contexts_of_a_frame(width: int, rows: str) -> None:
+    count = 70_001
+    high = {
+        "exponents": exponents(count, 300, width),
+        "noise": random.Random(width).randbytes(count),
+        "one value": b"\xff" * count,
+        "zeros among others": exponents(count, 0, 1)[: count // 2] + bytes(count - count // 2),
+    }[rows]
+    base = np.zeros((count, width), np.uint8)
+    base[:, -1] = np.frombuffer(high, np.uint8)
+    found = []
+    for coder in CODERS:
+        contexts = memoryview(bytearray(count))
+        found.append((coder.contexts(memoryview(base.tobytes()), width, False, contexts), contexts))
+    assert found[0] == found[1]
+
+
+@needs_compiled
 @pytest.mark.parametrize("rare", [0, 1, 30, 255])
 @pytest.mark.parametrize("count", [1, 63, 64, 8191, 8192, 30_001])
 def test_both_coders_write_the_same_for_common_and_rare_tokens(count: int, rare: int) -> None:

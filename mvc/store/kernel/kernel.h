@@ -13,11 +13,19 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-/* One source, compiled for what every x86-64 has and for AVX2; the loader picks at run time. */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
+/* One source, compiled for what every x86-64 has and for AVX2; the loader picks at run time. Tests say
+ * MVC_PORTABLE, to see what other machines run. */
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__) && !defined(MVC_PORTABLE)
 #define FAST __attribute__((target_clones("avx2", "default")))
 #else
 #define FAST
+#endif
+
+/* Functions written for AVX2, chosen at run time. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(MVC_PORTABLE)
+#define HAVE_AVX2
+#define WITH_AVX2 __attribute__((target("avx2")))
+#include <immintrin.h>
 #endif
 
 /* Part of a function that is FAST, and so compiled for what that is. */
@@ -26,6 +34,12 @@
 #else
 #define INLINE static inline
 #endif
+
+#define PROBABILITY_BITS 12
+#define PROBABILITY (1u << PROBABILITY_BITS) /* what the frequencies of a table sum up to */
+#define MOST_TABLES 32
+/* A context's place among tables: whatever it is, within scratch for MOST_TABLES. */
+#define PLACE_OF(context) ((size_t)(context) & (MOST_TABLES - 1))
 
 void mvc_plane(const uint8_t *raw, size_t count, int width, int number, int rotated, uint8_t *out);
 

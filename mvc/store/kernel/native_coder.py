@@ -14,7 +14,7 @@ class _Scratch(threading.local):
     def __init__(self) -> None:
         self.slots = memoryview(bytearray(4 * PROBABILITY * MOST_TABLES))
         self.symbols = memoryview(bytearray(4 * 256 * MOST_TABLES))
-        self.counts = memoryview(bytearray(2 * 4 * 256 * MOST_TABLES))
+        self.counts = memoryview(bytearray(4 * 4 * 256 * MOST_TABLES))
         self.tables = memoryview(bytearray(2 * 256 * MOST_TABLES))
 
 

@@ -1,4 +1,4 @@
-/* The entropy coder of deltas, whose tables depend on the base. Every function does what its namesake in
+/* The entropy coder of deltas, by the tables of their contexts (contexts.c). Every function does what its namesake in
  * array_coder.py does, to the bit.
  *
  * The coder is rANS (Duda, arXiv:1311.2540) with 32-bit states that move 16 bits at a time, interleaved over
@@ -7,117 +7,8 @@
 
 #include "kernel.h"
 
-#define PROBABILITY_BITS 12
-#define PROBABILITY (1u << PROBABILITY_BITS)
 #define LOWEST (1u << 16) /* a state never stays below this */
 #define MOST_LANES 64
-#define MOST_TABLES 32
-/* A context's place among tables: whatever it is, within the scratch for MOST_TABLES. */
-#define PLACE_OF(context) ((size_t)(context) & (MOST_TABLES - 1))
-
-/* ------------------------------------------------------------------ contexts */
-
-/* How often each byte comes. Four counts by turns: one that was just written can't be read at once. */
-static void histogram(const uint8_t *bytes, size_t count, uint32_t *counts)
-{
-    uint32_t some[4][256] = {{0}};
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4)
-        for (size_t turn = 0; turn < 4; turn++)
-            some[turn][bytes[i + turn]]++;
-    for (; i < count; i++)
-        some[0][bytes[i]]++;
-    for (size_t value = 0; value < 256; value++)
-        counts[value] = some[0][value] + some[1][value] + some[2][value] + some[3][value];
-}
-
-#define STRETCH 128 /* bytes */
-
-/* How many of the `steps` are at most the byte, for each byte, in place. */
-FAST static void rank(uint8_t *bytes, size_t count, const uint8_t *steps, size_t number)
-{
-    for (size_t at = 0; at < count; at += STRETCH) {
-        size_t some = count - at < STRETCH ? count - at : STRETCH;
-        uint8_t values[STRETCH] = {0}, ranks[STRETCH] = {0};
-        memcpy(values, bytes + at, some);
-        for (size_t step = 0; step < number; step++)
-            for (size_t i = 0; i < STRETCH; i++)
-                ranks[i] = (uint8_t)(ranks[i] + (values[i] >= steps[step]));
-        memcpy(bytes + at, ranks, some);
-    }
-}
-
-/* The context of each word of the base, which is the group of its high byte; how many groups there are. In
- * ascending order a group takes value after value until it has a 32nd of the words. */
-EXPORT int mvc_contexts(const uint8_t *base, size_t count, int width, int ordered, uint8_t *contexts)
-{
-    uint32_t counts[256];
-    uint8_t steps[MOST_TABLES];
-    size_t groups = 0, members = 0, seen = 0;
-    mvc_plane(base, count, width, 0, ordered, contexts);
-    histogram(contexts, count, counts);
-    for (unsigned value = 0; value < 255; value++) {
-        members += counts[value];
-        seen += counts[value];
-        if (members * MOST_TABLES >= count && seen < count) {
-            steps[groups++] = (uint8_t)(value + 1); /* at most 31 times, each for a 32nd of the words */
-            members = 0;
-        }
-    }
-    rank(contexts, count, steps, groups);
-    return (int)groups + 1;
-}
-
-/* ------------------------------------------------------------------ tables */
-
-/* Frequencies of `each` tokens that sum up to PROBABILITY, at least 1 for each that comes. */
-static void share_out(const uint32_t *counts, unsigned each, uint16_t *frequencies)
-{
-    uint64_t total = 0;
-    int wrong = PROBABILITY;
-    for (unsigned token = 0; token < each; token++)
-        total += counts[token];
-    for (unsigned token = 0; token < each; token++) {
-        uint64_t number = counts[token];
-        uint64_t share = number ? (number * PROBABILITY + total / 2) / total : 0;
-        frequencies[token] = (uint16_t)(number && !share ? 1 : share);
-        wrong -= frequencies[token];
-    }
-    while (wrong) { /* the difference to the most frequent one, as far as that leaves it anything */
-        unsigned most = 0;
-        for (unsigned token = 1; token < each; token++)
-            most = frequencies[token] > frequencies[most] ? token : most;
-        int change = wrong > 1 - frequencies[most] ? wrong : 1 - frequencies[most];
-        frequencies[most] = (uint16_t)(frequencies[most] + change);
-        wrong -= change;
-    }
-}
-
-/* A table for each context, one behind the other, with frequencies of the tokens up to the highest one that has
- * any: how many these are. `tables` has room for 256 each, `counts` is scratch for twice MOST_TABLES of 256. */
-EXPORT int mvc_tables(const uint8_t *tokens, const uint8_t *contexts, size_t count, size_t number,
-                      uint32_t *counts, uint16_t *tables)
-{
-    /* Counts by turns, as in `histogram`: most words of a frame have one of a few tokens. */
-    uint32_t *const others = counts + MOST_TABLES * 256;
-    unsigned each = 1;
-    size_t i = 0;
-    memset(counts, 0, number * 256 * sizeof *counts);
-    memset(others, 0, number * 256 * sizeof *counts);
-    for (; i + 2 <= count; i += 2) {
-        counts[PLACE_OF(contexts[i]) << 8 | tokens[i]]++;
-        others[PLACE_OF(contexts[i + 1]) << 8 | tokens[i + 1]]++;
-    }
-    if (i < count)
-        counts[PLACE_OF(contexts[i]) << 8 | tokens[i]]++;
-    for (size_t which = 0; which < number * 256; which++) {
-        counts[which] += others[which];
-        each = counts[which] && which % 256 >= each ? which % 256 + 1 : each;
-    }
-    for (size_t table = 0; table < number; table++, tables += each)
-        share_out(counts + table * 256, each, tables);
-    return (int)each;
-}
 
 /* ------------------------------------------------------------------ the coder */
 
@@ -154,9 +45,7 @@ static int lay_out(const uint16_t *tables, size_t number, size_t each, uint32_t 
     return 1;
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define EIGHT_AT_ONCE
-#include <immintrin.h>
+#ifdef HAVE_AVX2
 
 /* For each set of 8 lanes that move a word, as bytes of 8 words: which of the next words goes to which lane, and
  * the words of these lanes, moved up to the last places. */
@@ -179,7 +68,7 @@ __attribute__((constructor)) static void list_moves(void)
 }
 
 /* Codes the whole rounds of 64 lanes below `count`, a multiple of 64, that there is room for; where it stopped. */
-__attribute__((target("avx2"))) static size_t code_avx2(const uint8_t *tokens, const uint8_t *contexts,
+WITH_AVX2 static size_t code_avx2(const uint8_t *tokens, const uint8_t *contexts,
                                                         size_t count, const uint32_t *symbols,
                                                         uint32_t *states, const uint8_t *out, uint8_t **end)
 {
@@ -224,7 +113,7 @@ __attribute__((target("avx2"))) static size_t code_avx2(const uint8_t *tokens, c
 }
 
 /* As many rounds of 64 lanes as there are whole ones with words enough; how many tokens that makes. */
-__attribute__((target("avx2"))) static size_t decode_avx2(const uint8_t **data, const uint8_t *end,
+WITH_AVX2 static size_t decode_avx2(const uint8_t **data, const uint8_t *end,
                                                           const uint8_t *contexts, size_t count,
                                                           const uint32_t *slots, uint32_t *states,
                                                           uint8_t *tokens)
@@ -301,7 +190,7 @@ EXPORT int64_t mvc_code(const uint8_t *tokens, const uint8_t *contexts, size_t c
         states[lane] = LOWEST;
     uint8_t *at = out + room;
     size_t left = count;
-#ifdef EIGHT_AT_ONCE
+#ifdef HAVE_AVX2
     if (spread == MOST_LANES && __builtin_cpu_supports("avx2")) {
         left = code(tokens, contexts, left, left / MOST_LANES * MOST_LANES, symbols, spread, states, out, &at);
         if (left % MOST_LANES == 0)
@@ -330,7 +219,7 @@ EXPORT int mvc_decode(const uint8_t *data, size_t length, const uint8_t *context
     memcpy(states, data, 4 * spread);
     const uint8_t *at = data + 4 * spread, *end = data + length;
     size_t start = 0;
-#ifdef EIGHT_AT_ONCE
+#ifdef HAVE_AVX2
     if (spread == MOST_LANES && __builtin_cpu_supports("avx2"))
         start = decode_avx2(&at, end, contexts, count, slots, states, tokens);
 #endif
