@@ -43,6 +43,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "diff": ("Show which tensors changed, and by how much", "look"),
     "bisect": ("Find the commit that broke something", "look"),
     "metric": ("Note what was measured of weights, and look it up", "look"),
+    "run": ("Run a command, and keep what it measured", "look"),
+    "plot": ("Show how a metric went over history", "look"),
     "cat": ("Show what is in a model: the numbers or the values of its tensors", "look"),
     "grep": ("Find tensors by name", "look"),
     "blame": ("Show which commit last changed each tensor", "look"),

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+import click
+
 #: What a shell says of a command that is not there, or can't be run.
 _ABSENT, _DENIED = 127, 126
 
@@ -18,10 +20,10 @@ def run_command(cmd: Sequence[str], printed: list[str] | None = None) -> int:
             return subprocess.run(cmd, check=False).returncode
         return _passed_through(cmd, printed)
     except FileNotFoundError:
-        print_error(f"{cmd[0]}: command not found")
+        click.echo(f"{cmd[0]}: command not found", err=True)
         return _ABSENT
-    except (PermissionError, OSError) as error:
-        print_error(f"{cmd[0]}: {error.strerror or error}")
+    except OSError as error:
+        click.echo(f"{cmd[0]}: {error.strerror or error}", err=True)
         return _DENIED
 
 
@@ -34,10 +36,3 @@ def _passed_through(cmd: Sequence[str], printed: list[str]) -> int:
             sys.stdout.write(text)
             sys.stdout.flush()
     return process.returncode
-
-
-def print_error(text: str) -> None:
-    """On the error stream, as a shell would say it."""
-    import click
-
-    click.echo(text, err=True)

@@ -39,6 +39,7 @@ def status(found: Status) -> dict[str, Any]:
         "branch": found.branch,
         "head": found.head,
         "unfinished": found.unfinished,
+        "bisecting": found.bisecting,
         "staged": _deltas(found.staged),
         "unstaged": _deltas(found.unstaged),
         "untracked": list(found.untracked),
@@ -126,16 +127,13 @@ def described(found: Described) -> dict[str, Any]:
     }
 
 
-def metrics(commit: str, found: Mapping[str, Measured]) -> dict[str, Any]:
+def metrics(found: Mapping[str, Measured]) -> dict[str, Any]:
     """What was measured of a commit's weights."""
     from mvc.history.metrics import plain
 
     return {
-        "commit": commit,
-        "metrics": {
-            name: {"value": plain(one.value), "time": one.time, "how": one.how}
-            for name, one in found.items()
-        },
+        name: {"value": plain(one.value), "time": one.time, "how": one.how}
+        for name, one in found.items()
     }
 
 

@@ -59,6 +59,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc metric list main~20..", "commits that have any"),
         ("mvc metric remove HEAD perplexity", "it was wrong"),
     ),
+    "run": (
+        ("mvc run -- ./eval.py --split test", "the numbers of the JSON that it prints, for HEAD"),
+        ("mvc run --at v1.0 --metrics-file out.json -- ./eval.py", "of a release, from a file"),
+    ),
+    "plot": (
+        ("mvc plot perplexity", "in the terminal"),
+        ("mvc plot perplexity v1.0..main -o perplexity.svg", "as a drawing"),
+    ),
     "cat": (
         ("mvc cat model.safetensors", "the numbers of all tensors"),
         ("mvc cat HEAD~1:model.safetensors 'layers.0.*' --values", "values as they were"),

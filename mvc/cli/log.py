@@ -11,6 +11,7 @@ import click
 from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.commits import decorations, headline, long_form, tombstones
+from mvc.cli.measured import said, values
 from mvc.cli.revisions import Separated, split_revisions
 from mvc.errors import UsageError
 from mvc.history.git import Commit
@@ -18,6 +19,7 @@ from mvc.repository import Repository
 
 if TYPE_CHECKING:
     from mvc.cli.graph import Graph
+    from mvc.history.metrics import Measured
 
 
 @click.command("log", cls=Separated, context_settings={"ignore_unknown_options": True})
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--oneline", is_flag=True, help="One line a commit.")
 @click.option("--graph", is_flag=True, help="Draw the branches.")
 @click.option("--stat", is_flag=True, help="Which files changed, and how many of their tensors.")
+@click.option("--metrics", is_flag=True, help="What was measured of the weights.")
 @click.option("-n", "--max-count", "limit", type=int, metavar="N", help="At most N commits.")
 @click.option("--skip", type=int, default=0, metavar="N", help="Leave out the first N.")
 @click.option("--first-parent", is_flag=True, help="Follow only the first parent of merges.")
@@ -59,6 +62,7 @@ def command(
     oneline: bool,
     graph: bool,
     stat: bool,
+    metrics: bool,
     limit: int | None,
     skip: int,
     first_parent: bool,
@@ -100,10 +104,15 @@ def command(
         from mvc.cli import documents
 
         gone = tombstones(repository)
-        found_ = [documents.commit(commit, gone.get(commit.id)) for commit in commits]
+        told_ = [*commits]
+        found_ = [documents.commit(commit, gone.get(commit.id)) for commit in told_]
+        if metrics:
+            known = (documents.metrics(each) for _, each in repository.metrics.of_each(told_))
+            found_ = [{**one, "metrics": each} for one, each in zip(found_, known, strict=True)]
         session.output.document("log", {"commits": found_})
         return
-    session.output.page(_lines(repository, commits, oneline, drawing, stat, paths))
+    told = repository.metrics.of_each(commits) if metrics else ((commit, {}) for commit in commits)
+    session.output.page(_lines(repository, told, oneline, drawing, stat, paths))
 
 
 def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, ...], int | None]:
@@ -122,7 +131,7 @@ def _numbered(arguments: Sequence[str], limit: int | None) -> tuple[tuple[str, .
 
 def _lines(
     repository: Repository,
-    commits: Iterator[Commit],
+    commits: Iterator[tuple[Commit, dict[str, Measured]]],
     oneline: bool,
     drawing: Graph | None,
     stat: bool,
@@ -132,8 +141,12 @@ def _lines(
     if stat:
         from mvc.cli.difference import stat_lines
     first = True
-    for commit in commits:
+    for commit, known in commits:
         text = [headline(commit, names)] if oneline else list(long_form(commit, names))
+        if known and oneline:
+            text[0] += f"  {said(known)}"
+        elif known:
+            text += ["", "Metrics:", *(f"    {line}" for line in values(known))]
         if stat:
             changed = list(stat_lines(repository.changes_of(commit, paths=paths)))
             text += changed if oneline else ["", *changed]

@@ -10,6 +10,7 @@ import click
 from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.commits import date
+from mvc.cli.measured import said
 from mvc.cli.options import quiet
 from mvc.cli.output import columns, counted, quoted
 from mvc.errors import UsageError
@@ -65,7 +66,8 @@ def show(session: Session, commit: str, as_json: bool) -> None:
     found = session.repository.metrics.of(commit)
     if as_json:
         id_ = session.repository.resolve(commit)
-        session.output.document("metric-show", documents.metrics(id_, found))
+        content = {"commit": id_, "metrics": documents.metrics(found)}
+        session.output.document("metric-show", content)
         return
     session.output.page(columns([_row(name, one) for name, one in found.items()], "<><<"))
 
@@ -92,18 +94,15 @@ def list_(session: Session, revisions: tuple[str, ...], limit: int | None, as_js
 
         found = islice(found, max(limit, 0))  # type: ignore[assignment]
     if as_json:
-        commits = [documents.metrics(commit.id, values) for commit, values in found]
+        commits = [
+            {"commit": commit.id, "metrics": documents.metrics(values)} for commit, values in found
+        ]
         session.output.document("metric-list", {"commits": commits})
         return
     session.output.page(
         f"{click.style(shorten(commit.id), fg='yellow')} {quoted(commit.subject)}  {said(values)}"
         for commit, values in found
     )
-
-
-def said(values: dict[str, Measured]) -> str:
-    """``loss=1.2 perplexity=3.4``."""
-    return " ".join(f"{quoted(name)}={one.value:g}" for name, one in values.items())
 
 
 @command.command("remove")

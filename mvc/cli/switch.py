@@ -46,6 +46,8 @@ def command(
             f"cannot switch branch while a {waiting.kind} is unfinished",
             hint=f"mvc {waiting.kind} --continue or mvc {waiting.kind} --abort",
         )
+    if repository.bisect.search is not None:
+        click.echo("warning: you are switching branch while bisecting", err=True)
     words = way(repository, name)
     repository.switch(
         target,

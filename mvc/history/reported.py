@@ -10,30 +10,33 @@ import re
 from collections.abc import Iterator
 
 _NUMBER = re.compile(
-    r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])|(?<!\w)[-+]?(?:nan|inf)(?!\w)",
-    re.I,
+    r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf)(?![\w]|\.\d)", re.IGNORECASE
 )
-#: Objects may nest as deep as people write them; nothing deeper is looked into.
-_DEPTH = 20
+#: What can't stand in the name of a metric.
+_ODD = re.compile(r"[\s=\x00-\x1f\x7f]+")
+#: Nothing deeper, longer or further up is looked at.
+_DEPTH, _NAME, _TAIL = 20, 200, 1 << 20
 
 
 def numbers(text: str) -> dict[str, float]:
     """The numbers of the last JSON object in ``text`` that has any, by their dotted keys."""
-    decoder = json.JSONDecoder()
-    for start in _candidates(text):
+    decoder, text = json.JSONDecoder(), text[-_TAIL:]
+    found: dict[str, float] = {}
+    at = text.find("{")
+    while at >= 0:
         try:
-            found, _ = decoder.raw_decode(text, start)
+            value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            continue
-        flat = dict(_flat(found, ""))
-        if flat:
-            return flat
-    return {}
+            at += 1
+        else:
+            found = dict(_flat(value, "")) or found
+        at = text.find("{", at)
+    return found
 
 
 def last_number(text: str) -> float | None:
     """The last number in ``text``, ``nan`` and ``inf`` among them."""
-    found = _NUMBER.findall(text)
+    found = _NUMBER.findall(text[-_TAIL:])
     return float(found[-1]) if found else None
 
 
@@ -48,19 +51,13 @@ def value(text: str, name: str) -> float | None:
     return None if found else last_number(text)
 
 
-def _candidates(text: str) -> Iterator[int]:
-    """Where an object may begin, from the end; braces at the start of a line first: others lie in objects."""
-    lines = [match.start(1) for match in re.finditer(r"^[ \t]*(\{)", text, re.M)]
-    outer = [at for at in lines if text[at - 1 : at] in ("", "\n")]
-    yield from reversed(outer)
-    yield from reversed([match.start() for match in re.finditer(r"\{", text)][-1000:])
-
-
 def _flat(found: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, float]]:
-    if isinstance(found, bool) or depth > _DEPTH:
-        return
-    if isinstance(found, int | float):
-        yield prefix, float(found)
-    elif isinstance(found, dict):
+    if isinstance(found, dict) and depth < _DEPTH:
         for key, inner in found.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key), depth + 1)
+            name = _ODD.sub("_", str(key))
+            yield from _flat(inner, f"{prefix}.{name}" if prefix else name, depth + 1)
+    elif isinstance(found, int | float) and not isinstance(found, bool) and len(prefix) <= _NAME:
+        try:
+            yield prefix.lstrip("-"), float(found)
+        except OverflowError:
+            return

@@ -50,8 +50,9 @@ def _unchanged(start: str) -> str | None:
     )
     if not head or not stage or not operation or operation != _read(folder, "applied"):
         return None
-    if _read(folder, "refs/mvc/unfinished") is not None or "refs/mvc/unfinished" in packed:
-        return None
+    for waiting in ("refs/mvc/unfinished", "refs/mvc/bisect"):
+        if _read(folder, waiting) is not None or waiting in packed:
+            return None
     tracked = _trusted(root, folder, (stage, head, stage))
     if tracked is None or _anything_else(root, tracked):
         return None

@@ -44,6 +44,7 @@ ASKED = {
     "op-show": ["op", "show"],
     "metric-show": ["metric", "show", "HEAD~1"],
     "metric-list": ["metric", "list"],
+    "plot": ["plot", "loss"],
     "stash": ["stash", "list"],
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
