@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from mvc.errors import CorruptPack, MvcError, NotARepository, UsageError
 from mvc.history.context import Context
@@ -14,8 +15,9 @@ from mvc.opened import Opened, Progress, Who
 from mvc.paths import DOT
 from mvc.repository import Repository
 from mvc.store.fs import Disk
-from mvc.upkeep import Upkeep
-from mvc.worktree.code_repository import hide
+
+if TYPE_CHECKING:
+    from mvc.upkeep import Upkeep
 
 
 def init(
@@ -39,6 +41,8 @@ def init(
     root = os.path.abspath(path)
     folder = os.path.join(root, DOT)
     if not os.path.isfile(os.path.join(folder, "HEAD")):
+        from mvc.worktree.code_repository import hide
+
         hide(root, [f"{DOT}/"], disk)
         lay_out(folder, initial_branch, disk)
     else:
@@ -85,6 +89,8 @@ def open_damaged(
         NotARepository: there is not even the ruin of one.
         UsageError: it is of a newer format, or of another user.
     """
+    from mvc.upkeep import Upkeep
+
     start = os.path.abspath(path)
     root = find(start) or _ruin(start)
     if root is None:

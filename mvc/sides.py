@@ -76,11 +76,14 @@ def compare_commit(
     progress: Progress | None,
 ) -> Difference:
     """What a commit changed against its first parent."""
+    before, after = log.parent_snapshot(context, commit), Snapshot.of_tree(context.git, commit.tree)
+    if before == after:
+        from mvc.diff.changes import Difference
+
+        return Difference()
     from mvc.diff.models import compare_sides
 
-    store = context.store
-    old = SnapshotSide(log.parent_snapshot(context, commit), store)
-    new = SnapshotSide(Snapshot.of_tree(context.git, commit.tree), store)
+    old, new = SnapshotSide(before, context.store), SnapshotSide(after, context.store)
     return compare_sides(old, new, paths=paths, numeric=numeric, progress=progress)
 
 

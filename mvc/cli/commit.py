@@ -8,7 +8,6 @@ import click
 
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
-from mvc.cli.editor import edited_message
 from mvc.cli.identity import author
 from mvc.cli.options import quiet
 
@@ -39,6 +38,8 @@ def command(
     repository = session.repository
     message = "\n\n".join(messages) if messages else source.read() if source else None
     if message is None and not no_edit:
+        from mvc.cli.editor import edited_message
+
         message = edited_message(repository, amend=amend)
     commit = repository.commit(
         message,

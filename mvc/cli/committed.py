@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mvc.cli.difference import stat_total
 from mvc.history.git import Commit
 from mvc.history.revisions import shorten
 from mvc.repository import Repository
@@ -15,4 +14,8 @@ def committed(repository: Repository, commit: Commit) -> Iterator[str]:
     root = " (root-commit)" if not commit.parents else ""
     where = repository.branch or "detached HEAD"
     yield f"[{where}{root} {shorten(commit.id)}] {commit.subject}"
-    yield from stat_total(repository.changes_of(commit))
+    changes = repository.changes_of(commit)
+    if changes:
+        from mvc.cli.difference import stat_total
+
+        yield from stat_total(changes)

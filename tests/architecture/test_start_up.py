@@ -34,10 +34,12 @@ _PERSON = {
 }
 
 
-def heavy_imports(folder: Path, code: str, *words: str) -> list[str]:
-    """Heavy modules that are loaded once ``code`` has run in a fresh interpreter."""
+def heavy_imports(
+    folder: Path, code: str, *words: str, among: tuple[str, ...] = HEAVY
+) -> list[str]:
+    """Those modules ``among`` the heavy that are loaded once ``code`` has run in a fresh interpreter."""
     report = folder.with_name(folder.name + ".imports")
-    probe = _PROBE.format(words=list(words), code=code, report=str(report), heavy=HEAVY)
+    probe = _PROBE.format(words=list(words), code=code, report=str(report), heavy=among)
     done = subprocess.run(
         [sys.executable, "-c", probe],
         cwd=folder,
@@ -50,8 +52,8 @@ def heavy_imports(folder: Path, code: str, *words: str) -> list[str]:
     return report.read_text().split()
 
 
-def mvc(folder: Path, *words: str) -> list[str]:
-    return heavy_imports(folder, "from mvc.cli.main import run; run()", *words)
+def mvc(folder: Path, *words: str, among: tuple[str, ...] = HEAVY) -> list[str]:
+    return heavy_imports(folder, "from mvc.cli.main import run; run()", *words, among=among)
 
 
 @pytest.fixture
@@ -92,6 +94,31 @@ def test_looking_at_a_small_history_imports_nothing_heavy(
     words: list[str], repository: Path
 ) -> None:
     assert not mvc(repository, *words)
+
+
+def test_an_empty_commit_imports_nothing_heavy(repository: Path) -> None:
+    assert not mvc(repository, "commit", "--allow-empty", "-m", "nothing")
+
+
+def test_a_commit_of_a_model_imports_neither_numpy_nor_libgit2(repository: Path) -> None:
+    model = repository / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-1] + b"\xff")
+    mvc(repository, "add", "model.safetensors")
+    assert not mvc(repository, "commit", "-m", "second")
+
+
+@pytest.mark.parametrize("words", [["log", "-n1"], ["commit", "--allow-empty", "-m", "nothing"]])
+def test_a_verb_without_weights_opens_no_store_and_compares_nothing(
+    words: list[str], repository: Path
+) -> None:
+    parts = (
+        "mvc.store.store",
+        "mvc.diff.models",
+        "mvc.cli.editor",
+        "mvc.cli.difference",
+        "zstandard",
+    )
+    assert not mvc(repository, *words, among=parts)
 
 
 def test_status_with_nothing_changed_imports_nothing_heavy(repository: Path) -> None:
