@@ -1,18 +1,22 @@
-"""Verbs that ask the history: who changed a tensor, how it came to be, what a commit is called.
+"""Verbs that ask the history, or take from it: who changed a tensor, what a commit is called, its files
+elsewhere.
 
 Functions of an open repository, which ``Repository`` binds as methods. Nothing here changes the repository,
-and no algorithm lives here; they are in ``history/``.
+and no algorithm lives here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.opened import Opened
 
 if TYPE_CHECKING:
     from mvc.history.blame import Blamed
+    from mvc.history.describe import Choice, Description
+    from mvc.verifying import Verdict
 
 
 def blame(
@@ -22,3 +26,101 @@ def blame(
     from mvc.history.blame import blame
 
     return blame(repo._context, repo._inside([path])[0], revision, tensors)
+
+
+def describe(
+    repo: Opened,
+    revision: str = "HEAD",
+    choice: Choice | None = None,
+    *,
+    contains: bool = False,
+    abbrev: int = 7,
+    long: bool = False,
+    always: bool = False,
+) -> Description:
+    """The name of a commit by the nearest annotated tag before it, as ``git describe`` has it.
+
+    ``choice`` says which other refs may do. With ``contains`` it is by the oldest tag that holds the commit.
+    UsageError if there is none and not ``always``.
+    """
+    from mvc.errors import UsageError
+    from mvc.history.describe import Choice, Description, describe, short
+
+    choice, commit = choice or Choice(), repo.resolve(revision)
+    if not contains:
+        return describe(repo._context, commit, choice, abbrev=abbrev, long=long, always=always)
+    from mvc.history.name_rev import name_rev
+
+    try:
+        return name_rev(repo._context, commit, choice)
+    except UsageError:
+        if not always:
+            raise
+        return Description(short(repo._context, commit, abbrev), commit)
+
+
+def shortlog(
+    repo: Opened,
+    revisions: Sequence[str] | str = "HEAD",
+    *,
+    paths: Sequence[str] = (),
+    all: bool = False,
+    committer: bool = False,
+    email: bool = False,
+) -> dict[str, list[str]]:
+    """The subjects of commits, oldest first, by author (or committer)."""
+    from mvc.history import log
+    from mvc.history.revisions import all_ends, parse_range
+    from mvc.history.shortlog import shortlog
+
+    texts = [revisions] if isinstance(revisions, str) else list(revisions) or ["HEAD"]
+    range_ = (all_ends if all else parse_range)(repo._context, texts)
+    commits = log.walk(repo._context, range_, paths=repo._inside(paths))
+    return shortlog(commits, committer=committer, email=email)
+
+
+def archive(
+    repo: Opened,
+    revision: str,
+    target: str | Callable[[bytes | memoryview], object],
+    *,
+    format: str | None = None,
+    prefix: str = "",
+    paths: Sequence[str] = (),
+) -> None:
+    """The files of a commit as a tar, tar.gz or zip; to a file, whose name says which, or to a function."""
+    from mvc.history.archive import archive, write_archive
+
+    commit, names = repo.read_commit(revision), repo._inside(paths)
+    if isinstance(target, str):
+        place = os.path.join(repo.cwd, target)
+        write_archive(repo._context, commit, place, form=format, prefix=prefix, paths=names)
+        return
+    archive(repo._context, commit, target, form=format or "tar", prefix=prefix, paths=names)
+
+
+def export(
+    repo: Opened, revision: str, target: str, *, paths: Sequence[str] = (), force: bool = False
+) -> list[str]:
+    """Write the files of a commit into a folder outside the work tree; gives their paths.
+
+    DirtyWorktree if one is there already and not ``force``.
+    """
+    from mvc.history import log
+    from mvc.history.archive import chosen
+    from mvc.worktree.elsewhere import export
+
+    files = log.snapshot(repo._context, repo.resolve(revision))
+    names = chosen(files, repo._inside(paths))
+    place = os.path.abspath(os.path.join(repo.cwd, target))
+    export(repo._context, files, names, place, force=force, progress=repo.progress)
+    return names
+
+
+def verify(repo: Opened, file: str, revision: str = "HEAD", path: str | None = None) -> Verdict:
+    """Whether a file, in or outside the work tree, is what a commit holds at ``path``."""
+    from mvc.verifying import verify
+
+    place = os.path.abspath(os.path.join(repo.cwd, file))
+    tracked = None if path is None else repo._inside([path])[0]
+    return verify(repo._context, place, repo.resolve(revision), tracked, repo.progress)

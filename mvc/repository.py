@@ -70,6 +70,11 @@ class Repository(Opened):
     report = reading.report
 
     blame = asking.blame
+    describe = asking.describe
+    shortlog = asking.shortlog
+    archive = asking.archive
+    export = asking.export
+    verify = asking.verify
 
     record = retracing.record
     reflog = retracing.reflog

@@ -82,6 +82,23 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc blame model.safetensors", "all tensors"),
         ("mvc blame model.safetensors v1.0 -- 'layers.0.*'", "some, as of a release"),
     ),
+    "describe": (
+        ("mvc describe --tags --always --dirty", "a version for a build"),
+        ("mvc describe --contains 5af01b2", "the first release that holds it"),
+    ),
+    "shortlog": (
+        ("mvc shortlog -s -n", "who made how many commits"),
+        ("mvc shortlog v1.0..HEAD", "notes for a release"),
+    ),
+    "verify": (
+        ("mvc verify /srv/model.safetensors --at v1.0", "is it the release that is served?"),
+        ("mvc verify copy.pt models/base.pt", "against a file of another name"),
+    ),
+    "archive": (
+        ("mvc archive v1.0 -o model-1.0.tar.gz --prefix model-1.0/", "a release"),
+        ("mvc archive HEAD config.json model.safetensors | ssh host tar x", "two files, elsewhere"),
+    ),
+    "export": (("mvc export v1.0 /srv/model", "plain files, to be served"),),
     "ls": (
         ("mvc ls -l", "files with format, size and number of tensors"),
         ("mvc ls HEAD~1 -t 'layers.0.*'", "tensors of a commit"),

@@ -39,15 +39,22 @@ class Rebuilt:
 
 
 def rebuild(
-    context: Context, files: Snapshot, path: str, advance: Callable[[int], None]
+    context: Context,
+    files: Snapshot,
+    path: str,
+    advance: Callable[[int], None],
+    *,
+    folder: str | None = None,
 ) -> Rebuilt:
     """Write ``path`` as ``files`` has it; ``advance`` gets the bytes written, from several threads.
+
+    ``folder`` is where it lies until it is renamed, if not in ``.mvc``.
 
     Raises:
         IntegrityError: what is stored is damaged or missing.
         StorageError: no room, or the disk refused.
     """
-    folder = os.path.join(context.folder, TEMPORARY)
+    folder = folder or os.path.join(context.folder, TEMPORARY)
     context.disk.make_folder(folder)
     temporary = os.path.join(folder, secrets.token_hex(8))
     # As Git does, the umask decides what the group and others may.

@@ -27,6 +27,9 @@ ASKED = {
     "log": ["log"],
     "show": ["show", "v1"],
     "blame": ["blame", "m.safetensors", "v1"],
+    "describe": ["describe", "--tags", "--dirty"],
+    "shortlog": ["shortlog", "-e", "v1"],
+    "verify": ["verify", "m.safetensors", "--at", "v1"],
     "diff": ["diff", "HEAD~1", "HEAD"],
     "diff-worktree": ["diff"],
     "ls": ["ls", "HEAD"],
@@ -91,7 +94,7 @@ def storied(
 
 def test_json_is_what_it_was(storied: Terminal) -> None:
     """One story for all, as it takes longer to tell than to ask."""
-    found = {name: storied(*words, "--json") for name, words in ASKED.items()}
+    found = {name: storied.run(*words, "--json").out for name, words in ASKED.items()}
     if os.environ.get("MVC_GOLDEN") == "write":
         for name, text in found.items():
             (GOLDEN / f"{name}.json").write_text(text, "utf-8", newline="\n")
