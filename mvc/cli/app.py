@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -95,12 +94,12 @@ def _current_folder() -> str:
         raise MvcError("the current folder does not exist any more", hint="cd to one") from error
 
 
-@dataclass
 class Session:
     """What a verb gets: the output sink, and the repository, opened when first asked for."""
 
-    output: Output
-    cwd: str = field(default_factory=_current_folder)
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.cwd = _current_folder()
 
     @cached_property
     def repository(self) -> Any:
