@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import click
@@ -14,6 +13,7 @@ from mvc.cli.compared import Compared
 from mvc.cli.output import Output
 from mvc.errors import UsageError
 from mvc.store.fs import Disk, explained
+from mvc.values import dataclass
 
 #: Tensors of a model that a page lists.
 _ROWS = 1000

@@ -7,7 +7,7 @@ matrices that changed most. It must not know where a side keeps its bytes, nor h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from mvc.diff.renames import Gist, gist
 from mvc.history.manifest import BYTES, Entry
 from mvc.history.side import Side
 from mvc.limits import MIB
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.diff.portraits import Portrait
