@@ -25,7 +25,7 @@ _EXCELLENT = 0.25
 #: A change that takes more than this share of the raw bytes is looked at for a low rank, and this share of
 #: what it takes otherwise is worth a factor, of which this much is read.
 _LOW_RANK = 0.04
-_GAIN = 0.8
+_GAIN = 0.82
 _STRETCH = 8 * MIB
 
 
@@ -102,24 +102,25 @@ def _on_factor(
     form, columns = FORMATS.get(dtype, 0), footing.rows[-1] if footing.rows else 0
     if not form or not columns or weight.depth + 1 >= DELTA_DEPTH:
         return None
-    row = columns * DTYPES[dtype].word
+    word = DTYPES[dtype].word
+    row, taken = columns * word, length_of(sample)
     after, before = (
         b"".join(_whole(row, *one) for one in pieces) for pieces in (sample, held.pieces)
     )
-    rank = factors.rank(memoryview(after), memoryview(before), form, columns)
-    if not rank:
+    low = factors.low(memoryview(after), memoryview(before), form, columns)
+    rows = max(1, weight.length // row)
+    if low is None or not low.pays(rows, columns, 8 * word * least / taken):
         return None
     stretch = _whole(row, 0, raw[:_STRETCH])
     under = memoryview(bytearray(len(stretch)))
     weight.read_into(0, under)
-    data = factor(factors.right(stretch, under, form, columns, rank), weight.digest)
+    data = factor(factors.right(stretch, under, form, columns, low.rank), weight.digest)
     if len(data) > LARGEST_FACTOR:
         return None
     tries = ((LOWRANK, 16 * form),)
     size = sampled_size(sample, tries, Factor(data, held), footing.rows)
     # The factor counts as far as the sample goes.
-    share = length_of(sample) / weight.length
-    if size + len(data) * share > _GAIN * least:
+    if size + len(data) * taken / weight.length > _GAIN * least:
         return None
     return Footing(Factor(data, weight), (*tries, *plan(dtype)), footing.rows)
 

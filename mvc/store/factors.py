@@ -7,7 +7,8 @@ a full one, and is let go. Then the factor is taken from a stretch of rows.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,19 +33,35 @@ _FEW_ROWS = 24
 #: Rows of a change that is taken for one of low rank correlate by more than this, squared, in the mean: one in
 #: 100, where it is but just above rounding; those of any number of columns by one in that number.
 _ALIKE = 1 / 200
+#: Bits of an integer of either factor, at the least; and the share of all bits that a change must promise to
+#: save for its factor to be looked for, somewhat less than what it must save. Of 36 matrices of a contrastive
+#: fine-tune whose change is of low rank none is better off with its factor; most are let go here.
+_BITS = 8
+_WORTH_A_TRIAL = 0.15
 #: Elements whose steps stand for those of all.
-_NOISE = 4 * 1024
+_NOISE = 8 * 1024
 
 _after, _before, _changes = Buffers(), Buffers(), Buffers()
 Words = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 
-def rank(raw: memoryview, base: memoryview, form: int, columns: int) -> int:
-    """The rank of the change from ``base``, of whole rows; 0 when it is not low, or not there."""
+class Low(NamedTuple):
+    """A change of low rank, and the bits that each element takes less without it."""
+
+    rank: int
+    gain: float
+
+    def pays(self, rows: int, columns: int, bits: float) -> bool:
+        """Whether factors for so many rows and columns may save a share of ``bits`` an element."""
+        return self.gain - _BITS * self.rank * (1 / rows + 1 / columns) > _WORTH_A_TRIAL * bits
+
+
+def low(raw: memoryview, base: memoryview, form: int, columns: int) -> Low | None:
+    """The change from ``base``, of whole rows; None when its rank is not low, or it is not there."""
     count = len(raw) // (WIDTHS[form] * columns)
     if count < 2 or columns < _NARROWEST * 2:
-        return 0
+        return None
     after, before = (
         np.frombuffer(one, f"<u{WIDTHS[form]}", count * columns).reshape(count, columns)
         for one in (raw, base)
@@ -52,7 +69,7 @@ def rank(raw: memoryview, base: memoryview, form: int, columns: int) -> int:
     step = -(-count // _FEW_ROWS)
     few, _ = _change_of_some(after[::step], before[::step], form)
     if not _alike(few):
-        return 0
+        return None
     step = max(1, count // _ROWS)
     change, noise = _change_of_some(after[::step][:_ROWS], before[::step][:_ROWS], form)
     rows = len(change)
@@ -61,8 +78,11 @@ def rank(raw: memoryview, base: memoryview, form: int, columns: int) -> int:
     found = int(np.count_nonzero(values > _ABOVE * edge))
     most = min(RANKS, rows * _SHARE, columns / _NARROWEST)
     if not 0 < found <= most or values.sum() < _WORTH * noise * rows * columns:
-        return 0
-    return found if values[found:].sum() <= _LEFT * noise * rows * columns else 0
+        return None
+    left = float(values[found:].sum())
+    if not 0 < left <= _LEFT * noise * rows * columns:
+        return None if left else Low(found, math.inf)
+    return Low(found, math.log2(float(values.sum()) / left) / 2)
 
 
 def _alike(change: Doubles) -> bool:

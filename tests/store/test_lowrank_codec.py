@@ -42,11 +42,11 @@ WEIGHT = b"\x17" * 32
 
 
 def found(raw: bytes, base: bytes, form: int) -> tuple[int, bytes | None]:
-    rank = factors.rank(memoryview(raw), memoryview(base), form, COLUMNS)
-    if not rank:
-        return rank, None
-    right = factors.right(memoryview(raw), memoryview(base), form, COLUMNS, rank)
-    return rank, lowrank.factor(right, WEIGHT)
+    low = factors.low(memoryview(raw), memoryview(base), form, COLUMNS)
+    if low is None:
+        return 0, None
+    right = factors.right(memoryview(raw), memoryview(base), form, COLUMNS, low.rank)
+    return low.rank, lowrank.factor(right, WEIGHT)
 
 
 def through(raw: bytes, base: bytes, form: int, start: int = 0) -> int | None:
@@ -87,6 +87,23 @@ def test_training_of_all_weights_is_no_change_of_low_rank(form: int, step: float
     trained = values + np.random.default_rng(1).normal(0, step, values.shape).astype("<f4")
     assert found(stored(trained, form), stored(values, form), form)[0] == 0
     assert found(stored(values, form), stored(values, form), form)[0] == 0
+
+
+@pytest.mark.parametrize(("columns", "step"), [(384, 9.6e-5), (1024, 8.8e-5), (1024, 9.2e-5)])
+def test_a_change_just_above_rounding_in_every_direction_is_none_of_low_rank(
+    columns: int, step: float
+) -> None:
+    draw = np.random.default_rng(3)
+    before = narrowed(draw.normal(0, 0.02, (128, columns)).astype("<f4"), BF16)
+    after = before + draw.normal(0, step, before.shape).astype("<f4")
+    pair = memoryview(stored(after, BF16)), memoryview(stored(before, BF16))
+    assert factors.low(*pair, BF16, columns) is None
+
+
+def test_a_factor_is_looked_for_where_it_may_save_more_than_it_takes() -> None:
+    assert factors.Low(8, 1.5).pays(384, 384, 3.3)
+    assert not factors.Low(36, 1.2).pays(384, 384, 3.3)
+    assert factors.Low(36, 1.2).pays(4096, 4096, 3.3)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
