@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mvc.ids import CommitId
     from mvc.merge.merging import Outcome
     from mvc.merge.recipe import Recipe
+    from mvc.merge.rerunning import Rerun
 
 
 def merge(
@@ -62,6 +63,13 @@ def merge(
         who=repo._signer(),
         progress=repo.progress,
     )
+
+
+def rerun(repo: Opened, revision: str) -> Rerun:
+    """Merge again what the merge commit ``revision`` merged, as its record says; nothing changes."""
+    from mvc.merge import rerunning
+
+    return rerunning.rerun(repo._context, revision, progress=repo.progress)
 
 
 def revert(

@@ -53,6 +53,7 @@ class Repository(Opened):
         context.operations.recover()
 
     merge = joining.merge
+    rerun = joining.rerun
     revert = joining.revert
     revert_each = joining.revert_each
     continue_revert = joining.continue_revert

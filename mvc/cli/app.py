@@ -60,6 +60,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "checkout": ("Switch branches or restore files", "grow"),
     "tag": ("List, create or delete tags", "grow"),
     "merge": ("Join two histories, tensor by tensor", "grow"),
+    "rerun": ("Run a recorded merge again, and compare what comes out", "grow"),
     "revert": ("Take back what a commit changed", "grow"),
     "reset": ("Move the current branch to a commit", "grow"),
     "reflog": ("Show where a branch has been", "care"),

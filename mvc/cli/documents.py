@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mvc.history.snapshot import Snapshot
     from mvc.history.stashes import Stashed
     from mvc.maintenance.usage import Usage
+    from mvc.merge.rerunning import Rerun
     from mvc.searching import Found
     from mvc.worktree.status import Delta, Status
 
@@ -160,4 +161,17 @@ def usage(found: Usage) -> dict[str, Any]:
         "bases": found.bases,
         "unreached": found.unreached,
         "files": dict(found.files),
+    }
+
+
+def rerun(done: Rerun) -> dict[str, Any]:
+    """What came out of a merge that was run again."""
+    return {
+        "commit": done.commit,
+        "same": done.same,
+        "recorded": done.recorded,
+        "found": done.found,
+        "tensors": done.tensors,
+        "differing": [{"path": path, "name": name} for path, name in done.differing],
+        "versions": {name: {"then": a, "now": b} for name, (a, b) in done.versions.items()},
     }

@@ -134,9 +134,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "merge": (
         ("mvc merge experiment", "each side's tensors"),
         ("mvc merge experiment -X average", "the mean of what both changed"),
+        ("mvc merge math code -X ties --density 0.5", "every tensor of three models"),
         ("mvc merge --continue", "when conflicts are settled"),
         ("mvc merge --abort", "as if nothing had been"),
     ),
+    "rerun": (("mvc rerun --verify HEAD", "prove that the merge is what its record says"),),
     "revert": (
         ("mvc revert HEAD~2", "take back one commit, keep those after it"),
         ("mvc revert HEAD~3..HEAD", "the last three, one after the other"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
+from typing import Any
 
 from mvc.errors import CorruptPack
 from mvc.history.context import Context
@@ -55,7 +56,7 @@ class Unfinished:
 
     A stash that is applied ends with its last conflict; the others wait for the commit that concludes them.
     Between the commits of a ``sequel``, ``theirs`` is the last one that was reverted, and ``onto`` where HEAD
-    was left: elsewhere, the user has committed since.
+    was left: elsewhere, the user has committed since. ``recipe``: what the record of a merge by one shall say.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Unfinished:
     conflicts: Mapping[str, FileConflict] = field(default_factory=dict)
     stage_before: str | None = None
     sequel: Sequel | None = None
+    recipe: Mapping[str, Any] | None = None
 
     @property
     def between(self) -> bool:
@@ -91,6 +93,8 @@ class Unfinished:
         if self.sequel is not None:
             one = self.sequel
             body["sequel"] = [one.start, one.rest, one.mainline, one.between]
+        if self.recipe is not None:
+            body["recipe"] = dict(self.recipe)
         return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
 
     @staticmethod
@@ -116,6 +120,7 @@ class Unfinished:
                 conflicts,
                 body["stage"],
                 _sequel(body.get("sequel")),
+                body.get("recipe"),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(

@@ -84,5 +84,9 @@ def _conclude(
 
 def plan_of(plan: Unfinished, author: Signature, who: Signature) -> Plan:
     """The commit that concludes what ``plan`` began."""
+    if plan.recipe is not None:
+        made = dict(plan.recipe)
+        seed, versions = made.pop("seed"), made.pop("versions")
+        return Plan(plan.message, author, who, plan.operation, made, seed, versions)
     parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
     return Plan(plan.message, author, who, plan.operation, parameters)

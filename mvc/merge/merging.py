@@ -40,6 +40,8 @@ from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
 from mvc.worktree.switching import carried
 
+THREE_WAY = "tensor three-way strategy"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -127,6 +129,26 @@ def carry_out(
         progress=progress,
     )
     objects.flush()
+    return settle_down(context, plan, merged, label, author, who, progress)
+
+
+def settle_down(
+    context: Context,
+    plan: Unfinished,
+    merged: Merged,
+    label: str,
+    author: Signature,
+    who: Signature,
+    progress: Progress | None,
+    *,
+    heads: Sequence[CommitId] | None = None,
+) -> Outcome:
+    """Commit what was merged, or leave the conflict for the user; ``heads``: the parents of a merge, when they
+    are others than the two sides.
+
+    Raises:
+        MergeConflict: the stage and the work tree hold what could be merged.
+    """
     result = Snapshot(context.git, merged.files)
     before = read_stage(context)
     if plan.kind == "revert" and not merged.conflicted and dict(result) == dict(before):
@@ -146,10 +168,12 @@ def carry_out(
             current.message = f"{plan.kind} {label}: stopped at a conflict"
         else:
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
+            parents = parents if heads is None else list(heads)
             id_ = write_commit(current, result, parents, plan_of(plan, author, who))
             current.move(current.head_ref, id_)
             follow(current, replace(plan, onto=id_), plan.sequel)
-            current.message = f"{plan.kind} {label}: Merge made by the tensor three-way strategy."
+            how = f"strategy {plan.strategy}" if plan.recipe and plan.strategy else THREE_WAY
+            current.message = f"{plan.kind} {label}: Merge made by the {how}."
             if plan.kind == "revert":
                 current.message = f"revert: {plan.message.splitlines()[0]}"
         current.put_stage(result)

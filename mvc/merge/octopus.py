@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mvc.errors import MergeConflict, RefConflict, UsageError
+from mvc.errors import MergeConflict, UsageError
 from mvc.history import revisions
-from mvc.history.commits import Plan, write_commit
 from mvc.history.context import Context, writes_objects
 from mvc.history.record import Json
 from mvc.history.signature import Signature
-from mvc.history.snapshot import Snapshot
-from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.unfinished import Unfinished
 from mvc.ids import CommitId
 from mvc.merge.conflicts import announce
 from mvc.merge.heads import Origin, contributions, independent, origin_of, originals
-from mvc.merge.merging import Outcome, merge, refuse_unfinished, require_clean_stage
+from mvc.merge.merging import Outcome, merge, refuse_unfinished, require_clean_stage, settle_down
 from mvc.merge.recipe import Recipe
 from mvc.merge.uniting import unite
 from mvc.merge.wording import merge_message, octopus_message
-from mvc.worktree import index
-from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
 
 
@@ -87,7 +83,7 @@ def merge_many(
     labels = [names.get(id_, "HEAD") for id_ in heads]
     merged = unite(context, objects, recipe, of_tensors, of_files, labels=labels, progress=progress)
     objects.flush()
-    if merged.conflicted:
+    if merged.conflicted and not (heads == [ours, heads[-1]] and tensors == files):
         lines = announce(merged, (labels[0], labels[-1]))
         raise MergeConflict(
             "\n".join([*lines, "Automatic merge failed; nothing has changed."]),
@@ -97,52 +93,25 @@ def merge_many(
         given = list(names.values())
         one = len(given) == 1
         message = merge_message(context, given[0]) if one else octopus_message(context, given)
-    plan = _plan(context, recipe, tensors, message, author or who, who)
-    result = Snapshot(context.git, merged.files)
-    with (
-        prepared(context, read_stage(context), result, progress=progress) as on_disk,
-        transaction(context, "merge", who) as current,
-    ):
-        if current.head != ours or dict(current.stage) != dict(head_snapshot(context)):
-            raise RefConflict(
-                "HEAD moved or something was staged while the merge ran; nothing has changed",
-                hint="run the same command again",
-            )
-        id_ = write_commit(current, result, heads, plan)
-        current.move(current.head_ref, id_)
-        how = f"strategy {recipe.strategy}" if recipe.strategy else "tensor three-way strategy"
-        current.message = f"merge {' '.join(others)}: Merge made by the {how}."
-        current.put_stage(result)
-        current.worktree = True
-        on_disk.put_in_place()
-    index.refresh(context)
-    return Outcome("merge", id_, ours, merged)
-
-
-def _plan(
-    context: Context,
-    recipe: Recipe,
-    origin: Origin,
-    message: str,
-    author: Signature,
-    who: Signature,
-) -> Plan:
-    """What the merge commit says: all that it takes to merge again."""
-    written = recipe.written()
-    seed = written.pop("seed")
-    parameters: dict[str, Json] = {**written, **origin.written(context)}
-    return Plan(
-        message,
-        author,
-        who,
-        "merge",
-        parameters,
-        seed if isinstance(seed, int) else None,
-        arithmetic(),
+    plan = Unfinished(
+        kind="merge",
+        onto=ours,
+        theirs=heads[-1],
+        message=message,
+        operation="merge",
+        strategy=recipe.strategy,
+        recipe=_recorded(context, recipe, tensors),
     )
+    label = " ".join(others)
+    return settle_down(context, plan, merged, label, author or who, who, progress, heads=heads)
 
 
-def arithmetic() -> dict[str, str]:
+def _recorded(context: Context, recipe: Recipe, origin: Origin) -> dict[str, Json]:
+    """What the merge commit says: all that it takes to merge again."""
+    return {**recipe.written(), **origin.written(context), "versions": arithmetic()}
+
+
+def arithmetic() -> dict[str, Json]:
     """The versions of the libraries that compute."""
     import ml_dtypes
     import numpy as np

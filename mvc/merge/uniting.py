@@ -57,11 +57,13 @@ def unite(
     *,
     labels: Sequence[str],
     progress: Progress | None = None,
+    keep: bool = True,
 ) -> Merged:
     """What becomes of ``files`` when the models among them are merged from ``tensors``.
 
     The two differ where a model was merged before, and is merged again from what it was made of. ``objects``
-    is flushed; ``labels`` name the sides of ``files``.
+    is flushed; ``labels`` name the sides of ``files``. Unless it is to ``keep`` them, new tensors are hashed
+    and not stored.
 
     Raises:
         UsageError: a strategy can't merge these models at all.
@@ -94,6 +96,7 @@ def unite(
             tensors,
             found,
             _Result(result, conflicts, undecided, tally),
+            keep=keep,
         )
     _refuse_files_in_the_way(result)
     return Merged(dict(sorted(result.items())), conflicts, undecided, tally)
@@ -114,6 +117,8 @@ def _combine(
     tensors: Contributions,
     found: Sequence[frozenset[str]],
     result: _Result,
+    *,
+    keep: bool,
 ) -> None:
     from mvc.merge.making import Bench
     from mvc.merge.several_models import merge_several
@@ -136,7 +141,8 @@ def _combine(
             for path, manifest in model.manifests.items():
                 if manifest.conflicts:
                     result.undecided[path] = tuple(c.name for c in manifest.conflicts)
-        pack.publish()
+        if keep:
+            pack.publish()
 
 
 def _models(context: Context, tensors: Contributions) -> list[frozenset[str]]:

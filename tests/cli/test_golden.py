@@ -54,7 +54,7 @@ ASKED = {
 }
 #: The numbers of three are bytes of packs and the present; the last is about a code repository
 #: (``tests/hooks``).
-UNASKED = {"gc", "repack", "expire", "hooks list"}
+UNASKED = {"gc", "repack", "expire", "hooks list", "rerun"}
 
 
 @pytest.fixture
