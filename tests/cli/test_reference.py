@@ -21,6 +21,7 @@ from mvc.cli.examples import EXAMPLES
 from mvc.inspecting import Inspection
 from mvc.metrics import Metrics
 from mvc.naming import Branches, Tags
+from mvc.opened import Opened
 from mvc.repository import Repository
 from mvc.stashing import Stash
 from mvc.upkeep import Upkeep
@@ -93,7 +94,8 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
     reached = {f"{face}.{row}" for face, of in faces.items() for row in _rows(of)}
     looks = set(re.findall(r"^\| `look\.(.+?)` \|", page, re.MULTILINE))
     assert looks == _rows(Inspection)
-    assert rows == {*_rows(Repository), *reached, "root", "folder", "who", "cwd", "progress"}
+    verbs = _rows(Opened) | _rows(Repository)
+    assert rows == {*verbs, *reached, "root", "folder", "who", "cwd", "progress"}
 
 
 def test_the_python_reference_has_every_public_name() -> None:
