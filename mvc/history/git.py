@@ -162,6 +162,8 @@ class Git:
             UsageError: several objects begin with it.
         """
         self._loose.judge_all(prefix)
+        if len(prefix) == 40 and self._loose.has(prefix):
+            return prefix
         try:
             return str(self._repository[prefix].id)
         except KeyError:

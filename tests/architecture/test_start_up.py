@@ -107,6 +107,12 @@ def test_a_commit_of_a_model_imports_neither_numpy_nor_libgit2(repository: Path)
     assert not mvc(repository, "commit", "-m", "second")
 
 
+def test_a_full_id_and_a_diff_without_differences_import_nothing_heavy(repository: Path) -> None:
+    head = (repository / ".mvc" / "refs" / "heads" / "main").read_text().strip()
+    assert not mvc(repository, "log", "-n1", head)
+    assert not mvc(repository, "diff")
+
+
 @pytest.mark.parametrize("words", [["log", "-n1"], ["commit", "--allow-empty", "-m", "nothing"]])
 def test_a_verb_without_weights_opens_no_store_and_compares_nothing(
     words: list[str], repository: Path
