@@ -101,19 +101,19 @@ def _put_file(
     models: Sequence[ModelSide],
 ) -> None:
     base, *here = (model.files.get(path) for model in models)
-    slots = Slots.of((sides[0], sides[1], sides[-1]), path)
+    having = [side for side in sides[1:] if path in side]
+    slots = Slots.of((sides[0], having[0], having[-1]), path)
     content = _content(job, base, here, shape.files[path])
     if content.clash:
         result.conflicts[path] = slots.conflict("metadata")
-    mode = slots.mode if slots.ours or slots.theirs else sides[1][path][0]
     for side, manifest in zip(sides[1:], here, strict=True):
         if manifest is not None and content.is_of(manifest) and is_exactly(manifest, decisions):
             result.manifests[path] = manifest
-            result.files[path] = (mode, side[path][1])
+            result.files[path] = (slots.mode, side[path][1])
             return
     built = build(job, content, list(decisions.values()))
     result.manifests[path] = built
-    result.files[path] = (mode, job.objects.blob(built.encode()))
+    result.files[path] = (slots.mode, job.objects.blob(built.encode()))
 
 
 def _content(
