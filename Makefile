@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
+.PHONY: help demo test test-torch test-docs test-faults test-differential test-hooks test-hostile test-pages test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -38,6 +38,9 @@ test-faults: .venv/.dev ## cut, kill, fail and fill every command (full disks: a
 
 test-hostile: .venv/.dev ## every verb on every hostile file and repository
 	$(PYTEST) $(PYTEST_FLAGS) -m slow tests/corpus
+
+test-pages: .venv/.dev ## the page of a difference in a browser (apt install chromium)
+	$(PYTEST) -m slow tests/cli/test_page_in_browser.py
 
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS

@@ -17,9 +17,11 @@ from mvc.limits import SAFETENSORS_HEADER
 from mvc.store.fs import explained
 from mvc.values import dataclass
 from mvc.worktree.files_side import FilesSide, below
+from mvc.worktree.place import git_mode
+from mvc.worktree.sameness import same_bytes
 
 if TYPE_CHECKING:
-    from mvc.diff.changes import Difference, Progress
+    from mvc.diff.changes import Difference, FileStatus, Progress
     from mvc.diff.report import Report
 
 
@@ -66,6 +68,34 @@ def compare(
         progress=progress,
     )
     return relabelled(found, pair.old_names, pair.new_names)
+
+
+def names(old: str, new: str) -> list[tuple[FileStatus, str, str]]:
+    """Which files differ, with the path on each side (of an added or deleted one, the one that there is):
+    no file is read further than to its first difference.
+
+    Raises:
+        UsageError, MvcError: as ``compare``.
+    """
+    pair = paired(old, new)
+    before, after = dict(pair.old_names), dict(pair.new_names)
+    found: list[tuple[FileStatus, str, str]] = []
+    for path in sorted(before.keys() & after.keys()):
+        one, other = before.pop(path), after.pop(path)
+        if not same_bytes(one, other):
+            found.append(("modified", one, other))
+        elif git_mode(os.stat(one)) != git_mode(os.stat(other)):
+            found.append(("mode", one, other))
+    for path in sorted(after):
+        size = os.stat(after[path]).st_size
+        alike = [gone for gone in sorted(before) if os.stat(before[gone]).st_size == size]
+        alike.sort(key=lambda gone: os.path.basename(gone) != os.path.basename(path))
+        source = next((gone for gone in alike if same_bytes(before[gone], after[path])), None)
+        if source is not None:
+            found.append(("renamed", before.pop(source), after.pop(path)))
+    found += (("deleted", place, place) for place in before.values())
+    found += (("added", place, place) for place in after.values())
+    return sorted(found, key=lambda one: one[2])
 
 
 def report(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mvc.cli.app import Session
 from mvc.cli.output import quoted
 from mvc.cli.revisions import split_revisions
-from mvc.diff.changes import Difference, Progress
+from mvc.diff.changes import Difference, FileStatus, Progress
 from mvc.errors import NotARepository, UsageError
 from mvc.history.log import matches
 from mvc.paths import inside
 from mvc.repository import Repository
+from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.diff.report import Report
-from mvc.values import dataclass
+
+#: Status, old path, new path.
+Named: TypeAlias = "tuple[FileStatus, str, str]"
 
 
 class Compared(Protocol):
@@ -25,6 +28,10 @@ class Compared(Protocol):
 
     def difference(self, *, tensors: Sequence[str], numeric: bool | int) -> Difference:
         """What changed, as ``mvc.diff.models.compare_sides``."""
+        ...
+
+    def names(self, tensors: Sequence[str]) -> list[Named]:
+        """Which files differ: status, old and new path."""
         ...
 
     def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
@@ -55,6 +62,10 @@ class InRepository:
         return self.repository.diff(
             old, new, staged=self.staged, paths=self.paths, tensors=tensors, numeric=numeric
         )
+
+    def names(self, tensors: Sequence[str]) -> list[Named]:
+        """Which files differ: status, old and new path."""
+        return _named(self.difference(tensors=tensors, numeric=False))
 
     def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
         """What changed, with all that a page shows."""
@@ -105,6 +116,14 @@ class Outside:
 
         return compare(self.old, self.new, tensors=tensors, numeric=numeric, progress=self.progress)
 
+    def names(self, tensors: Sequence[str]) -> list[Named]:
+        """Which files differ: status, old and new path."""
+        from mvc.outside import names
+
+        if tensors:  # only manifests tell which
+            return _named(self.difference(tensors=tensors, numeric=False))
+        return names(self.old, self.new)
+
     def report(self, *, tensors: Sequence[str], portraits: bool, spectra: int | None) -> Report:
         """What changed, with all that a page shows."""
         from mvc.outside import report
@@ -125,6 +144,13 @@ class Outside:
     def titles(self) -> tuple[str, str]:
         """What people call the two sides."""
         return self.old, self.new
+
+
+def _named(difference: Difference) -> list[Named]:
+    return [
+        (file.status, file.old.path if file.old else file.path, file.path)
+        for file in difference.files
+    ]
 
 
 def compared(

@@ -9,8 +9,7 @@ import click
 from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.compared import compared
-from mvc.cli.difference import ROWS, difference_lines, stat_lines, status_lines
-from mvc.cli.output import quoted
+from mvc.cli.difference import ROWS, difference_lines, name_lines, stat_lines
 from mvc.cli.reports import Answer, report
 from mvc.cli.revisions import Separated
 from mvc.errors import UsageError
@@ -72,7 +71,7 @@ def command(
     --no-index: one against the other. Share of elements changed, relative L2, cosine, largest
     absolute difference, largest difference in units in the last place.
     """
-    numeric: bool | int = not (no_numbers or stat or name_only or name_status or quiet)
+    numeric: bool | int = not (no_numbers or stat)
     if numeric and not (all_tensors or as_json):
         numeric = ROWS  # what is not shown need not be read
     if as_html + as_markdown + as_json > 1:
@@ -83,18 +82,17 @@ def command(
         return 1 if report(sides, output, answer) and (exit_code or quiet) else 0
     if target is not None:
         raise UsageError("-o goes with --html or --markdown", hint="mvc diff --html -o diff.html")
+    if quiet or name_only or name_status:
+        named = sides.names(tensors)
+        if not quiet:
+            output.page(name_lines(named, status=name_status))
+        return 1 if (exit_code or quiet) and named else 0
     difference = sides.difference(tensors=tensors, numeric=numeric)
-    if quiet:
-        return 1 if difference else 0
     unmerged = sides.unmerged()
     if as_json:
         from mvc.diff.schema import as_json as plain
 
         output.document("diff", plain(difference))
-    elif name_only:
-        output.page(quoted(file.path) for file in difference.files)
-    elif name_status:
-        output.page(status_lines(difference))
     elif stat:
         output.page(chain(unmerged, stat_lines(difference)))
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import click
 
 from mvc.cli.output import columns, counted, quoted, size
 from mvc.cli.rendering import shape
-from mvc.diff.changes import Difference, FileChange, ModelChange, TensorChange
+from mvc.diff.changes import Difference, FileChange, FileStatus, ModelChange, TensorChange
 from mvc.diff.renames import Gist, Rule, gist, rule_between
 from mvc.diff.stats import TensorStats
 from mvc.diff.text import header
@@ -41,13 +41,16 @@ def stat_lines(difference: Difference) -> Iterator[str]:
     yield from stat_total(difference)
 
 
-def status_lines(difference: Difference) -> Iterator[str]:
-    """Git's ``--name-status``: a letter, a tab, and the path, or the old and the new one."""
-    for file in difference.files:
-        if file.status == "renamed" and file.old is not None:
-            yield f"R100\t{quoted(file.old.path)}\t{quoted(file.path)}"
+def name_lines(files: Iterable[tuple[FileStatus, str, str]], *, status: bool) -> Iterator[str]:
+    """Paths of files that differ; with ``status`` as Git's ``--name-status``: a letter, a tab, and the path,
+    or the old and the new one. Of two files of different names it is, as in Git, the old one's."""
+    for what, old, new in files:
+        if not status:
+            yield quoted(new)
+        elif what == "renamed":
+            yield f"R100\t{quoted(old)}\t{quoted(new)}"
         else:
-            yield f"{_LETTERS[file.status]}\t{quoted(file.path)}"
+            yield f"{_LETTERS[what]}\t{quoted(old)}"
 
 
 def stat_total(difference: Difference) -> Iterator[str]:

@@ -81,7 +81,8 @@ def facts(model: ModelReport, index: int) -> Iterator[tuple[str, str]]:
     if tensor.old or tensor.new:
         yield "dtype", dtype_of(tensor)
         yield "shape", shape_of(tensor)
-    if tensor.old and tensor.new and tensor.old.path != tensor.new.path:
+    sharded = len(model.change.files) > 2
+    if sharded and tensor.old and tensor.new and tensor.old.path != tensor.new.path:
         yield "file", f"{tensor.old.path} → {tensor.new.path}"
     stats = tensor.stats
     if stats is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_every_form_works(two: Terminal) -> None:
         " 1 file changed, 3 of 4 tensors",
     ]
     assert two("diff", "--name-only", *pair) == "new.safetensors\n"
-    assert two("diff", "--name-status", *pair) == "M\tnew.safetensors\n"
+    assert two("diff", "--name-status", *pair) == "M\told.safetensors\n"
     assert "gone" not in two("diff", "-t", "come", *pair)
     document = json.loads(two("diff", "--json", *pair))
     (file,) = document["files"]
@@ -85,9 +86,28 @@ def test_folders_are_compared_path_by_path(bare_terminal: Terminal) -> None:
     bare_terminal.write("two/sub/new.txt", "new\n")
     bare_terminal.write("two/.git/HEAD", "not looked at\n")
     assert bare_terminal("diff", "--name-status", "one", "two").splitlines() == [
-        "M\ttwo/model.safetensors",
+        "M\tone/model.safetensors",
         "A\ttwo/sub/new.txt",
     ]
+
+
+def test_names_are_those_of_every_file_as_git_gives_them(
+    bare_terminal: Terminal,
+) -> None:
+    """Renames, modes and all, without hashing: by comparing sizes and bytes."""
+    files = {"kept": "same\n", "changed": "old\n", "gone": "gone\n", "a/from": "moved\n" * 9}
+    for name, text in files.items():
+        bare_terminal.write(f"one/{name}", text)
+    files = {"kept": "same\n", "changed": "new\n", "come": "come\n!", "b/to": "moved\n" * 9}
+    for name, text in files.items():
+        bare_terminal.write(f"two/{name}", text)
+    words = ["diff", "--no-index", "--name-status", "-M100%", "one", "two"]
+    git = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    printed = bare_terminal("diff", "--name-status", "one", "two")
+    assert sorted(printed.splitlines()) == sorted(git.stdout.splitlines())
+    listed = bare_terminal("diff", "--name-only", "one", "two").splitlines()
+    assert set(listed) == {"two/b/to", "two/changed", "two/come", "one/gone"}
+    assert bare_terminal.run("diff", "--quiet", "one", "two").code == 1
 
 
 def test_cutting_into_shards_changes_no_tensor(bare_terminal: Terminal) -> None:

@@ -69,7 +69,7 @@ def outside(number: int, model: ModelReport) -> Iterator[str]:
     cells = sorted(model.grid.outside.items(), key=lambda item: not item[1].changes)
     listed = cells[:_OUTSIDE]
     line = _HEIGHT + 5
-    width = 40 + math.ceil(max(len(quoted(name)) for name, _ in listed) * _LETTER)
+    width = 48 + math.ceil(max(len(quoted(name)) for name, _ in listed) * _LETTER * 1.1)
     height = line * len(listed)
     yield (
         f'<div class="scroll"><svg class="heat" width="{width}" height="{height}" '

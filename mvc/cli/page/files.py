@@ -9,8 +9,8 @@ from mvc.cli.wording import file_fate
 from mvc.diff.changes import FileChange
 from mvc.diff.report import Document, Report
 
-#: Lines of a patch that the page has.
-_LINES = 400
+#: Lines of a patch that the page has, and letters of a line.
+_LINES, _LETTERS = 400, 400
 
 
 def documents(found: Sequence[Document]) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _keys(rows: Iterable[tuple[str, str | None, str | None]]) -> Iterator[str]:
 
 
 def _line(line: str) -> str:
-    text = shown(line)
+    text = shown(line if len(line) <= _LETTERS else f"{line[:_LETTERS]}…")
     if line.startswith("@@"):
         return f'<span class="hunk">{text}</span>'
     if line.startswith("+"):

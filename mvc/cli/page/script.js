@@ -44,7 +44,7 @@
   const part = (value, all) => `${(100 * value / Math.max(all, 1)).toPrecision(3)}%`;
 
   const histogram = (tensor) => {
-    const bins = tensor.bins, width = 480, height = 150, base = 122, half = width / 2, gap = 10;
+    const bins = tensor.bins, width = 380, height = 130, base = 106, half = width / 2, gap = 10;
     const most = Math.max(...bins.flatMap((bin) => [bin[1], bin[2]]), 1);
     const step = (half - gap) / bins.length;
     const drawn = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Histogram of the differences" });
@@ -74,7 +74,7 @@
 
   const spectrum = (tensor) => {
     const { values, size, complete, stable, rank90, effective } = tensor.spectrum;
-    const width = 480, height = 150, left = 38, base = 122, top = 8;
+    const width = 380, height = 130, left = 34, base = 106, top = 8;
     const floor = Math.max(values.at(-1) / values[0], 1e-6);
     const decades = Math.max(Math.ceil(-Math.log10(floor)), 1);
     const x = (at) => left + (width - left - 8) * (values.length > 1 ? at / (values.length - 1) : 0);
@@ -90,7 +90,7 @@
     drawn.append(make("text", { x: left, y: base + 16 }, "1"), make("text", { x: width, y: base + 16, "text-anchor": "end" }, count(values.length)));
     const words = [
       effective === null ? null : `effective rank ${short(effective)} of ${count(size)}`,
-      rank90 === null ? `more than ${values.length} of ${count(size)} dimensions for 90 % of it` : `90 % of it in ${count(rank90)} of ${count(size)} dimensions`,
+      rank90 === null ? `more than ${values.length} of ${count(size)} dimensions for 90% of it` : `90% of it in ${count(rank90)} of ${count(size)} dimensions`,
       `stable rank ${short(stable)}`,
     ].filter(Boolean).join("; ");
     const which = complete ? "" : `, the largest ${values.length}, estimated`;

@@ -19,7 +19,7 @@ _HEADS = (
     ("minor", "cosine"),
     ("minor", "max |Δ|"),
     ("minor", "zeros"),
-    ("", "rank"),
+    ("", "eff. rank"),
 )
 
 
@@ -84,9 +84,14 @@ def _row(number: int, model: ModelReport, index: int, *, extra: bool) -> str:
     hidden = ' class="extra"' if extra else ""
     return (
         f'<tr id="m{number}t{index}"{hidden}><td class="name left">'
-        f'<button type="button" aria-expanded="false">{shown(tensor.name)}</button></td>'
+        f'<button type="button" aria-expanded="false">{_breakable(tensor.name)}</button></td>'
         f"{inner}</tr>\n"
     )
+
+
+def _breakable(name: str) -> str:
+    """A name that a narrow window breaks behind its dots first."""
+    return shown(name).replace(".", ".<wbr>")
 
 
 def _value(value: str | None) -> str:
