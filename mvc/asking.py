@@ -8,14 +8,17 @@ and no algorithm lives here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mvc.opened import Opened
 
 if TYPE_CHECKING:
+    from mvc.diff.stats import TensorStats
     from mvc.history.blame import Blamed
     from mvc.history.describe import Choice, Description
+    from mvc.history.lineage import Lineage
+    from mvc.ids import CommitId
     from mvc.verifying import Verdict
 
 
@@ -26,6 +29,23 @@ def blame(
     from mvc.history.blame import blame
 
     return blame(repo._context, repo._inside([path])[0], revision, tensors)
+
+
+def lineage(
+    repo: Opened, tensors: Sequence[str] | str, revision: str = "HEAD", *, paths: Sequence[str] = ()
+) -> Iterator[Lineage]:
+    """How tensors (names, globs) came to be: the versions of each, with how and from which it was made."""
+    from mvc.lineages import find
+
+    globs = [tensors] if isinstance(tensors, str) else tensors
+    return find(repo._context, globs, repo.resolve(revision), repo._inside(paths))
+
+
+def lineage_steps(repo: Opened, lineage: Lineage) -> Mapping[CommitId, TensorStats | None]:
+    """How far each version of a lineage is from the one before; the tensors are read."""
+    from mvc.lineages import steps
+
+    return steps(repo._context, lineage)
 
 
 def describe(

@@ -71,6 +71,8 @@ class Repository(Opened):
     report = reading.report
 
     blame = asking.blame
+    lineage = asking.lineage
+    lineage_steps = asking.lineage_steps
     describe = asking.describe
     shortlog = asking.shortlog
     archive = asking.archive

@@ -47,6 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cat": ("Show what is in a model: the numbers or the values of its tensors", "look"),
     "grep": ("Find tensors by name", "look"),
     "blame": ("Show which commit last changed each tensor", "look"),
+    "lineage": ("Show how a tensor came to be", "look"),
     "describe": ("Name a commit by the tags near it", "look"),
     "shortlog": ("Show commits by author", "look"),
     "verify": ("Say whether a file is what a commit holds", "look"),

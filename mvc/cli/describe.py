@@ -9,8 +9,21 @@ from mvc.cli.app import Session
 from mvc.errors import UsageError
 from mvc.history.describe import CANDIDATES, Choice
 
+#: What is behind a name when something is not committed, unless told otherwise.
+_MARK = "-dirty"
 
-@click.command("describe")
+
+class _Describe(click.Command):
+    """``--dirty`` takes a mark only with an equals sign, as in Git; click would take the next word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give ``--dirty`` its mark."""
+        return super().parse_args(
+            ctx, [f"--dirty={_MARK}" if word == "--dirty" else word for word in args]
+        )
+
+
+@click.command("describe", cls=_Describe)
 @click.argument("revisions", nargs=-1, metavar="[REVISION]...", shell_complete=completing.revisions)
 @click.option("--tags", is_flag=True, help="Any tag, not only those with a message.")
 @click.option("--all", "everything", is_flag=True, help="Any branch or tag.")
@@ -31,10 +44,8 @@ from mvc.history.describe import CANDIDATES, Choice
 @click.option("--first-parent", is_flag=True, help="Follow only the first parent of merges.")
 @click.option(
     "--dirty",
-    is_flag=False,
-    flag_value="-dirty",
-    metavar="[MARK]",
-    help="Say so when something is not committed.",
+    metavar="[=MARK]",
+    help=f"Put {_MARK}, or MARK, behind it when something is not committed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj

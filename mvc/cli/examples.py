@@ -82,6 +82,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc blame model.safetensors", "all tensors"),
         ("mvc blame model.safetensors v1.0 -- 'layers.0.*'", "some, as of a release"),
     ),
+    "lineage": (
+        ("mvc lineage lm_head.weight", "its versions, and how each was made"),
+        ("mvc lineage 'layers.0.*' v1.0 --stats", "a layer's, and how far each step went"),
+    ),
     "describe": (
         ("mvc describe --tags --always --dirty", "a version for a build"),
         ("mvc describe --contains 5af01b2", "the first release that holds it"),

@@ -54,7 +54,7 @@ def blame(
     names = {line: name_of(line) for line in lines}
     kept = frozenset(chosen(sorted(set(names.values())), globs, path))
     wanted = {line for line, name in names.items() if name in kept}
-    found = _Scoreboard(context, inventory).assign(commit, path, wanted)
+    found = Scoreboard(context, inventory).assign(commit, path, wanted)
     homes = {line: file for file, blob in reversed(model.files) for line in inventory.of_blob(blob)}
     ordered = sorted(wanted, key=lambda line: (names[line], line))
     return [Blamed(names[line], homes[line], entry_of(line), *found[line]) for line in ordered]
@@ -67,8 +67,8 @@ def no_model(path: str, revision: str, *, there: bool) -> UsageError:
     return UsageError(f"no such model '{path}' in {revision}", hint=f"mvc ls -l {revision}")
 
 
-class _Scoreboard:
-    """Who is suspected of which tensors, newest first."""
+class Scoreboard:
+    """Who is suspected of which tensors, newest first; may be asked again and again."""
 
     def __init__(self, context: Context, inventory: Inventory) -> None:
         self._context = context
@@ -110,10 +110,9 @@ class _Scoreboard:
         model = self._inventory.model(commit.tree, path)
         assert model is not None  # it was found when the tensors came here
         origins: dict[int, tuple[Commit, Model]] = {}
-        parents = [self._parent(id_) for id_ in commit.parents]
-        for number, parent, found in self._origins(commit, model, parents):
+        for number, parent, found in self._origins(commit, model):
             if found.blobs == model.blobs or (
-                len(parents) > 1
+                len(commit.parents) > 1
                 and self._inventory.tensors(found) == self._inventory.tensors(model)
             ):
                 self._suspect(parent, found.name, tensors)
@@ -126,12 +125,17 @@ class _Scoreboard:
                 tensors = tensors - same
         return tensors
 
-    def _origins(
-        self, commit: Commit, model: Model, parents: Sequence[Commit]
-    ) -> Iterator[tuple[int, Commit, Model]]:
+    def origins(self, commit: Commit, path: str) -> list[tuple[Commit, Model]]:
+        """Each parent that has the model which is ``path`` in ``commit``, with what it is there."""
+        model = self._inventory.model(commit.tree, path)
+        found = [] if model is None else sorted(self._origins(commit, model), key=lambda o: o[0])
+        return [(parent, origin) for _, parent, origin in found]
+
+    def _origins(self, commit: Commit, model: Model) -> Iterator[tuple[int, Commit, Model]]:
         """The model in each parent: under its own name in any of them, before under another in any."""
         without = []
-        for number, parent in enumerate(parents):
+        for number, id_ in enumerate(commit.parents):
+            parent = self._commits.get(id_) or self._git.commit(id_)
             found = self._inventory.model(parent.tree, model.name)
             if found is None:
                 without.append((number, parent))
@@ -141,6 +145,3 @@ class _Scoreboard:
             found = moved_from(self._context, self._inventory, parent.tree, commit.tree, model)
             if found is not None:
                 yield number, parent, found
-
-    def _parent(self, id_: CommitId) -> Commit:
-        return self._commits.get(id_) or self._git.commit(id_)

@@ -76,6 +76,11 @@ def entry_of(line: Line) -> Entry | None:
     return Entry(name_of(line), dtype, extents, ObjectId(id_))
 
 
+def value_of(entry: Entry) -> str:
+    """What a line says behind the name."""
+    return f"{entry.dtype} [{','.join(map(str, entry.shape))}] {entry.id}"
+
+
 def line_named(lines: Iterable[Line], name: str) -> Line | None:
     """The tensor of that name."""
     start = _quote(name) + " "

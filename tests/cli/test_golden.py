@@ -27,6 +27,7 @@ ASKED = {
     "log": ["log"],
     "show": ["show", "v1"],
     "blame": ["blame", "m.safetensors", "v1"],
+    "lineage": ["lineage", "a", "v1", "--stats"],
     "describe": ["describe", "--tags", "--dirty"],
     "shortlog": ["shortlog", "-e", "v1"],
     "verify": ["verify", "m.safetensors", "--at", "v1"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ from mvc.ids import BlobId, CommitId, ObjectId
 NAMES = ("a", "b.weight", "c d", "é")
 PEOPLE = (("Ada", "ada@example.org"), ("Bo", "bo@example.org"), ("ada", "other@example.org"))
 
+_LINE = re.compile(r'^([0-9a-f]{40}) .*?^filename (\S+)\n\t("(?:[^"\\]|\\.)*") ', re.M | re.S)
 #: path → name → value
 Files = Mapping[str, Mapping[str, int]]
 
@@ -109,3 +112,21 @@ def _edited(step: Step, values: dict[str, int]) -> dict[str, int]:
         if value is not None:
             values[NAMES[number]] = value
     return dict(sorted(values.items()))
+
+
+def model_of(place: Place, id_: str) -> str:
+    """The path of a commit's model."""
+    (path,) = (p for p in place.git("ls-tree", "--name-only", id_).split() if p[0] != "t")
+    return path
+
+
+def gits(place: Place, path: str, revision: str) -> dict[str, tuple[str, str]]:
+    """Of each tensor the commit and the path that Git blames."""
+    text = place.git("blame", "--line-porcelain", revision, "--", path)
+    chunks = re.split(r"(?m)(?<=\n)(?=[0-9a-f]{40} \d+ \d+)", text)
+    found = {}
+    for chunk in chunks:
+        match = _LINE.match(chunk)
+        if match is not None:
+            found[json.loads(match[3])] = (match[1], match[2])
+    return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
-from history.dags import Step, histories, manifest, write
+from history.dags import Step, gits, histories, manifest, model_of, write
 from history.place import Place
 from hypothesis import HealthCheck, given, settings
 
@@ -19,19 +18,6 @@ from mvc.history.signature import Signature
 from mvc.ids import CommitId, ObjectId
 
 ANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-_LINE = re.compile(r'^([0-9a-f]{40}) .*?^filename (\S+)\n\t("(?:[^"\\]|\\.)*") ', re.M | re.S)
-
-
-def gits(place: Place, path: str, revision: str) -> dict[str, tuple[str, str]]:
-    """Of each tensor the commit and the path that Git blames."""
-    text = place.git("blame", "--line-porcelain", revision, "--", path)
-    chunks = re.split(r"(?m)(?<=\n)(?=[0-9a-f]{40} \d+ \d+)", text)
-    found = {}
-    for chunk in chunks:
-        match = _LINE.match(chunk)
-        if match is not None:
-            found[json.loads(match[3])] = (match[1], match[2])
-    return found
 
 
 def ours(found: list[Blamed]) -> dict[str, tuple[str, str]]:
@@ -45,7 +31,7 @@ def test_a_tensor_is_blamed_on_the_commit_that_git_blames_its_line_on(
 ) -> None:
     ids = write(place, history)
     for id_ in {ids[-1], ids[len(ids) // 2]}:
-        (path,) = (p for p in place.git("ls-tree", "--name-only", id_).split() if p[0] != "t")
+        path = model_of(place, id_)
         assert ours(blame(place.context, path, id_)) == gits(place, path, id_)
 
 
