@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 import zstandard
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from mvc.dtypes import DTYPES
 from mvc.errors import CorruptPack
 from mvc.limits import FRAME
-from mvc.store.codecs import MASK, PLANES, ROTATED, SPARSE, ZSTD, codec, may_gain, plan
+from mvc.store.codecs import MASK, PLANES, ROTATED, SPARSE, ZSTD, codec, may_gain, plan, planes
 
 PARAMS = [(PLANES, word | turn) for word in (1, 2, 4, 8) for turn in (0, ROTATED)] + [(ZSTD, 0)]
 
@@ -141,6 +143,33 @@ def test_an_unknown_number_is_refused() -> None:
 def test_an_unknown_planes_parameter_is_refused(param: int) -> None:
     with pytest.raises(CorruptPack, match="parameter"):
         codec(PLANES).decode(memoryview(b"x" * 40), param, memoryview(bytearray(64)))
+
+
+@pytest.mark.parametrize("param", [word | turn for word in (1, 2, 4, 8) for turn in (0, ROTATED)])
+@pytest.mark.parametrize("length", [0, 1000, 8_001])
+def test_planes_match_only_the_frame_that_they_decode_to(length: int, param: int) -> None:
+    raw = np.repeat(np.frombuffer(bf16(4000), "<u2"), 2).tobytes()[:length]
+    out = bytearray(len(raw))
+    size = codec(PLANES).encode(memoryview(raw), param, memoryview(out))
+    if size is None:
+        return
+    payload = memoryview(out)[:size]
+    assert planes.matches(payload, param, memoryview(raw))
+    for place in (0, 1, length // 2, length - 1):
+        other = bytearray(raw)
+        other[place] ^= 1
+        assert not planes.matches(payload, param, memoryview(other))
+    for place in range(0, size, 97):
+        payload[place] ^= 0x10
+        back = bytearray(length)
+        try:
+            codec(PLANES).decode(payload, param, memoryview(back))
+        except CorruptPack:
+            with contextlib.suppress(CorruptPack):  # unless it saw first that the words are others
+                assert not planes.matches(payload, param, memoryview(raw))
+        else:
+            assert planes.matches(payload, param, memoryview(raw)) == (back == raw)
+        payload[place] ^= 0x10
 
 
 def test_a_declared_terabyte_is_refused_before_it_is_allocated() -> None:

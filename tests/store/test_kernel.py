@@ -112,16 +112,25 @@ def test_splitting_into_pairs_is_both_planes_at_once_and_joining_its_inverse(
     assert (bytes(plane), together) == (low, apart)
     back = memoryview(bytearray(2 * count))
     strays_ = memoryview(paired.strays)
-    assert kernel.join_pairs(together, paired.low, strays_, memoryview(plane), back) == len(strays_)
+    joined = together, paired.low, strays_, memoryview(plane)
+    assert kernel.join_pairs(*joined, back) == len(strays_)
     assert back == raw
+    assert kernel.match_pairs(*joined, back) == len(strays_)
+    for place in (0, count, 2 * count - 1):
+        back[place] ^= 1
+        assert kernel.match_pairs(*joined, back) is None
+        back[place] ^= 1
 
 
 @each
 @pytest.mark.parametrize("given_", [0, 2, 9])
 def test_a_wrong_number_of_strays_is_told(kernel: Kernel, given_: int) -> None:
     pairs, out = b"\x00\xf0\x0f\xff" * 40, bytearray(320)
-    marked = kernel.unpair(memoryview(pairs), 7, memoryview(bytes(given_)), memoryview(out))
-    assert marked == 160
+    strays = memoryview(bytes(given_))
+    assert kernel.unpair(memoryview(pairs), 7, strays, memoryview(out)) == 160
+    words, low = memoryview(bytearray(640)), memoryview(bytes(320))
+    assert kernel.join_pairs(memoryview(pairs), 7, strays, low, words) == 160
+    assert kernel.match_pairs(memoryview(pairs), 7, strays, low, words) == 160
 
 
 @each
@@ -208,6 +217,12 @@ def test_a_buffer_that_is_too_short_never_reaches_the_compiled_code() -> None:
         lambda: compiled.join([four, four], 2, True, four),
         lambda: compiled.pair(eight, four[:3]),
         lambda: compiled.unpair(four[:3], 0, memoryview(b""), eight),
+        lambda: compiled.split_pairs(four, four, four),
+        lambda: compiled.split_pairs(eight, four[:1], four),
+        lambda: compiled.join_pairs(four, 0, four, four, four),
+        lambda: compiled.join_pairs(four[:1], 0, four, four, eight),
+        lambda: compiled.match_pairs(four, 0, four, four, four),
+        lambda: compiled.match_pairs(four[:1], 0, four, four, eight),
         lambda: compiled.equal(eight, four),
         lambda: compiled.copy(eight, four),
         lambda: coder.difference(eight, four, 2, True, eight),

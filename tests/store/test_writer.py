@@ -12,8 +12,8 @@ import pytest
 
 from mvc.errors import DecodeMismatch, Locked, MvcError
 from mvc.ids import object_id
+from mvc.store.codecs import planes, zstd
 from mvc.store.codecs import raw as raw_codec
-from mvc.store.codecs import zstd
 from mvc.store.fs import Disk, File
 from mvc.store.source import BytesSource, FileSpan, Incoming
 from mvc.store.store import Store
@@ -275,4 +275,21 @@ def test_a_codec_that_does_not_give_back_its_frame_is_caught(
     monkeypatch.setattr(zstd, "decode", wrong)
     with pytest.raises(DecodeMismatch, match="codec 2"), store.writer() as writer:
         writer.add([Incoming(BytesSource(b"compressible " * 100), None)])
+    assert names(root, "incoming") == []
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F32"])
+def test_planes_that_hold_another_frame_are_caught(
+    store: Store, root: str, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    encode = planes.encode
+
+    def wrong(raw: memoryview, param: int, out: memoryview, *given: object) -> int | None:
+        other = bytearray(raw)
+        other[len(raw) // 2] ^= 1
+        return encode(memoryview(other), param, out)
+
+    monkeypatch.setattr(planes, "encode", wrong)
+    with pytest.raises(DecodeMismatch, match="codec 1"), store.writer() as writer:
+        writer.add([Incoming(BytesSource(b"\x00\x3c\x81\x3d" * 4096), dtype)])
     assert names(root, "incoming") == []

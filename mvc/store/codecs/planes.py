@@ -27,7 +27,7 @@ from mvc.errors import CorruptPack
 from mvc.store.codecs import ROTATED, Place
 from mvc.store.codecs.zstd import unpack
 from mvc.store.kernel import kernel
-from mvc.store.memory import copy
+from mvc.store.memory import copy, equal
 from mvc.store.workers import Buffers
 
 _PLANE = struct.Struct("<BI")
@@ -70,7 +70,7 @@ class _Scratch(threading.local):
 _local = _Scratch()
 #: A plane's mode, and the parts of what is stored of it.
 Stored = tuple[int, tuple[bytes | memoryview, ...]]
-_planes, _pairs = Buffers(), Buffers()
+_planes, _pairs, _back = Buffers(), Buffers(), Buffers()
 
 
 def encode(
@@ -109,25 +109,64 @@ def decode(
     """
     width, rotated = shape(param)
     count = len(out) // width
+    parts, tail = _parts(payload, width, len(out))
+    if _in_pairs(parts, width, rotated):
+        plane = _plane(*parts[1], count)
+        pairs, low, strays = _unpacked(parts[0][1], count)
+        marked = kernel().join_pairs(pairs, low, strays, plane, out[: 2 * count])
+        _check_strays(marked, strays)
+    elif count:
+        planes = [_plane(*part, count, exponents=part is parts[0]) for part in parts]
+        kernel().join(planes, width, rotated, out)
+    out[count * width :] = tail
+
+
+def matches(payload: memoryview, param: int, raw: memoryview) -> bool:
+    """Whether ``decode`` would give these bytes: proven word by word as they are put together, without
+    writing them anywhere.
+
+    Raises:
+        CorruptPack: see ``decode``.
+    """
+    width, rotated = shape(param)
+    count = len(raw) // width
+    parts, tail = _parts(payload, width, len(raw))
+    if not _in_pairs(parts, width, rotated):
+        back = _back.take(len(raw))
+        decode(payload, param, back)
+        return equal(raw, back)
+    plane = _plane(*parts[1], count)
+    pairs, low, strays = _unpacked(parts[0][1], count)
+    marked = kernel().match_pairs(pairs, low, strays, plane, raw[: 2 * count])
+    if marked is None:
+        return False
+    _check_strays(marked, strays)
+    return tail == raw[2 * count :]
+
+
+def _parts(
+    payload: memoryview, width: int, length: int
+) -> tuple[list[tuple[int, memoryview]], memoryview]:
+    """Mode and stored form of each plane, and the tail of a frame of ``length`` bytes."""
     position = width * _PLANE.size
     if len(payload) < position:
         raise CorruptPack("a planes payload ends inside its table")
     parts = []
     for number in range(width):
-        mode, length = _PLANE.unpack_from(payload, number * _PLANE.size)
-        parts.append((mode, payload[position : position + length]))
-        if len(parts[-1][1]) != length:
+        mode, size = _PLANE.unpack_from(payload, number * _PLANE.size)
+        parts.append((mode, payload[position : position + size]))
+        if len(parts[-1][1]) != size:
             raise CorruptPack("a planes payload ends inside a plane")
-        position += length
-    if width == 2 and rotated and parts[0][0] == _PAIRED:
-        _join_pairs(parts[0][1], _plane(*parts[1], count), out[: 2 * count])
-    elif count:
-        planes = [_plane(*part, count, exponents=part is parts[0]) for part in parts]
-        kernel().join(planes, width, rotated, out)
+        position += size
     tail = payload[position:]
-    if len(tail) != len(out) % width:
+    if len(tail) != length % width:
         raise CorruptPack(f"a planes payload has a tail of {len(tail)} bytes")
-    out[count * width :] = tail
+    return parts, tail
+
+
+def _in_pairs(parts: list[tuple[int, memoryview]], width: int, rotated: bool) -> bool:
+    """Whether these are 16-bit words with paired exponents: the usual case, which has a pass of its own."""
+    return width == 2 and rotated and parts[0][0] == _PAIRED
 
 
 def shape(param: int) -> tuple[int, bool]:
@@ -208,12 +247,6 @@ def _plane(mode: int, stored: memoryview, count: int, *, exponents: bool = False
         _check_strays(kernel().unpair(pairs, low, strays, plane), strays)
         return plane
     raise CorruptPack(f"a planes payload has a plane of mode {mode} and length {len(stored)}")
-
-
-def _join_pairs(stored: memoryview, plane: memoryview, out: memoryview) -> None:
-    """16-bit words out of their paired exponents and the other plane."""
-    pairs, low, strays = _unpacked(stored, len(plane))
-    _check_strays(kernel().join_pairs(pairs, low, strays, plane, out), strays)
 
 
 def _unpacked(stored: memoryview, count: int) -> tuple[memoryview, int, memoryview]:

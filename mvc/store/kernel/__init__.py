@@ -75,6 +75,12 @@ class Kernel(Protocol):
         """Inverse of ``split_pairs``; how many strays the pairs mark."""
         ...
 
+    def match_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, raw: memoryview
+    ) -> int | None:
+        """``join_pairs``, but the words are only compared with ``raw``: None when they are others."""
+        ...
+
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """Whether two buffers of one length hold the same bytes."""
         ...

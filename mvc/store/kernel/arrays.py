@@ -21,7 +21,7 @@ _WORDS: dict[int, np.dtype[Any]] = {width: np.dtype(f"<u{width}") for width in (
 _SIGNED: dict[int, np.dtype[Any]] = {width: np.dtype(f"<i{width}") for width in _WORDS}
 
 
-_spare, _nibbles, _flags, _some, _high = (Buffers() for _ in range(5))
+_spare, _nibbles, _flags, _some, _high, _joined = (Buffers() for _ in range(6))
 
 
 def _take(buffers: Buffers, count: int) -> Bytes:
@@ -127,6 +127,14 @@ class NumpyKernel:
         marked = self.unpair(pairs, lowest, strays, high)
         self.join([high, low], 2, True, out)
         return marked
+
+    def match_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, raw: memoryview
+    ) -> int | None:
+        """See ``Kernel``."""
+        words = _joined.take(2 * len(low))
+        marked = self.join_pairs(pairs, lowest, strays, low, words)
+        return marked if self.equal(words, raw[: len(words)]) else None
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``; 20 GB/s where ``memoryview.__eq__`` makes 0.2."""

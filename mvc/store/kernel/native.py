@@ -1,4 +1,4 @@
-"""The compiled kernel: ``kernel.c`` as a shared library, where the installation could build one.
+"""The compiled kernel: the C sources here as a shared library, where the installation could build one.
 
 Loaded through ctypes, so that it needs no Python headers and one build serves every version of Python.
 Calls let go of the interpreter lock, which is what lets frames be coded on all cores.
@@ -14,8 +14,8 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uin
 
 from mvc.store.kernel import STRAYS, Paired
 
-#: What ``kernel.c`` and this module agree on; a library left from another version is not used.
-_VERSION = 6
+#: What ``kernel.c`` and these modules agree on; a library left from another version is not used.
+_VERSION = 7
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
@@ -90,7 +90,7 @@ class NativeKernel:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         library.mvc_kernel_source.restype = c_char_p
-        #: SHA-256 of the ``kernel.c`` that this was built from, in hexadecimal.
+        #: SHA-256 of the sources that this was built from, in hexadecimal.
         self.source: str = library.mvc_kernel_source().decode()
         self._plane = library.mvc_plane
         self._plane.argtypes = (c_void_p, c_size_t, c_int, c_int, c_int, c_void_p)
@@ -110,6 +110,9 @@ class NativeKernel:
         self._join_pairs = library.mvc_join_pairs
         self._join_pairs.argtypes = (*self._unpair.argtypes, c_void_p)
         self._join_pairs.restype = c_int64
+        self._match_pairs = library.mvc_match_pairs
+        self._match_pairs.argtypes = self._join_pairs.argtypes
+        self._match_pairs.restype = c_int64
         self._equal = library.mvc_equal
         self._equal.argtypes = (c_void_p, c_void_p, c_size_t)
         self._copy = library.mvc_copy
@@ -174,6 +177,18 @@ class NativeKernel:
             *(address(low), room(out, 2 * count)),
         )
         return found
+
+    def match_pairs(
+        self, pairs: memoryview, lowest: int, strays: memoryview, low: memoryview, raw: memoryview
+    ) -> int | None:
+        """See ``Kernel``."""
+        count = len(low)
+        values = address(strays), len(strays)
+        found: int = self._match_pairs(
+            *(room(pairs, (count + 1) // 2), count, lowest, *values),
+            *(address(low), room(raw, 2 * count)),
+        )
+        return None if found < 0 else found
 
     def equal(self, left: memoryview, right: memoryview) -> bool:
         """See ``Kernel``."""
