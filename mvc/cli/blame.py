@@ -62,7 +62,8 @@ def command(
     if as_json:
         session.output.document("blame", _document(repository, path, revision, found))
         return
-    renamed = len({one.origin for one in found}) > 1
+    here = inside(repository.root, path, repository.cwd)
+    renamed = any(one.origin != here for one in found)
     rows = [_row(one, bare=bare, email=show_email, long=long, renamed=renamed) for one in found]
     session.output.page(columns(rows, "<" * len(rows[0])))
 
