@@ -46,8 +46,13 @@ def command() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def run(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Do now what the hook does before a commit; --check for CI, --help for the rest."""
-    context.exit(script.main(arguments, "mvc hooks run"))
+    """Do now what the hook does before a commit, with the options that it is installed with.
+
+    --check is for CI, --help for the rest.
+    """
+    asked = not {"-h", "--help"}.isdisjoint(arguments)
+    before = () if asked else _installed_with(git.place())
+    context.exit(script.main([*before, *arguments], "mvc hooks run"))
 
 
 @command.command("install")
@@ -116,6 +121,13 @@ def remove(session: _Session) -> None:
     if not gone:
         raise UsageError("no weight-hash hook is installed here", hint="mvc hooks install")
     session.output.note(gone)
+
+
+def _installed_with(place: Place) -> tuple[str, ...]:
+    text = _config(place) or ""
+    if pre_commit_config.line_of(text) is not None:
+        return pre_commit_config.arguments(text)
+    return git_hooks.arguments(place)
 
 
 def _next_steps(place: Place) -> Iterator[str]:

@@ -19,6 +19,8 @@ _OURS = re.compile(rf"^\s*(?:- )?\s*id:\s*['\"]?{ID}['\"]?\s*(?:#.*)?$")
 _REPOS = re.compile(r"^repos:\s*(?:\[\s*\]\s*)?(?:#.*)?$")
 _REPO = re.compile(r"^(\s*)- +repo:")
 _HOOK = re.compile(r"^\s*- +id:")
+_ARGS = re.compile(r"^(\s*)args:(.*)$")
+_FLOW = re.compile(r"""\]|,|#.*|"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,\[\]"'#][^,\[\]\n]*""")
 _INSIDE = re.compile(r"^(\s+\S|-)")
 
 
@@ -46,6 +48,60 @@ def line_of(text: str) -> int | None:
         if _OURS.match(line):
             return number
     return None
+
+
+def arguments(text: str) -> tuple[str, ...]:
+    """The ``args`` of our hook, in brackets or one a line; nothing where there are none.
+
+    Raises:
+        UsageError: they are written in another way.
+    """
+    number = line_of(text)
+    lines = _item(text.splitlines(), number - 1) if number is not None else []
+    for at, line in enumerate(lines):
+        match = _ARGS.match(line)
+        if match is None or match[1] != _depth(lines[0]):
+            continue
+        rest = match[2].strip()
+        if rest.startswith("["):
+            inside: list[str] = []
+            after = "\n".join([rest[1:], *lines[at + 1 :]])
+            for item in _FLOW.finditer(after):
+                if item[0] == "]":
+                    return tuple(inside)
+                if item[0] != "," and not item[0].startswith("#"):
+                    inside.append(_scalar(item[0].strip()))
+        elif not rest or rest.startswith("#"):
+            found = []
+            for below in map(str.strip, lines[at + 1 :]):
+                if below and not below.startswith(("- ", "#")):
+                    break
+                if below.startswith("- "):
+                    found.append(_scalar(re.sub(r"\s+#.*", "", below[2:].strip())))
+            return tuple(found)
+        raise UsageError(
+            f"{NAME} has the args of {ID} in a layout that mvc does not read",
+            hint="write them in brackets: args: [--check]",
+        )
+    return ()
+
+
+def _item(lines: Sequence[str], at: int) -> list[str]:
+    """The lines of the hook of which the line ``at`` is one, its dash made a blank."""
+    keys = len(_depth(lines[at].replace("- ", "  ", 1)))
+    first = at
+    while first > 0 and not lines[first].startswith("- ", keys - 2):
+        first -= 1
+    end = at + 1
+    while end < len(lines) and (not lines[end].strip() or len(_depth(lines[end])) >= keys):
+        end += 1
+    return [lines[first].replace("- ", "  ", 1), *lines[first + 1 : end]]
+
+
+def _scalar(text: str) -> str:
+    if text.startswith('"'):
+        return str(json.loads(text))
+    return text[1:-1].replace("''", "'") if text.startswith("'") else text
 
 
 def added(text: str, arguments: Sequence[str] = ()) -> str:

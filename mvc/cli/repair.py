@@ -16,21 +16,28 @@ if TYPE_CHECKING:
 
 @click.command("repair")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done and what is lost.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
-def command(session: Session, dry_run: bool) -> None:
+def command(session: Session, dry_run: bool, as_json: bool) -> None:
     """Put right what is damaged, and say what is lost.
 
     Indexes and packs are made again from what is whole, refs are taken from their logs. Nothing is deleted:
     what is replaced goes to .mvc/lost-found/.
     """
     steps = session.upkeep.repair(dry_run=dry_run)
-    session.output.show(map(_line, steps))
+    if as_json:
+        done = [{"where": s.where, "what": s.what, "lost": s.lost} for s in steps]
+        session.output.document("repair", {"dry_run": dry_run, "steps": done})
+    else:
+        session.output.show(map(_line, steps))
     lost = sum(step.lost for step in steps)
     if lost:
         raise IntegrityError(
             f"{counted(lost, 'thing')} could not be brought back; all else is whole",
             hint="what each line says, then mvc fsck --full",
         )
+    if as_json:
+        return
     if not steps:
         session.output.note(["nothing to repair"])
     elif dry_run:

@@ -113,20 +113,6 @@ class Catalog:
             hint="run: mvc fsck --full",
         )
 
-    def holder(self, location: Location) -> PackFile:
-        """The open pack of a location found before.
-
-        Raises:
-            MissingObject: the pack has been removed since.
-        """
-        try:
-            return self.pack(location.pack)
-        except FileNotFoundError as error:
-            raise MissingObject(
-                f"the pack {location.pack} was removed while it was read",
-                hint="run the same command again",
-            ) from error
-
     def pack(self, name: str) -> PackFile:
         """The pack, open.
 

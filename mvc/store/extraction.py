@@ -9,6 +9,7 @@ from mvc.ids import ObjectId
 from mvc.store import reading, workers
 from mvc.store.bases import Bases
 from mvc.store.catalog import Catalog, Location
+from mvc.store.packfile import PackFile
 
 #: Takes bytes and the position where they belong; called from several threads.
 WriteAt = Callable[[memoryview, int], None]
@@ -36,17 +37,34 @@ def extract(catalog: Catalog, items: Sequence[tuple[ObjectId, int]], write_at: W
             for position in positions:
                 write_at(view, position + offset)
 
-        file = catalog.holder(place)
-        for _ in reading.windows(file, place, ids[place], memory, bases, emit):
+        file, now = _reach(catalog, place, ids[place])
+        for _ in reading.windows(file, now, ids[place], memory, bases, emit):
             pass
 
     def work(group: list[Location]) -> None:
-        run, scratch = _lane.enter(catalog.holder(group[0]), group)
-        for place in group:
-            positions = wanted[ids[place]]
-            for view, offset in reading.serial(run, place, ids[place], scratch, bases):
-                for position in positions:
+        try:
+            file = catalog.pack(group[0].pack)
+        except FileNotFoundError:
+            # gc has removed it since it was looked up; what it held lies in others, maybe in several.
+            for place in group:
+                file, now = catalog.reach(ids[place])
+                one(file, [now], [ids[place]])
+        else:
+            one(file, group, [ids[place] for place in group])
+
+    def one(file: PackFile, group: Sequence[Location], names: Sequence[ObjectId]) -> None:
+        run, scratch = _lane.enter(file, group)
+        for place, name in zip(group, names, strict=True):
+            for view, offset in reading.serial(run, place, name, scratch, bases):
+                for position in wanted[name]:
                     write_at(view, position + offset)
 
     for _ in workers.run(work, reading.neighbours(ids.keys() - set(large))):
         pass
+
+
+def _reach(catalog: Catalog, place: Location, id_: ObjectId) -> tuple[PackFile, Location]:
+    try:
+        return catalog.pack(place.pack), place
+    except FileNotFoundError:
+        return catalog.reach(id_)

@@ -189,3 +189,9 @@ def test_config_sets_reads_lists_and_unsets(terminal: Terminal) -> None:
     terminal("config", "--unset", "core.editor")
     assert terminal.run("config", "core.editor").code == 1
     assert "gc.auto=0" in terminal("config", "--list")
+
+
+def test_adding_the_whole_folder_is_logged_as_typed(terminal: Terminal) -> None:
+    terminal.write("notes.md", "one\n")
+    terminal("add", ".")
+    assert terminal("op", "log", "--oneline").splitlines()[0].endswith("@{0}: add: .")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -84,3 +85,18 @@ def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
         run()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_repair_tells_programs_what_it_did(terminal: Terminal) -> None:
+    terminal.commit("one", m={"a": [1.0] * 40})
+    for index in (terminal.root / ".mvc" / "store" / "index").iterdir():
+        index.write_bytes(b"ruin")
+    told = json.loads(terminal("repair", "--json"))
+    assert (told["schema"], told["dry_run"]) == ("mvc.repair/1", False)
+    assert told["steps"] and not any(step["lost"] for step in told["steps"])
+    assert json.loads(terminal("repair", "--json"))["steps"] == []
+    for pack in (terminal.root / ".mvc" / "store" / "packs").iterdir():
+        pack.unlink()
+    (terminal.root / "m.safetensors").unlink()
+    lost = terminal.run("repair", "--json")
+    assert (lost.code, any(step["lost"] for step in json.loads(lost.out)["steps"])) == (90, True)

@@ -41,6 +41,7 @@ ASKED = {
     "reflog": ["reflog"],
     "config": ["config", "--list"],
     "fsck": ["fsck"],
+    "repair": ["repair", "-n"],
     "cat": ["cat", "HEAD:m.safetensors", "a", "odd"],
     "cat-values": ["cat", "HEAD:m.safetensors", "a", "odd", "--values"],
     "grep": ["grep", "a|o", "HEAD"],

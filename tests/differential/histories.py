@@ -92,6 +92,8 @@ class Game:
             went_on = ours or "CONFLICT (" in our_words
             if went_on and not theirs and self._in_the_way_as_it_should_be(their_words):
                 raise BeyondCompareError
+            if theirs and not ours and _keeps_untracked(step.words, our_words):
+                raise BeyondCompareError
             assert theirs == ours, f"{_story(done)}\n{said}"
             self.tally.refused += not ours
             if not ours and step.words[0] in ("merge", "revert", "stash"):
@@ -209,6 +211,12 @@ def play(program: Program, tally: Tally = TALLY) -> None:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="mvc-differential-", dir=memory) as folder:
         Game(Path(os.path.realpath(folder)), tally).play(program)
+
+
+def _keeps_untracked(words: tuple[str, ...], refusal: str) -> bool:
+    """Whether mvc did not let a file go that nobody tracks, which Git's hard reset overwrites."""
+    forced = "--hard" in words or words[:2] == ("switch", "-f")
+    return forced and "untracked files would be overwritten" in refusal
 
 
 def _apart_from_a_revert(words: tuple[str, ...]) -> bool:

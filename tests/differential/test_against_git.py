@@ -13,6 +13,10 @@ a few places, and histories do not go there:
 - Of two models of one name without a common past, mvc takes every tensor that only one of them has.
 - A command that moves nothing leaves no line in mvc's reflogs.
 - A file in the way of ``switch`` or ``merge`` that already is as it will be is no unsaved work in mvc.
+- ``reset --hard`` and ``switch -f`` overwrite no file that nobody tracks in mvc.
+- Of several reverts one that is refused without a conflict is tried again by ``revert --continue``, and
+  such a row is nothing that waits if it was the first; ``reset`` gives up the whole row. Meanwhile a merge and
+  another branch have to wait.
 - In the middle of a revert mvc refuses what both refuse in the middle of a merge: to amend, to merge, to stash.
 - A revert of a revert is called ``Reapply``, as by Git since 2.43.
 - A stash brings no renames along; ``log --all`` shows none of it.

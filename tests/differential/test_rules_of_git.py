@@ -220,6 +220,19 @@ def test_a_row_of_reverts_of_which_the_first_is_refused_is_none(game: Game) -> N
     assert game.tally.refused == 3
 
 
+def test_a_hard_reset_keeps_files_that_nobody_tracks(game: Game) -> None:
+    game.play([*typed("rm -q notes", "commit -m first"), EDIT, *typed("reset -q --hard HEAD~1")])
+    assert game.tally.beyond == 1
+    assert game.mvc.seen().status == (("??", "notes"),)
+
+
+def test_a_reset_of_a_path_that_is_nowhere_changes_nothing(game: Game) -> None:
+    game.play(
+        typed("mv notes moved", "commit -m first", "reset -q HEAD -- notes", "reset -q -- no")
+    )
+    assert game.tally.refused == 0
+
+
 def test_settling_a_text_takes_all_of_a_side(game: Game) -> None:
     game.play([*typed("switch -c one"), EDIT, Edit("notes", "b", 1), *typed("commit -a -m first")])
     game.more([*typed("switch main"), Edit("notes", "a", 2), *typed("commit -a -m second")])

@@ -8,10 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from cli.terminal import Terminal
 from weights_repo import WeightsRepo
 
+from hooks import pre_commit_config
 from hooks.weight_hashes import NAME
+from mvc.errors import UsageError
 
 A = {"bias": [1.0, 2.0]}
 
@@ -145,6 +148,47 @@ def test_run_is_the_hook(repo: WeightsRepo, mvc: Terminal) -> None:
     repo.git("add", NAME)
     assert mvc.run("hooks", "run", "--check", "--exclude", "n.pt").code == 0
     assert "--protect-tensor" in mvc.run("hooks", "run", "--help").out
+
+
+@pytest.mark.parametrize("way", ["--git", "--pre-commit"])
+def test_run_has_the_options_that_the_hook_is_installed_with(
+    repo: WeightsRepo, mvc: Terminal, way: str
+) -> None:
+    mvc("hooks", "install", way, "--", "--exclude", "n b.pt", "--untracked", "it's.pt")
+    repo.add("m.safetensors", A)
+    repo.add("n b.pt", b"x")
+    done = mvc.run("hooks", "run")
+    assert (done.code, list(repo.hashes())) == (1, ["m.safetensors"])
+    repo.git("add", NAME)
+    assert mvc.run("hooks", "run", "--check").code == 0
+    assert "usage" in mvc("hooks", "run", "--help")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "args: [--protect, 'a b', \"c\\td\", it's]  # why",
+        "args: [--protect,  # the first\n        'a b', \"c\\td\",\n        it's,\n      ]",
+        "args:\n        - --protect  # the first\n\n        - 'a b'\n        - \"c\\td\"\n        - it's",
+        "args:  # all\n      - --protect\n      - 'a b'\n      # one more\n      - \"c\\td\"\n      - it's",
+    ],
+)
+@pytest.mark.parametrize("above", [True, False])
+def test_args_are_read_however_they_are_laid_out(written: str, above: bool) -> None:
+    own = [written, "id: weight-hashes"] if above else ["id: weight-hashes", written]
+    keys = "\n      ".join([*own, "name: x"])
+    other = "    - id: another\n      args: [--not-ours]\n"
+    text = f"repos:\n- repo: local\n  hooks:\n{other}    - {keys}\n{other}"
+    assert pre_commit_config.arguments(text) == ("--protect", "a b", "c\td", "it's")
+    hooks = yaml.safe_load(text)["repos"][0]["hooks"]
+    assert tuple(hooks[1]["args"]) == pre_commit_config.arguments(text)
+
+
+@pytest.mark.parametrize("written", ["args: *alias", "args: [--a", "args: |"])
+def test_args_in_another_layout_are_refused_not_guessed(written: str) -> None:
+    text = f"repos:\n- repo: local\n  hooks:\n  - id: weight-hashes\n    {written}\n"
+    with pytest.raises(UsageError, match="does not read"):
+        pre_commit_config.arguments(text)
 
 
 def test_in_a_linked_work_tree(

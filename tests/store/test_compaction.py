@@ -11,6 +11,7 @@ import pytest
 
 from mvc.errors import MissingObject
 from mvc.ids import ObjectId
+from mvc.store.catalog import Location
 from mvc.store.fs import Disk
 from mvc.store.source import BytesSource, Candidate, Incoming
 from mvc.store.store import Store
@@ -126,3 +127,38 @@ def test_a_base_that_is_gone_ends_it_before_anything_is_removed(store: Store) ->
     with pytest.raises(MissingObject):
         compact(fresh, ids[2])
     assert packs(fresh) == 2
+
+
+def test_a_reader_follows_what_gc_moves_to_other_packs_meanwhile(
+    store: Store, small_window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(11)
+    contents = [noise.bytes(3 * small_window) for _ in range(2)]
+    contents += [noise.bytes(1000) for _ in range(20)]
+    alive: list[ObjectId] = []
+    for number, data in enumerate(contents):
+        with store.writer() as writer:
+            garbage = Incoming(BytesSource(bytes([number]) * 5000), None)
+            alive += writer.add([Incoming(BytesSource(data), None), garbage])[:1]
+            writer.publish()
+    reader, before = Store(store._root, Disk()), store._catalog.packs()
+    place = reader._catalog.place
+
+    def collected(id_: ObjectId) -> Location:
+        found = place(id_)
+        if id_ == alive[-1] and before == store._catalog.packs():  # all have been looked up
+            assert compact(store, *alive) == len(alive)
+            store.refresh()
+            assert set(before).isdisjoint(store._catalog.packs())
+        return found
+
+    monkeypatch.setattr(reader._catalog, "place", collected)
+    at = np.cumsum([0, *map(len, contents)]).tolist()
+    out = bytearray(at[-1])
+
+    def write_at(view: memoryview, position: int) -> None:
+        out[position : position + len(view)] = view
+
+    reader.extract(list(zip(alive, at[:-1], strict=True)), write_at)
+    assert bytes(out) == b"".join(contents)
+    assert set(before).isdisjoint(store._catalog.packs())
