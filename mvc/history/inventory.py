@@ -34,8 +34,8 @@ _TENSOR = re.compile(
     r'("(?:[^"\\]|\\.)*") ([A-Z][A-Z0-9_]*) \[((?:[0-9]+,)*[0-9]+)?\] ([0-9a-f]{64})'
 )
 _NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
-#: Lines that are remembered, over all blobs: some 100 MB.
-_REMEMBERED = 500_000
+#: Lines that are remembered, over all blobs: some 40 MB.
+_REMEMBERED = 200_000
 
 
 def lines_of(manifest: bytes) -> frozenset[Line]:

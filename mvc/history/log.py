@@ -13,7 +13,10 @@ from mvc.history.gitobjects import TREE_MODE
 from mvc.history.record import PATH
 from mvc.history.revisions import Range
 from mvc.history.snapshot import Snapshot
-from mvc.ids import CommitId
+from mvc.ids import BlobId, CommitId
+
+#: Mode and blob of a file.
+Place = tuple[int, BlobId]
 
 
 def walk(
@@ -79,21 +82,29 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def differing(git: Git, old: str | None, new: str | None, folder: str = "") -> Iterator[str]:
+def differing(git: Git, old: str | None, new: str | None) -> Iterator[str]:
     """The paths of which mode or blob differs between two trees; None is the empty tree.
 
     A subtree that is the same on both sides is not read.
     """
+    return (path for path, _, _ in differences(git, old, new))
+
+
+def differences(
+    git: Git, old: str | None, new: str | None, folder: str = ""
+) -> Iterator[tuple[str, Place | None, Place | None]]:
+    """``differing``, with what each side has at the path, where that is a file."""
     before, after = (git.folder(tree) if tree else {} for tree in (old, new))
     for name in sorted({*before, *after}):
         was, is_ = before.get(name), after.get(name)
         if was == is_:
             continue
+        file, file_ = (side if side and side[0] != TREE_MODE else None for side in (was, is_))
         below = [side[1] if side and side[0] == TREE_MODE else None for side in (was, is_)]
-        if any(side and side[0] != TREE_MODE for side in (was, is_)):
-            yield folder + name
+        if file or file_:
+            yield folder + name, file, file_
         if any(below):
-            yield from differing(git, below[0], below[1], f"{folder}{name}/")
+            yield from differences(git, below[0], below[1], f"{folder}{name}/")
 
 
 def _same(context: Context, paths: Sequence[str], tensors: Sequence[str]) -> simplifying.Same:

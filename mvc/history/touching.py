@@ -14,13 +14,12 @@ from mvc.formats.sharded import models
 from mvc.history.context import Context
 from mvc.history.files import chunks
 from mvc.history.git import Commit
-from mvc.history.gitobjects import TREE_MODE
 from mvc.history.inventory import Inventory, Line, name_of, selector
-from mvc.history.log import differing, matches
+from mvc.history.log import differences, matches
 from mvc.history.record import PATH
 from mvc.history.simplifying import Same
 from mvc.history.snapshot import Snapshot
-from mvc.ids import BlobId
+from mvc.ids import CommitId
 
 _ID = re.compile(r"[0-9a-f]{4,64}")
 #: Where a file's tensors are on each side: path → tensors; none where it is not.
@@ -75,19 +74,24 @@ def _counting(
 ) -> Iterator[Commit]:
     inventory, git = Inventory(context), context.git
 
-    def count(side: dict[str, frozenset[Line]]) -> int:
+    def count(side: dict[str, frozenset[Line]], other: dict[str, frozenset[Line]]) -> int:
+        """How often it occurs in what the other side does not have in the same place."""
         mark = f"] {id_}"
-        lines = (line for tensors in side.values() for line in tensors if mark in line)
+        alone = (line for path, t in side.items() for line in t - other.get(path, frozenset()))
         return sum(
-            line.rpartition(" ")[2].startswith(id_) and wanted(name_of(line)) for line in lines
+            line.rpartition(" ")[2].startswith(id_) and wanted(name_of(line))
+            for line in alone
+            if mark in line
         )
 
+    known: dict[CommitId, Commit] = {}
     for commit in commits:
         # Whoever draws has put the next commits that are shown in the place of the parents.
-        parents = git.commit(commit.id).parents
-        trees: list[str | None] = [git.commit(parent).tree for parent in parents]
+        parents = (known.pop(commit.id, None) or git.commit(commit.id)).parents
+        known.update((parent, git.commit(parent)) for parent in parents if parent not in known)
+        trees: list[str | None] = [known[parent].tree for parent in parents]
         sides = (_changed(context, inventory, tree, commit.tree, paths) for tree in trees or [None])
-        if all(count(before) != count(after) for before, after in sides):
+        if all(count(before, after) != count(after, before) for before, after in sides):
             yield commit
 
 
@@ -96,13 +100,12 @@ def _changed(
 ) -> _Sides:
     before: dict[str, frozenset[Line]] = {}
     after: dict[str, frozenset[Line]] = {}
-    for path in differing(context.git, old, new):
+    for path, was, is_ in differences(context.git, old, new):
         if path == PATH or (paths and not matches(path, paths)):
             continue
-        for tree, side in ((old, before), (new, after)):
-            found = context.git.entry(tree, path) if tree else None
-            if found is not None and found[0] != TREE_MODE:
-                side[path] = inventory.of_blob(BlobId(found[1]))
+        for place, side in ((was, before), (is_, after)):
+            if place is not None:
+                side[path] = inventory.of_blob(place[1])
     return before, after
 
 
