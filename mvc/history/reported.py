@@ -16,17 +16,22 @@ _NUMBER = re.compile(
 _ODD = re.compile(r"[\s=\x00-\x1f\x7f]+")
 #: Nothing deeper, longer or further up is looked at.
 _DEPTH, _NAME, _TAIL = 20, 200, 1 << 20
+_PATIENCE, _FAR = 200, 1000
 
 
 def numbers(text: str) -> dict[str, float]:
     """The numbers of the last JSON object in ``text`` that has any, by their dotted keys."""
     decoder, text = json.JSONDecoder(), text[-_TAIL:]
     found: dict[str, float] = {}
-    at = text.find("{")
-    while at >= 0:
+    at, patience = text.find("{"), _PATIENCE
+    while at >= 0 and patience:
         try:
             value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            at, patience = at + 1, patience - 1
+        except json.JSONDecodeError as error:
+            # What fails far behind its start, over and over, was made to take long.
+            patience -= error.pos - at > _FAR
             at += 1
         else:
             found = dict(_flat(value, "")) or found
