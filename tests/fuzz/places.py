@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from blake3 import blake3
+from fuzz.frames import a_frame_over_any_base_comes_back_or_is_refused
 from fuzz.targets import Target, only_known_errors
 from xxhash import xxh3_64_intdigest
 
@@ -247,6 +248,7 @@ PLACES: tuple[Target, ...] = (
     a_header_of_a_pack_is_refused_or_comes_back,
     an_index_is_refused_or_answers,
     a_frame_is_decoded_or_refused,
+    a_frame_over_any_base_comes_back_or_is_refused,
     a_git_object_is_refused_or_read,
     a_revision_names_a_commit_or_nothing,
     an_ignore_file_is_refused_or_judges,

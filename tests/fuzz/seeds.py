@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from formats.pytorch.torch_zip import Store, archive, floats, parameter, pickled, tensor
 from formats.safetensors_files import corpus
-from fuzz import places, targets
+from fuzz import frames, places, targets
 from fuzz.targets import Target
 
 from mvc.formats.layout import Storage
@@ -21,8 +21,10 @@ from mvc.history.record import Record
 from mvc.history.signature import Signature
 from mvc.ids import ObjectId
 from mvc.store.codecs import (
+    COPY,
     DELTA,
     LOWRANK,
+    MASK,
     PLANES,
     REQUANT,
     ROTATED,
@@ -175,6 +177,25 @@ def _frames_over_bases() -> list[bytes]:
     return found
 
 
+def _frames_over_any_base() -> list[bytes]:
+    words = np.frombuffer(places.under(DELTA, 4, 2048), "<f4")
+    material = words[:160].tobytes()
+    base = np.tile(words[:160], 3)
+    integers = np.rint(base / np.float32(0.5 / 127))
+    ones = np.full(10, 2, "<u4").tobytes() + material[40:]  # zigzag of 1, and a weight
+    weight = np.tile(words[10:160], 3)
+    pruned = np.where(np.abs(base) < 0.2, np.float32(0), base)
+    cases = [
+        (DELTA, 4 | ROTATED, base[1:101].tobytes(), material),
+        (COPY, 0, base[:100].tobytes(), material),
+        (MASK, 4 | ROTATED, pruned[:200].tobytes(), material),
+        (SPARSE, 4 | ROTATED, base[:100].tobytes() + bytes(8), material),
+        (REQUANT, 0x11, integers[:200].astype("i1").tobytes(), material),
+        (LOWRANK, 0x10, (weight[:400] + np.float32(0.25)).tobytes(), ones),
+    ]
+    return [seed for case in cases for seed in frames.over_any_base(*case)]
+
+
 def _git_objects() -> list[bytes]:
     context = places.repository()
     git = context.git
@@ -232,6 +253,7 @@ _SEEDS: dict[Target, Callable[[], list[bytes]]] = {
     places.a_header_of_a_pack_is_refused_or_comes_back: _headers,
     places.an_index_is_refused_or_answers: _indexes,
     places.a_frame_is_decoded_or_refused: _frames,
+    frames.a_frame_over_any_base_comes_back_or_is_refused: _frames_over_any_base,
     places.a_git_object_is_refused_or_read: _git_objects,
     places.a_revision_names_a_commit_or_nothing: _revisions,
     places.an_ignore_file_is_refused_or_judges: _ignores,
