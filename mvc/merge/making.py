@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from mvc.history.manifest import Entry
 from mvc.history.tensors import tensor_chunks
 from mvc.limits import MIB, WINDOW
 from mvc.merge.many import ToMake
-from mvc.merge.strategies.combination import Array, Place
+from mvc.merge.strategies.combination import Array, Piecewise, Place
 from mvc.merge.strategies.numbers import common_dtype, compute_dtype, narrowed, widened
 from mvc.merge.terms import Made, Piece
 from mvc.store.source import BytesSource, Candidate, Incoming
@@ -48,6 +48,8 @@ class Bench:
 
     def make(self, task: ToMake) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The bytes of one tensor."""
+        if task.combination.piecewise:
+            return self._in_pieces(task, cast(Piecewise, task.combination))
         dtype, shape = result_of(task)
         elements = nbytes("U8", shape)
         kinds = tuple(piece.entry.dtype for piece in task.models)
@@ -66,6 +68,32 @@ class Bench:
         for reader in readers:
             next(reader, None)  # to its end, where bytes are proven
         return result
+
+    def _in_pieces(
+        self, task: ToMake, combination: Piecewise
+    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        dtype, shape = result_of(task)
+        wide = compute_dtype(tuple(piece.entry.dtype for piece in task.models), self.compute)
+        base, *models = (
+            None if piece is None else _Held(self._bytes(piece), piece.entry, wide)
+            for piece in (task.base, *task.models)
+        )
+        result = np.empty(nbytes(dtype, shape), np.uint8)
+        filled = 0
+        place = Place(task.name, self.seed)
+        with np.errstate(all="ignore"):
+            for part in combination.pieces(base, [one for one in models if one], place):
+                narrow = narrowed(part, dtype)
+                result[filled : filled + narrow.size] = narrow
+                filled += narrow.size
+        return result
+
+    def _bytes(self, piece: Piece) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        held, filled = np.empty(nbytes(piece.entry.dtype, piece.entry.shape), np.uint8), 0
+        for chunk in tensor_chunks(self.store, piece.home, piece.entry):
+            held[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+        return held
 
     def _merged(self, task: ToMake, numbers: list[Array | None], shape: tuple[int, ...]) -> Array:
         count = len(task.models)
@@ -108,6 +136,21 @@ class Bench:
         # The whole is proven only when its end was asked for.
         if spare.size or any(len(chunk) for chunk in chunks):
             raise CorruptPack(f"the tensor {entry.name!r} has more bytes than {list(entry.shape)}")
+
+
+class _Held:
+    """A tensor in memory as it is stored; a stretch becomes numbers when it is looked at."""
+
+    def __init__(
+        self, data: np.ndarray[Any, np.dtype[np.uint8]], entry: Entry, wide: np.dtype[Any]
+    ) -> None:
+        self._data, self._stored = data, entry.dtype
+        self._width = DTYPES[entry.dtype].bits // 8
+        self.size, self.shape, self.dtype = data.size // self._width, entry.shape, wide
+
+    def __getitem__(self, where: slice) -> Array:
+        part = self._data[where.start * self._width : where.stop * self._width]
+        return widened(part.data, self._stored, self.dtype)
 
 
 def make_all(
@@ -187,6 +230,10 @@ def _cost(task: ToMake) -> int:
     dtype, shape = result_of(task)
     elements = nbytes("U8", shape)
     sides = len(task.models) + len(task.statistics) + (task.base is not None)
+    if task.combination.piecewise:  # as they are stored, and the magnitudes of one change
+        pieces = [*task.models, *([task.base] if task.base is not None else [])]
+        held = sum(nbytes(piece.entry.dtype, shape) for piece in pieces)
+        return nbytes(dtype, shape) + held + 4 * elements
     at_once = min(elements, _PIECE) if task.combination.elementwise else elements
     return nbytes(dtype, shape) + at_once * 4 * (2 * sides + 3)
 

@@ -19,7 +19,7 @@ import numpy as np
 from mvc.merge import strategies
 from mvc.merge.strategies.combination import Place
 from mvc.merge.strategies.numbers import FLOATS, compute_dtype, narrowed, widened
-from mvc.merge.strategies.philox import uniform
+from mvc.merge.strategies.philox import Stream
 
 STORED = Path(__file__).with_name("mergekit_expectations.npz")
 PLACE = Place("layers.0.mlp.weight", seed=7)
@@ -83,7 +83,7 @@ def inputs(case: Case) -> tuple[np.ndarray[Any, Any], list[np.ndarray[Any, Any]]
 
     def normal(number: int) -> np.ndarray[Any, Any]:
         # A sum of uniform numbers: no logarithm whose last bit depends on a library.
-        parts = [uniform(Place(f"{case.shape} {number} {n}"), number, (size,)) for n in range(12)]
+        parts = [Stream(Place(f"{case.shape} {number} {n}"), number).take(size) for n in range(12)]
         return np.add.reduce(parts, dtype=np.float64) - 6
 
     base = normal(0) * 0.05
@@ -159,7 +159,9 @@ def _our_chances(case: Case) -> Iterator[None]:
     before, asked = torch.bernoulli, iter(range(case.models))
 
     def bernoulli(probability: Any) -> Any:
-        drawn = uniform(PLACE, next(asked), case.shape).reshape(tuple(probability.shape))
+        drawn = (
+            Stream(PLACE, next(asked)).take(probability.numel()).reshape(tuple(probability.shape))
+        )
         return (torch.from_numpy(drawn) < probability.to(torch.float32)).to(probability.dtype)
 
     torch.bernoulli = bernoulli

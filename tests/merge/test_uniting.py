@@ -12,6 +12,7 @@ from merge.world import Tensors, World, index, model, safetensors
 from mvc.errors import MergeConflict, UsageError
 from mvc.merge import making
 from mvc.merge.recipe import Recipe
+from mvc.merge.strategies import sparsify
 from mvc.merge.three_way import Merged
 from mvc.merge.uniting import Contributions, unite
 
@@ -242,7 +243,9 @@ def test_fisher_and_gram_are_found_beside_the_model_and_added_up(world: World) -
     assert read(world, summed, "m.fisher.safetensors")["a"].item() == 4  # 1 + (2 - 1) + (3 - 1)
 
 
-@pytest.mark.parametrize("strategy", ["linear", "ties", "dare_ties"])
+@pytest.mark.parametrize(
+    "strategy", ["linear", "slerp", "ties", "dare_ties", "della", "breadcrumbs"]
+)
 def test_pieces_and_threads_change_no_bit(
     world: World, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
@@ -250,12 +253,15 @@ def test_pieces_and_threads_change_no_bit(
         {"m.safetensors": tensors(**{f"w{n}": normal(seed * 100 + n, 3, n, 7) for n in range(12)})}
         for seed in range(4)
     ]
-    parameters = {} if strategy == "linear" else {"density": 0.4}
+    parameters: dict[str, object] = {"density": 0.4, "rescale": False}
+    if strategy in ("linear", "slerp"):
+        parameters, files = {}, files[:3]
     expected = world.files(merged(world, files[0], files[1:], strategy, **parameters))
     monkeypatch.setattr(making, "_PIECE", 13)
     monkeypatch.setattr(making, "BUDGET", 1)
     monkeypatch.setattr(making, "_THREADS", 1)
     monkeypatch.setattr(making, "WINDOW", 1000)
+    monkeypatch.setattr(sparsify, "STRETCH", 11)
     assert world.files(merged(world, files[0], files[1:], strategy, **parameters)) == expected
 
 

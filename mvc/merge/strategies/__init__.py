@@ -27,6 +27,7 @@ STRATEGIES: dict[str, tuple[str, str]] = {
     "theirs": (f"{_HERE}.theirs", "Theirs"),
     "base": (f"{_HERE}.base", "Base"),
     "average": (f"{_HERE}.average", "Average"),
+    "additive": (f"{_HERE}.additive", "Additive"),
 }
 COMBINATIONS: dict[str, tuple[str, str]] = {
     "linear": (f"{_HERE}.linear", "Linear"),

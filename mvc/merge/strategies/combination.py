@@ -7,9 +7,10 @@ order in which tensors are merged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mvc.history.record import Json
@@ -17,6 +18,30 @@ from mvc.values import dataclass
 
 #: float32 or float64, of the tensor's shape; where pieces do, a flat stretch of it.
 Array: TypeAlias = NDArray[Any]
+
+
+class Numbers(Protocol):
+    """A tensor that is looked at stretch by stretch."""
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Their arrangement."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What is computed in."""
+        ...
+
+    def __getitem__(self, where: slice) -> Array:
+        """A flat stretch, not to be changed."""
+        ...
+
 
 #: What is recorded of the data that a model was trained on: a file ``NAME.fisher.safetensors`` beside it.
 Statistic: TypeAlias = Literal["fisher", "gram"]
@@ -42,6 +67,11 @@ class Combination(Protocol):
     @property
     def elementwise(self) -> bool:
         """Whether an element of the result needs only the elements at its place: pieces can be merged."""
+        ...
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether it has ``pieces``, as ``Piecewise`` says."""
         ...
 
     @property
@@ -73,4 +103,14 @@ class Combination(Protocol):
 
     def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
         """The merged tensor, in the dtype of the arrays, which are left as they are."""
+        ...
+
+
+class Piecewise(Combination, Protocol):
+    """A combination that needs no tensor as numbers in one piece."""
+
+    def pieces(
+        self, base: Numbers | None, models: Sequence[Numbers], place: Place
+    ) -> Iterator[Array]:
+        """The merged tensor, flat stretches from front to back: together what ``combine`` gives."""
         ...

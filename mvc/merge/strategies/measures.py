@@ -16,14 +16,15 @@ from mvc.merge.strategies.combination import Array
 _STRETCH = 1 << 18
 
 
-def sum_of(values: Array) -> float:
-    """The sum of all elements."""
-    return _folded(values, lambda part: float(part.sum(dtype=np.float64)))
+class Whole:
+    """An array as ``Numbers``."""
 
+    def __init__(self, array: Array) -> None:
+        self.shape, self.size, self.dtype = array.shape, array.size, array.dtype
+        self._flat = array.reshape(-1)
 
-def sum_of_magnitudes(values: Array) -> float:
-    """The L1 norm."""
-    return _folded(values, lambda part: float(np.abs(part).sum(dtype=np.float64)))
+    def __getitem__(self, where: slice) -> Array:
+        return self._flat[where]
 
 
 def inner(one: Array, other: Array) -> float:
@@ -70,10 +71,3 @@ def identical(models: Sequence[Array]) -> bool:
     bits = np.dtype(f"u{models[0].dtype.itemsize}")
     first = models[0].view(bits)
     return all(np.array_equal(first, other.view(bits)) for other in models[1:])
-
-
-def _folded(values: Array, measure: object) -> float:
-    assert callable(measure)
-    flat = values.reshape(-1)
-    starts = range(0, flat.size, _STRETCH)
-    return math.fsum(measure(flat[start : start + _STRETCH]) for start in starts)

@@ -52,6 +52,11 @@ class Parameters:
         return False
 
     @property
+    def piecewise(self) -> bool:
+        """Most take their tensors whole."""
+        return False
+
+    @property
     def needs_base(self) -> bool:
         """Most merge what models changed."""
         return True

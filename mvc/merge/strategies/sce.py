@@ -17,7 +17,6 @@ import numpy as np
 from mvc.merge.strategies.combination import Array, Place
 from mvc.merge.strategies.measures import inner, keep_equal
 from mvc.merge.strategies.parameters import Parameters, Share
-from mvc.merge.strategies.sparsify import largest
 from mvc.merge.strategies.task_vectors import majority, require_base
 
 #: Sums of mean squares below which all weights are equal, and the least weight to divide by, as in mergekit.
@@ -51,7 +50,7 @@ class Sce(Parameters):
 
     def _chosen(self, changes: Sequence[Array]) -> Array:
         variance = _variance(changes).reshape(-1)
-        return largest(variance, int(np.count_nonzero(variance) * self.select_topk))
+        return _largest(variance, int(np.count_nonzero(variance) * self.select_topk))
 
 
 def _variance(changes: Sequence[Array]) -> Array:
@@ -75,3 +74,15 @@ def _weights(changes: Sequence[Array]) -> list[float]:
     if abs(total) < _TINY:
         return [1 / len(changes)] * len(changes)
     return [square / total for square in squares]
+
+
+def _largest(values: Array, count: int) -> Array:
+    """Which are the ``count`` largest; of equal ones the first. A NaN is larger than anything."""
+    chosen = np.zeros(values.size, np.bool_)
+    if count > 0:
+        limit = np.partition(values, values.size - count)[values.size - count]
+        chosen = np.zeros_like(chosen) if np.isnan(limit) else ~(values <= limit)
+        equal = np.isnan(values) if np.isnan(limit) else values == limit
+        missing = count - int(np.count_nonzero(chosen))
+        chosen[np.flatnonzero(equal)[:missing]] = True
+    return chosen

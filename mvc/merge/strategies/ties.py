@@ -7,37 +7,24 @@ result = base + lambda · Σ wᵢ mᵢ τᵢ / Σ wᵢ mᵢ        without ``nor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mvc.merge.strategies import task_vectors
-from mvc.merge.strategies.combination import Array, Place
-from mvc.merge.strategies.parameters import Number, Parameters, Shares, Weights, spread
-from mvc.merge.strategies.sparsify import magnitude
+from mvc.merge.strategies.combination import Place
+from mvc.merge.strategies.parameters import Shares, spread
+from mvc.merge.strategies.sparsify import Rule, magnitude
+from mvc.merge.strategies.task_vectors import TaskVectors
 
 
 @dataclass(frozen=True)
-class Ties(Parameters):
-    """``density``: the share of each change that is kept; ``weight``, ``lambda`` and ``normalize`` as in
-    ``task_arithmetic``; ``rescale``: give each trimmed change its L1 norm back."""
+class Ties(TaskVectors):
+    """``density``: the share of each change that is kept; others as in ``TaskVectors``."""
 
     name: ClassVar[str] = "ties"
-    weight: Weights = 1.0
+    consensus: ClassVar[bool] = True
     density: Shares = 1.0
-    lambda_: Number = 1.0
     normalize: bool = True
     rescale: bool = False
 
-    def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
-        """The base with the changes that agree."""
-        densities = spread(self.density, len(models))
-        return task_vectors.merged(
-            base,
-            models,
-            spread(self.weight, len(models)),
-            scale=self.lambda_,
-            consensus=True,
-            normalize=self.normalize,
-            sparsify=lambda change, model: magnitude(change, densities[model], self.rescale),
-        )
+    def _rule(self, model: int, models: int, place: Place) -> Rule | None:
+        return magnitude(spread(self.density, models)[model])
