@@ -5,28 +5,21 @@ is alive, into one new pack. A pack that is left over is removed once its heir h
 so that no reader who knew the old place loses it. What stays meanwhile stays whole: it may need the copy of a
 base that is less deep than the base's home.
 
-Order of writes, which a crash anywhere keeps readable: the new pack; an index of all that stays; whatever a
-doomed pack held is read at its new home and compared with its checksums; the old indexes go; the old packs
-go. The caller holds every writer off.
+Here it is decided; ``gathering`` carries it out. The caller holds every writer off.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mvc.errors import MissingObject
-from mvc.ids import ObjectId
 from mvc.limits import MIB
-from mvc.store import framing, index, pack, reading, workers
-from mvc.store.catalog import Catalog, Location
+from mvc.store.catalog import Catalog
 from mvc.store.census import FRAME, Census, Delta, deltas, records
-from mvc.store.index import Index
-from mvc.store.outgoing import OutgoingPack
-from mvc.store.pack import Record
-from mvc.store.packfile import Run
+from mvc.store.gathering import Gathering, Progress, index_groups
 from mvc.values import dataclass
 
 if TYPE_CHECKING:
@@ -41,11 +34,6 @@ FEW = 50
 GARBAGE = 0.25
 #: The same where density is asked for.
 _LITTLE = 0.02
-
-_lane = reading.Lane()
-
-#: Called with (bytes done, bytes in all).
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +102,9 @@ class Compaction:
             CorruptPack: what is to be kept is damaged; no pack was removed.
             StorageError
         """
-        doomed = self.plan.doomed
-        if self.plan.gathered:
-            doomed -= {self._gather(progress)}
-            self._catalog.refresh()
-        stale = self._index(doomed)
-        self._catalog.refresh()
-        self._compare(doomed)
-        for name in stale:
-            self._disk.remove(os.path.join(self._catalog.index_folder, name))
-        if doomed:  # an index that comes back with the power must not name a pack that does not
-            self._disk.sync_folder(self._catalog.index_folder)
-        for name in sorted(doomed):
-            self._disk.remove(os.path.join(self._catalog.packs_folder, name + pack.SUFFIX))
-        self._catalog.refresh()
+        where = self._incoming, self._disk, self._catalog
+        plan = self.plan.gathered, self.plan.doomed, self.plan.written
+        Gathering(*where, self._census, *plan).carry_out(progress)
 
     def _unsupported(self, standing: list[Delta], demands: dict[bytes, int]) -> bool:
         """Whether something that stays would lose what it stands on, garbage too; sees to it for the next try.
@@ -194,7 +171,7 @@ class Compaction:
         return Plan(
             gathered=frozenset(packs[n].name for n in gathered),
             doomed=names,
-            indexes=sum(len(group) for group in self._groups(names)),
+            indexes=sum(len(group) for group in index_groups(self._catalog, names)),
             written=sum(packs[n].needed for n in gathered) + FRAME if gathered else 0,
             freed=sum(packs[n].size for n in doomed),
             objects=len(self._lost(names)),
@@ -217,94 +194,3 @@ class Compaction:
             if name not in doomed:
                 dead.discard(record.digest)
         return dead
-
-    def _gather(self, progress: Progress | None) -> str:
-        """Write the new pack; its name."""
-        chosen: dict[str, list[Record]] = {name: [] for name in sorted(self.plan.gathered)}
-        for name, record in records(self._catalog):
-            if name in chosen and self._census.lives_in(record.digest, name):
-                chosen[name].append(record)
-        table: list[Record] = []
-        outgoing = OutgoingPack(self._incoming, self._disk)
-        try:
-            for name, wanted in chosen.items():
-                file = self._catalog.pack(name)
-                run = Run(file, pack.HEADER_SIZE, file.size)
-                for record in sorted(wanted, key=lambda record: record.offset):
-                    offset = outgoing.size
-                    _copy(run, record, name, outgoing)
-                    table.append(record._replace(pack=0, offset=offset))
-                    if progress:
-                        progress(outgoing.size, self.plan.written)
-            encoded = b"".join(map(pack.encode_record, sorted(table)))
-            return outgoing.publish(encoded, self._catalog.packs_folder)
-        finally:
-            outgoing.abandon()
-
-    def _groups(self, doomed: Collection[str]) -> list[list[Index]]:
-        """The indexes to write anew, each group as one."""
-        groups: list[list[Index]] = [[]]
-        for one in sorted(self._catalog.indexes(), key=len):
-            if groups[-1] and sum(map(len, groups[-1])) + len(one) > index.SEALED:
-                groups.append([])
-            groups[-1].append(one)
-        return [
-            group
-            for group in groups
-            if len(group) > 1
-            or any(not one.name or not set(one.packs).isdisjoint(doomed) for one in group)
-        ]
-
-    def _index(self, doomed: Collection[str]) -> list[str]:
-        """Write the indexes of what stays; the file names of those that they replace."""
-        written: set[str] = set()
-        replaced: set[str] = set()
-        for group in self._groups(doomed):
-            replaced.update(one.name for one in group if one.name)
-            if any(name not in doomed for one in group for name in one.packs):
-                data = index.merged(group, doomed)
-                name = index.file_name(data)
-                path = os.path.join(self._catalog.index_folder, name)
-                self._disk.write_whole(path, data, via=self._incoming)
-                written.add(name)
-        return sorted(replaced - written)
-
-    def _compare(self, doomed: Collection[str]) -> None:
-        """Read everything alive that a doomed pack holds where it lives from now on."""
-        wanted = {
-            record.digest
-            for name, record in records(self._catalog)
-            if name in doomed and record.digest in self._census.home
-        }
-        places: dict[Location, ObjectId] = {}
-        for name, record in records(self._catalog) if wanted else ():
-            if name not in doomed and record.digest in wanted:
-                wanted.remove(record.digest)
-                place = Location(name, record.offset, record.stored, record.length)
-                places[place] = ObjectId(record.digest.hex())
-        if wanted:
-            raise MissingObject(
-                f"object {min(wanted).hex()} would be lost; nothing was removed",
-                hint="run: mvc fsck --full",
-            )
-
-        def check(group: list[Location]) -> None:
-            file = self._catalog.pack(group[0].pack)
-            run, _ = _lane.enter(file, group)
-            for place in group:
-                for offset, frame, payload in reading.walk(run, place, places[place]):
-                    framing.check_payload(frame, payload, file.path, offset)
-
-        for _ in workers.run(check, reading.neighbours(places)):
-            pass
-
-
-def _copy(run: Run, record: Record, name: str, outgoing: OutgoingPack) -> None:
-    """Append an object as it is stored, each payload checked against its checksum."""
-    place = Location(name, record.offset, record.stored, record.length)
-    object_id = ObjectId(record.digest.hex())
-    outgoing.append(pack.encode_object(run.file.object_header(record.offset)))
-    for offset, frame, payload in reading.walk(run, place, object_id):
-        framing.check_payload(frame, payload, run.file.path, offset)
-        outgoing.append(pack.encode_frame(frame))
-        outgoing.append(payload)

@@ -9,14 +9,11 @@ all.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mvc import limits
 from mvc.errors import IntegrityError, StorageError
-from mvc.ids import ObjectId
 from mvc.limits import DELTA_DEPTH, DELTA_SMALLEST
 from mvc.store import pack, workers
 from mvc.store.bases import Bases
@@ -25,16 +22,12 @@ from mvc.store.census import Census, Delta, deltas, records
 from mvc.store.choosing import WORTH
 from mvc.store.codecs import plan, plan_over_base
 from mvc.store.forest import Forest, Node, smallest
-from mvc.store.resemblance import nearest
-from mvc.store.sampling import Held, length_of, sampled_size
+from mvc.store.proposals import candidates, connected
+from mvc.store.sampling import Samples, length_of, sampled_size
 from mvc.values import dataclass
 
-#: Versions before and after an object in a line that are candidates.
-_NEAR = 3
 #: A plan must save this share of what it writes anew: a trial on a sample is no more exact.
 _GAIN = 0.02
-#: Samples, of up to 256 KiB each, that are held in memory: versions are tried in the order in which they came.
-_SAMPLES = 200
 
 
 class Rewrite(NamedTuple):
@@ -73,7 +66,7 @@ class Replanning:
         """
         self._catalog = catalog
         self._bases = Bases(catalog)
-        self._samples = _Samples(self._bases)
+        self._samples = Samples(self._bases)
         self._dtypes = dtypes
         standing = deltas(catalog)
         everything = {record.digest for _, record in records(catalog)}
@@ -89,15 +82,16 @@ class Replanning:
             and (copy := self._census.copy(digest))
             and copy.length >= DELTA_SMALLEST
         }
-        candidates = self._candidates(lines)
+        known = {digest: (dtypes[digest], n) for digest, n in self._lengths.items()}
+        proposed = candidates(self._bases, self._census, known, lines)
         groups = [
-            group for group in _connected(candidates) if len(group) > 1 or self._left_behind(group)
+            group for group in connected(proposed) if len(group) > 1 or self._left_behind(group)
         ]
         self.families: list[Family] = []
         total = sum(map(len, groups))
         done = 0
         for group in groups:
-            family = self._family(group, candidates)
+            family = self._family(group, proposed)
             if family is not None:
                 self.families.append(family)
             done += len(group)
@@ -122,29 +116,13 @@ class Replanning:
             fixed = {one.digest for one in standing if one.base in found}
         return found
 
-    def _candidates(self, lines: Iterable[Sequence[bytes]]) -> dict[bytes, dict[bytes, None]]:
-        known = {digest: (self._dtypes[digest], n) for digest, n in self._lengths.items()}
-        found: dict[bytes, dict[bytes, None]] = {digest: {} for digest in known}
-        for line in lines:
-            ours = [digest for digest in dict.fromkeys(line) if digest in known]
-            for place, digest in enumerate(ours):
-                near = ours[max(0, place - _NEAR) : place + _NEAR + 1]
-                found[digest] |= dict.fromkeys(one for one in (*near, ours[0]) if one != digest)
-        for digest, others in nearest(self._bases, known).items():
-            found[digest] |= dict.fromkeys(others)
-        for digest in known:  # what it stands on now is known to be good
-            base = self._census.base(digest)
-            if base in known:
-                found[digest][base] = None
-        return found
-
     def _family(
-        self, group: Sequence[bytes], candidates: Mapping[bytes, Mapping[bytes, None]]
+        self, group: Sequence[bytes], proposed: Mapping[bytes, Mapping[bytes, None]]
     ) -> Family | None:
         numbers = {digest: number for number, digest in enumerate(group)}
 
         def work(digest: bytes) -> Node:
-            return self._tried(digest, {one: numbers[one] for one in candidates[digest]})
+            return self._tried(digest, {one: numbers[one] for one in proposed[digest]})
 
         nodes = list(workers.run(work, group))
         forest = smallest(nodes)
@@ -237,55 +215,5 @@ class Replanning:
         return 0 if copy is None else copy.stored
 
 
-class _Samples:
-    """Samples of the objects asked for last. Safe between threads."""
-
-    def __init__(self, bases: Bases) -> None:
-        self._bases = bases
-        self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, Held] = OrderedDict()
-
-    def of(self, digest: bytes, length: int) -> Held:
-        """The sample of an object.
-
-        Raises:
-            MissingObject, CorruptPack
-        """
-        with self._lock:
-            found = self._known.get(digest)
-            if found is not None:
-                self._known.move_to_end(digest)
-                return found
-        found = Held(self._bases.ground(ObjectId(digest.hex())), length)
-        with self._lock:
-            self._known[digest] = found
-            if len(self._known) > _SAMPLES:
-                self._known.popitem(last=False)
-        return found
-
-
 def _size(node: Node, base: int | None) -> int:
     return node.alone if base is None else node.over[base]
-
-
-def _connected(links: Mapping[bytes, Iterable[bytes]]) -> Iterator[list[bytes]]:
-    """Groups that links connect, whichever way these go; each in the order of ``links``."""
-    both: dict[bytes, set[bytes]] = {one: set() for one in links}
-    for one, others in links.items():
-        for other in others:
-            both[one].add(other)
-            both[other].add(one)
-    order = {one: number for number, one in enumerate(links)}
-    seen: set[bytes] = set()
-    for start in links:
-        if start in seen:
-            continue
-        seen.add(start)
-        group, waiting = [], [start]
-        while waiting:
-            one = waiting.pop()
-            group.append(one)
-            new = both[one] - seen
-            seen |= new
-            waiting += new
-        yield sorted(group, key=order.__getitem__)

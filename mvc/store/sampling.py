@@ -5,13 +5,19 @@ A piece of what it may stand on has to be decoded with all of its frame, so that
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+
+from mvc.ids import ObjectId
 from mvc.limits import KIB
-from mvc.store.bases import Foundation, Ground
+from mvc.store.bases import Bases, Foundation, Ground
 from mvc.store.codecs import OVER_BASE, Place, Plan, base_span, codec, may_gain
 from mvc.store.workers import Buffers
 
 #: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
 _PIECE = 128 * KIB
+#: Samples, of up to 256 KiB each, that are held in memory: versions are tried in the order in which they came.
+_SAMPLES = 200
 
 _base, _out = Buffers(), Buffers()
 
@@ -51,6 +57,33 @@ class Held:
                 out[:] = piece
                 return
         self._ground.read_into(start, out)
+
+
+class Samples:
+    """Samples of the objects asked for last. Safe between threads."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, Held] = OrderedDict()
+
+    def of(self, digest: bytes, length: int) -> Held:
+        """The sample of an object.
+
+        Raises:
+            MissingObject, CorruptPack
+        """
+        with self._lock:
+            found = self._known.get(digest)
+            if found is not None:
+                self._known.move_to_end(digest)
+                return found
+        found = Held(self._bases.ground(ObjectId(digest.hex())), length)
+        with self._lock:
+            self._known[digest] = found
+            if len(self._known) > _SAMPLES:
+                self._known.popitem(last=False)
+        return found
 
 
 def pieces_of(raw: memoryview) -> Pieces:

@@ -1,8 +1,8 @@
 """How a quantized frame came from its floats: a search over what quantizers commonly do.
 
-A tensor has one scale, or one for each row or group of it. An integer bounds the scale of its row from both
-sides, so integers that no scale explains are soon told. Where scales explain them, those that follow from the
-floats are tried on a few rows, and what does not follow is listed.
+A tensor has one scale, or one for each row or group of it. Integers that no scale explains are soon told by its
+``bounds``. Where scales explain them, those that follow from the floats are tried on a few rows, and what does
+not follow is listed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mvc.store.codecs.bounds import bounds_of, bounds_of_long, shortest
 from mvc.store.codecs.quantizing import (
     AWAY,
     BF16,
     DIVIDE,
-    F16,
     F32,
     FACTORS,
     INVERT,
@@ -42,19 +42,12 @@ from mvc.store.codecs.quantizing import (
 #: Elements of whole rows that recipes are tried on; one in so many may come out otherwise.
 _TRIED = 16 * 1024
 _WRONG = 50
-#: One row in so many may have integers that no scale explains: one wrong integer is enough for that.
-_UNSOUND = 4
 #: Groups that share a scale, in common formats.
 _GROUPS = (128, 64, 32, 256)
-#: By how much, as a share, the quotient of a quantizer may be off: single precision, or the floats' own.
-_SLACK = 2.0**-22
-_NARROW_SLACK = {BF16: 2.0**-7, F16: 2.0**-10}
 #: Elements that are worked on together.
 _BLOCK = 64 * 1024
-#: Bits of a scale's mantissa that are tried: the fewer, the shorter the list.
-_MANTISSAS = (3, 7, 10, 13, 16, 19)
-#: Rounds in which a long row's bounds come closer; neighbours of a scale that are tried, on either side.
-_ROUNDS, _AROUND = 5, 6
+#: Neighbours of a scale that are tried, on either side.
+_AROUND = 6
 Found = tuple[Recipe, Rows, Scales]
 
 
@@ -71,15 +64,6 @@ class _Domain(NamedTuple):
         reached = int(self.integers.min()) == -half
         low = self.zero - half + (0 if reached or origin == SPREAD else 1)
         return Recipe(origin, steps, most, low, self.zero + half - 1, self.zero)
-
-
-class _Bounds(NamedTuple):
-    """For each row: the least and the largest scale, whether one explains it, and its zero."""
-
-    low: npt.NDArray[np.float64]
-    high: npt.NDArray[np.float64]
-    sound: npt.NDArray[np.bool_]
-    zero: Integers
 
 
 def find(
@@ -101,13 +85,13 @@ def find(
     every = Rows(len(values), len(values), 0)
     for rows in (every, *_cuts(len(values), start, lengths)):
         block, integers = _some(rows, values, every), _some(rows, domain.integers, every)
-        bounds = _bounds(block, integers, form)
-        if not _mostly(bounds.sound):
+        bounds = bounds_of(block, integers, form)
+        if not bounds.explained:
             continue
         recipe = None
         if rows.whole and rows is not every:
             recipe = _derived(block, integers, domain, form, bool(bounds.zero.any()))
-        rough = not _mostly(_bounds(block, integers, F32).sound)
+        rough = not bounds_of(block, integers, F32).explained
         steps = NARROW_SCALE | NARROW_QUOTIENT if rough else 0
         recipe = recipe or domain.recipe(LISTED, steps, 0.0)
         listed = _listed(values, rows, domain, recipe, form)
@@ -143,10 +127,6 @@ def _some(rows: Rows, array: npt.NDArray[Any], every: Rows) -> npt.NDArray[Any]:
         return array[None, start : min(stop, start + _TRIED)]
     number = max(1, min(rows.whole, _TRIED // rows.row))
     return array[rows.lead : rows.lead + number * rows.row].reshape(number, rows.row)
-
-
-def _mostly(sound: npt.NDArray[np.bool_]) -> bool:
-    return int(np.count_nonzero(~sound)) * _UNSOUND <= len(sound)
 
 
 def _derived(
@@ -193,11 +173,13 @@ def _listed(
         block = values[start:stop].reshape(-1, row)
         integers = domain.integers[start:stop].reshape(-1, row)
         bounds = (
-            _bounds(block, integers, form) if row <= _BLOCK else _of_long(block, integers, form)
+            bounds_of(block, integers, form)
+            if row <= _BLOCK
+            else bounds_of_long(block, integers, form)
         )
-        if recipe.origin == LISTED and not _mostly(bounds.sound):
+        if recipe.origin == LISTED and not bounds.explained:
             return None
-        scale = _shortest(bounds)
+        scale = shortest(bounds)
         if recipe.origin in FACTORS:
             scale = (1 / scale.astype(np.float64)).astype(np.float32)
         elif recipe.origin == NORMALIZE:
@@ -207,24 +189,6 @@ def _listed(
             scale = _nearby(recipe, block, integers, Scales(scale, zero), form)
         found.append(Scales(scale, zero))
     return Scales(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-def _of_long(values: Floats, integers: Integers, form: int) -> _Bounds:
-    """Bounds of one long row: of some of it, then closer by what comes out otherwise."""
-    some = slice(None, None, -(-values.shape[1] // _TRIED))
-    bounds = _bounds(values[:, some], integers[:, some], form)
-    recipe = Recipe(LISTED, 0, 0.0, int(integers.min()), int(integers.max()), 0)
-    for _ in range(_ROUNDS):
-        scale = Scales(_shortest(bounds), bounds.zero)
-        wrong = np.flatnonzero(quantized(recipe, values, scale, form)[0] != integers[0])
-        if not len(wrong) or len(wrong) * 4 > len(values[0]):
-            break
-        closer = _around(values[:, wrong], integers[:, wrong], bounds.zero, _SLACK, recipe)
-        low, high = np.maximum(bounds.low, closer.low), np.minimum(bounds.high, closer.high)
-        if not (low <= high).all():
-            break
-        bounds = bounds._replace(low=low, high=high)
-    return bounds
 
 
 def _nearby(recipe: Recipe, values: Floats, integers: Integers, found: Scales, form: int) -> Floats:
@@ -240,76 +204,3 @@ def _nearby(recipe: Recipe, values: Floats, integers: Integers, found: Scales, f
         best = np.where(number < least, tried, best)
         least = np.minimum(number, least)
     return best
-
-
-def _bounds(values: Floats, integers: Integers, form: int) -> _Bounds:
-    """Bounds of rows; around zeros of their own where one zero does not do."""
-    ends = Recipe(LISTED, 0, 0.0, int(integers.min()), int(integers.max()), 0)
-    zero = np.zeros(len(values), np.int16)
-    slacks = (_SLACK,) if form == F32 else (_SLACK, _NARROW_SLACK[form])
-    for slack in slacks:
-        best = _around(values, integers, zero, slack, ends)
-        if _mostly(best.sound):
-            return best
-    guess = _zeros(values, integers)
-    for offset in (0, -1, 1):
-        moved = _around(values, integers, guess + np.int16(offset), slacks[-1], ends)
-        take = moved.sound & ~best.sound
-        best = _Bounds(
-            np.where(take, moved.low, best.low),
-            np.where(take, moved.high, best.high),
-            best.sound | take,
-            np.where(take, moved.zero, best.zero),
-        )
-    if best.sound.any():
-        usual = np.int16(np.median(best.zero[best.sound]))
-        best = best._replace(zero=np.where(best.sound, best.zero, usual))
-    return best
-
-
-def _zeros(values: Floats, integers: Integers) -> Integers:
-    """The integers that zero seems to be: on the line through each row's extremes."""
-    rows = np.arange(len(values))
-    least, most = values.argmin(axis=1), values.argmax(axis=1)
-    steps = integers[rows, most].astype(np.float64) - integers[rows, least]
-    span = values[rows, most].astype(np.float64) - values[rows, least]
-    with np.errstate(all="ignore"):
-        zero = integers[rows, least] - values[rows, least] * (steps / span)
-    found: Integers = np.rint(np.nan_to_num(np.clip(zero, -999, 999))).astype(np.int16)
-    return found
-
-
-def _around(
-    values: Floats, integers: Integers, zero: Integers, slack: float, ends: Recipe
-) -> _Bounds:
-    """Bounds of rows with these zeros. The least and the largest integer may be what others were cut to."""
-    steps = integers - zero[:, None]
-    size = np.abs(steps).astype(np.float32)
-    magnitude = np.abs(values)
-    edge = (integers == ends.low) | (integers == ends.high)
-    half = np.float32(0.5)
-    with np.errstate(all="ignore"):
-        low = np.where(edge & (steps != 0), np.float32(0), magnitude / (size + half)).max(axis=1)
-        high = np.where(steps == 0, np.float32(np.inf), magnitude / (size - half)).min(axis=1)
-    against = ((steps > 0) & (values < 0)) | ((steps < 0) & (values > 0))
-    low, high = low.astype(np.float64), high.astype(np.float64)
-    sound = (low * (1 - slack) <= high * (1 + slack)) & ~against.any(axis=1) & (high > 0)
-    return _Bounds(low, high, sound & np.isfinite(low), zero)
-
-
-def _shortest(bounds: _Bounds) -> Floats:
-    """A scale within the bounds of each row, with as few bits as will do."""
-    with np.errstate(all="ignore"):
-        high = np.where(np.isfinite(bounds.high), bounds.high, bounds.low * 4)
-        middle = (bounds.low + high) / 2
-    sound = bounds.sound & (middle > 0)
-    # One wrong integer hides the scale of its row, which may be the same as others have.
-    middle = np.where(sound, middle, np.median(middle[sound]) if sound.any() else 1.0)
-    margin = (high - bounds.low) / 8
-    scale = middle.astype(np.float32)
-    fraction, exponent = np.frexp(middle)
-    for bits in reversed(_MANTISSAS):
-        rounded = np.ldexp(np.rint(np.ldexp(fraction, bits + 1)), exponent - bits - 1)
-        fits = (rounded >= bounds.low + margin) & (rounded <= high - margin)
-        np.copyto(scale, rounded.astype(np.float32), where=fits)
-    return scale
