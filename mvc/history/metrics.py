@@ -27,6 +27,7 @@ from mvc.values import dataclass
 METRICS = "refs/mvc/metrics"
 _VERSION = 1
 _NAME = re.compile(r"[^\s=\x00-\x1f\x7f-][^\s=\x00-\x1f\x7f]{0,199}")
+_DIGITS = re.compile(r"[0-9a-f]{2}(?:[0-9a-f]{60})?")
 #: The root of a commit that holds no weights.
 _NOTHING = object_id(b"")
 #: What JSON has no numbers for.
@@ -89,6 +90,24 @@ class Metrics:
     def folders(self) -> dict[str, tuple[int, str]]:
         """Mode and tree of each pair of first digits."""
         return dict(self._trees)
+
+
+def read_all(context: Context) -> dict[ObjectId, dict[str, Measured]]:
+    """Everything that was noted, by root.
+
+    Raises:
+        MissingObject, CorruptPack: it can't be read, or is something else.
+    """
+    metrics = Metrics(context)
+    found: dict[ObjectId, dict[str, Measured]] = {}
+    for prefix, (mode, _) in metrics.folders().items():
+        if mode != TREE_MODE or not _DIGITS.fullmatch(prefix):
+            raise _damaged(f"{prefix!r} is no folder of theirs")
+        for rest in metrics.blobs(prefix):
+            if not _DIGITS.fullmatch(rest):
+                raise _damaged(f"{prefix}/{rest!r} is no root")
+            found[ObjectId(prefix + rest)] = metrics.noted(ObjectId(prefix + rest))
+    return found
 
 
 def root_of(context: Context, commit: Commit) -> ObjectId | None:
@@ -194,9 +213,13 @@ def decode(data: bytes) -> dict[str, Measured]:
             for name, (value, time, how) in sorted(body["values"].items())
         }
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CorruptPack(
-            f"the noted metrics are damaged: {error}", hint="mvc op log shows how they came about"
-        ) from error
+        raise _damaged(str(error)) from error
+
+
+def _damaged(what: str) -> CorruptPack:
+    return CorruptPack(
+        f"the noted metrics are damaged: {what}", hint="mvc op log shows how they came about"
+    )
 
 
 def plain(value: float) -> float | str:

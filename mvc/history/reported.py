@@ -27,12 +27,12 @@ def numbers(text: str) -> dict[str, float]:
     while at >= 0 and patience:
         try:
             value, at = decoder.raw_decode(text, at)
-        except RecursionError:
-            at, patience = at + 1, patience - 1
         except json.JSONDecodeError as error:
             # What fails far behind its start, over and over, was made to take long.
             patience -= error.pos - at > _FAR
             at += 1
+        except (RecursionError, ValueError):  # too deep, or too many digits
+            at, patience = at + 1, patience - 1
         else:
             found = dict(_flat(value, "")) or found
         at = text.find("{", at)

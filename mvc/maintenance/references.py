@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from mvc.errors import MvcError
 from mvc.history import reflog
+from mvc.history.bisection import BISECT, read_bisection
 from mvc.history.context import Context
+from mvc.history.metrics import METRICS, read_all
 from mvc.history.ref_files import PACKED, RefFiles
 from mvc.history.refs import BRANCHES, OPERATIONS, STAGE, TAGS, is_id
 from mvc.history.unfinished import read_unfinished
@@ -35,10 +37,15 @@ def check(context: Context, files: RefFiles) -> Iterator[Finding]:
             yield Finding(name, reason, missing=value if "missing" in reason else None)
     yield from _check_operations(context, files, chain)
     yield from _check_logs(context, files)
-    try:
-        read_unfinished(context)
-    except MvcError as error:
-        yield Finding("refs/mvc/unfinished", error.message)
+    for name, read_value in (
+        ("refs/mvc/unfinished", read_unfinished),
+        (BISECT, read_bisection),
+        (METRICS, read_all),
+    ):
+        try:
+            read_value(context)
+        except MvcError as error:
+            yield Finding(name, error.message)
 
 
 def wrong_target(context: Context, name: str, id_: str) -> str | None:

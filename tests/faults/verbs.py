@@ -214,6 +214,20 @@ def expired(root: str, disk: Disk) -> None:
     opened(root, disk).upkeep.expire(["HEAD~1"])
 
 
+def line(root: str, disk: Disk) -> None:
+    """Five commits, of which only one file changes each time."""
+    with_two(root, disk)
+    for number in range(3):
+        save(root, {"model.safetensors": model(a=1, b=30 + number, c=3)})
+        opened(root, disk).commit(f"step {number}", all=True)
+    opened(root, disk).metrics.add({"loss": 1.0})
+
+
+def searching(root: str, disk: Disk) -> None:
+    line(root, disk)
+    opened(root, disk).bisect.start(["HEAD", "HEAD~4"])
+
+
 #: Each is one command line; together all that change a repository or the work tree.
 DEEDS = [
     Deed("add", edited, (_add("new", "notes.md"),)),
@@ -314,6 +328,13 @@ DEEDS = [
     ),
     Deed("expire", with_two, (lambda r: r.upkeep.expire(["HEAD~1"]),)),
     Deed("undo, an expiry", expired, (lambda r: r.undo(),)),
+    Deed("bisect start", line, (lambda r: r.bisect.start(["HEAD", "HEAD~4"]),)),
+    Deed("bisect bad", searching, (lambda r: r.bisect.mark("bad"),)),
+    Deed("bisect good", searching, (lambda r: r.bisect.mark("good"),)),
+    Deed("bisect reset", searching, (lambda r: r.bisect.reset(),)),
+    Deed("undo, a bisect", searching, (lambda r: r.undo(),)),
+    Deed("metric add", line, (lambda r: r.metrics.add({"loss": 2.0, "accuracy": 0.5}),)),
+    Deed("metric remove", line, (lambda r: r.metrics.remove(["loss"]),)),
     Deed("config", with_two, (lambda r: r.config.put("user.name", "Ada L."),)),
 ]
 
