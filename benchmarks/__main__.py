@@ -16,6 +16,7 @@ from benchmarks import (
     hook,
     many_tensors,
     memory,
+    numeric_diff,
     one_change,
     report,
     scratch,
@@ -23,7 +24,7 @@ from benchmarks import (
 )
 
 USUAL = (first_commit, checkout, memory, startup)
-SCALE = (one_change, many_tensors, history, hook)
+SCALE = (one_change, many_tensors, history, hook, numeric_diff)
 
 
 def main() -> None:

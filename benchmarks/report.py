@@ -33,6 +33,7 @@ TITLES = {
     "many_tensors": "Many tensors",
     "history": "Many commits",
     "hook": "The weight-hash hook",
+    "numeric_diff": "Differences in numbers",
 }
 
 

@@ -6,6 +6,7 @@ matrices that changed most. It must not know where a side keeps its bytes, nor h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
@@ -193,7 +194,7 @@ def _rank(change: TensorChange) -> tuple[int, float, str]:
     cast = change.stats is not None and change.stats.cast is not None
     relative = None if change.stats is None else change.stats.relative_l2
     if change.stats is not None and relative is None:
-        return (0, 0.0, change.name)  # from zero to something
+        return (0, -math.inf, change.name)  # from zero to something
     if relative is None:
         return (3 if quiet else 1, 0.0, change.name)
     return (2 if cast else 0, -relative, change.name)
