@@ -24,7 +24,7 @@ import zstandard
 from mvc.errors import CorruptPack
 from mvc.store.codecs import ROTATED, Place, delta
 from mvc.store.codecs.byte_planes import joined, planes
-from mvc.store.codecs.quantizing import BF16, F16, F32, WIDTHS, Rows, floats, narrowed
+from mvc.store.codecs.quantizing import BF16, F16, F32, WIDTHS, Floats, Rows, floats, narrowed
 from mvc.store.codecs.zstd import unpack
 from mvc.store.workers import Buffers
 
@@ -41,11 +41,13 @@ RANKS = 64
 _FINER = 16
 #: Products of a piece: so many that BLAS starts no threads for it, which the workers' would wait for.
 _PRODUCTS = 256 * 1024
+#: Elements of which rows are found at once.
+_AT_ONCE = 64 * 1024
 _COMPRESSION = zstandard.ZstdCompressionParameters.from_level(3, write_checksum=0)
 #: Bits of a format's mantissa.
 MANTISSAS = {F32: 23, BF16: 7, F16: 10}
 
-_predicted = Buffers()
+_predicted, _after, _before = Buffers(), Buffers(), Buffers()
 Doubles = npt.NDArray[np.float64]
 
 
@@ -69,10 +71,12 @@ def encode(
         return None
     right, under = _parts(base, len(raw))
     rows = Rows(len(raw) // width, right.shape[1], -(place.start // width) % right.shape[1])
-    values, before = _finite(floats(raw, form)), _finite(floats(under, form))
-    power = _power(values, right, form)
+    values, before = _singles(raw, form, _after), _singles(under, form, _before)
+    power = _power(_finite(values[::64]), right, form)
     with np.errstate(all="ignore"):  # floats of any size may stand in a tensor
-        left = _left(values - before, right, rows)
+        if not np.isfinite(np.subtract(values, before, out=before)).all():
+            before = _finite(values) - _finite(floats(under, form))
+        left = _left(before, right, rows)
     largest = float(np.abs(left).max())
     if not 0 < largest < np.inf:
         return None
@@ -143,15 +147,31 @@ def _predict(
 ) -> memoryview:
     """The weight's words with the product added, in scratch of this thread."""
     out = _predicted.take(len(under))
-    before, finer = floats(under, form), 2.0**-power
+    words = np.frombuffer(out, f"<u{WIDTHS[form]}")
+    before, finer = _singles(under, form, _before), 2.0**-power
+    finite = bool(np.isfinite(before).all())
     for start, stop, product in _products(right, left, rows):
         part = before[start:stop]
         with np.errstate(all="ignore"):
             # One sum in double precision, rounded to single and then to the format.
-            sums = (part.astype(np.float64) + product * finer).astype(np.float32)
-            words = _words(np.where(np.isfinite(part), sums, part), form)
-        out[start * WIDTHS[form] : stop * WIDTHS[form]] = memoryview(words.view(np.uint8).data)
+            np.multiply(product, finer, out=product)
+            sums = np.add(product, part, out=product).astype(np.float32)
+            words[start:stop] = _words(
+                sums if finite else np.where(np.isfinite(part), sums, part), form
+            )
     return out
+
+
+def _singles(data: memoryview, form: int, buffer: Buffers) -> Floats:
+    """``floats`` in scratch of this thread, for the caller to change: fresh memory costs more than the sums."""
+    words = np.frombuffer(data, f"<u{WIDTHS[form]}")
+    found = np.frombuffer(buffer.take(4 * len(words)), "<u4")
+    if form == BF16:
+        np.left_shift(words, 16, out=found, dtype=np.uint32)
+    else:
+        with np.errstate(invalid="ignore"):
+            found.view("<f4")[...] = words.view(f"<f{WIDTHS[form]}")
+    return found.view("<f4")
 
 
 def _products(right: Doubles, left: Doubles, rows: Rows) -> Any:
@@ -183,7 +203,10 @@ def _left(change: npt.NDArray[np.float32], right: Doubles, rows: Rows) -> Double
             part = right[:, begin : begin + stop - start]
             found[0 if lead else -1] = change[start:stop] @ _inverse(part)
     whole = change[rows.lead : rows.lead + rows.whole * columns].reshape(-1, columns)
-    found[first : first + rows.whole] = whole @ _inverse(right)
+    inverse, together = _inverse(right), max(1, _AT_ONCE // columns)
+    for begin in range(0, rows.whole, together):
+        end = min(begin + together, rows.whole)
+        found[first + begin : first + end] = whole[begin:end] @ inverse
     return found
 
 
@@ -196,9 +219,9 @@ def _inverse(right: Doubles) -> Doubles:
 
 
 def _power(values: npt.NDArray[np.float32], right: Doubles, form: int) -> int:
-    """How fine the left factor has to be for the product to be finer than a word's step."""
+    """How fine the left factor has to be for the product to be finer than a step of words like ``values``."""
     spread = np.sqrt((right**2).sum() / right.shape[1])
-    step = np.median(np.abs(values[::64])) * 2.0 ** -MANTISSAS[form]
+    step = np.median(np.abs(values)) * 2.0 ** -MANTISSAS[form]
     if not step or not spread:
         return 0
     return int(np.clip(np.ceil(np.log2(spread * _FINER / step)), -_FARTHEST, _FARTHEST))
@@ -210,10 +233,10 @@ def _finite(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _words(values: npt.NDArray[np.float32], form: int) -> npt.NDArray[Any]:
     if form == F32:
-        return values
+        return values.view("<u4")
     if form == F16:
-        return values.astype("<f2")
-    return (narrowed(values, BF16).view("<u4") >> np.uint32(16)).astype("<u2")
+        return values.astype("<f2").view("<u2")
+    return narrowed(values, BF16).view("<u2")[1::2]
 
 
 def _zigzag(integers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
