@@ -34,8 +34,8 @@ def octopus_message(context: Context, others: Sequence[str]) -> str:
         kinds.setdefault(kind, []).append(f"'{name}")
     named = []
     for kind, names in kinds.items():
-        plural = kind if len(names) == 1 else f"{kind}es" if kind == "branch" else f"{kind}s"
-        plural = plural.replace("branchs", "branches")
+        many = f"{kind}es" if kind.endswith("branch") else f"{kind}s"
+        plural = kind if len(names) == 1 else many
         *first, last = names
         named.append(f"{plural} {', '.join(first)}{' and ' if first else ''}{last}")
     current = (context.refs.branch() or "HEAD").removeprefix(BRANCHES)

@@ -135,8 +135,8 @@ def test_a_parameter_out_of_bounds_is_called_by_its_name(name: str) -> None:
     for word in words & {"weight", "samples"}:
         with pytest.raises(UsageError, match=f"^{word} has 3 values for 2 models"):
             made(name, **{word: [1, 2, 3]}).accept(2)
-    with pytest.raises(UsageError, match="has no parameter 'wieght'"):
-        strategies.combining(name, {"wieght": 1})
+    with pytest.raises(UsageError, match="has no parameter 'heaviness'"):
+        strategies.combining(name, {"heaviness": 1})
 
 
 def test_what_can_not_be_merged_is_refused_before_anything_is_read() -> None:
