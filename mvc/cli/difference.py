@@ -149,6 +149,8 @@ def _table(tensors: Sequence[TensorChange], rows: int | None) -> Iterator[str]:
     shown = left[:rows]
     if not shown:
         return
+    if dtypes := only_cast(tensors):
+        yield f"  only the dtype changed: the same values as {', '.join(dtypes)}"
     told = {one.rule for one in found.compared if one.count > 1} if rows is not None else set()
     cells = [[*_row(tensor, told), _remark(tensor)] for tensor in shown]
     head, *body = columns([(*_HEADINGS, ""), *cells], f"{_ALIGN}<")
@@ -167,6 +169,14 @@ def _told_at_once(found: Gist) -> Iterator[str]:
             yield f"  {text}: {renaming(one.rule)}"
     if found.moved:
         yield f"  {counted(found.moved, 'tensor')} moved to another shard, unchanged"
+
+
+def only_cast(tensors: Sequence[TensorChange]) -> list[str]:
+    """The new dtypes, where all that changed holds the old values in another dtype; else none."""
+    changed = [one for one in tensors if one.status not in ("renamed", "moved")]
+    if not all(one.stats and one.stats.cast for one in changed):
+        return []
+    return sorted({one.new.entry.dtype for one in changed if one.new})
 
 
 def renaming(rule: Rule) -> str:

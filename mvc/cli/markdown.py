@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from mvc.cli.output import quoted
+from mvc.cli.output import counted, quoted
 from mvc.cli.wording import cards, dtype_of, fate, file_fate, percent, rounded, shape_of, told
 from mvc.diff.changes import FileChange
 from mvc.diff.report import Document, ModelReport, Report
@@ -64,9 +64,10 @@ def _model(model: ModelReport, rows: int | None) -> Iterator[str]:
     yield "|" + "---|" * len(found)
     yield "| " + " | ".join(plain(value) for value, _ in found) + " |"
     yield ""
-    for line in told(model):
+    for line in (lines := list(told(model))):
         yield f"- {plain(line)}"
-    yield ""
+    if lines:
+        yield ""
     whole = model.change.old_tensors and model.change.new_tensors
     order = [n for n in model.order if whole and n in set(model.gist.rest)]
     if order:
@@ -108,7 +109,7 @@ def _table(model: ModelReport, indexes: Iterable[int]) -> Iterator[str]:
 def _document(document: Document) -> Iterator[str]:
     keys = document.keys
     total = keys.changed + keys.added + keys.removed
-    yield f"<details><summary>{plain(document.path)}: {total} keys</summary>"
+    yield f"<details><summary>{plain(document.path)}: {counted(total, 'key')}</summary>"
     yield ""
     yield "| key | before | after |"
     yield "|---|---|---|"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mvc.cli.difference import renaming
+from mvc.cli.difference import only_cast, renaming
 from mvc.cli.output import counted, size
 from mvc.cli.rendering import shape
 from mvc.diff.changes import FileChange, TensorChange, TensorStatus, TensorVersion
@@ -61,10 +61,9 @@ def told(model: ModelReport) -> Iterator[str]:
             yield f"{text}: {renaming(one.rule)}"
     if model.gist.moved:
         yield f"{counted(model.gist.moved, 'tensor')} moved to another shard, unchanged"
-    measured = [tensor for tensor in model.change.tensors if tensor.stats is not None]
-    if model.cast and model.cast == len(measured):
-        dtypes = sorted({one.new.entry.dtype for one in measured if one.new})
+    if dtypes := only_cast(model.change.tensors):
         yield f"only the dtype changed: the same values as {', '.join(dtypes)}"
+    measured = [tensor for tensor in model.change.tensors if tensor.stats is not None]
     broken = sum(one.stats.new_nonfinite > one.stats.old_nonfinite for one in measured if one.stats)
     if broken:
         yield f"{counted(broken, 'tensor')} with more NaN or infinite values than before"

@@ -25,15 +25,13 @@ EXACT = 1024
 _ESTIMATED, _SPARE = 64, 8
 #: A wide matrix is held as a whole for its Gram matrix: at most so many elements.
 _HELD = 1 << 23
-#: Values that are kept: a curve of more points says no more.
-_KEPT = 256
 #: Share of the energy that ``rank90`` asks for.
 _MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """``values``: singular values of new − old, the largest first, at most 256.
+    """``values``: singular values of new − old, the largest first.
 
     ``size`` is the short side: how many there are. ``stable_rank`` is ‖Δ‖²_F / σ₁². ``rank90``: how many carry
     90 % of ‖Δ‖²_F, and ``effective_rank`` the exponential of the entropy of σ / Σσ (Roy & Vetterli 2007); None
@@ -161,7 +159,7 @@ def _judged(squares: Numbers, energy: float, scale: float, size: int, complete: 
         share = values[values > 0] / values.sum()
         effective = float(np.exp(-(share * np.log(share)).sum()))
     return Spectrum(
-        values=tuple(float(value) * scale for value in values[:_KEPT]),
+        values=tuple(float(value) * scale for value in values),
         size=size,
         complete=complete,
         stable_rank=energy / (float(squares[0]) or energy),
