@@ -57,7 +57,12 @@ def name_of(line: Line) -> str:
     found = _NAME.match(line)
     if found is None:
         raise _damaged(line)
-    return str(json.loads(found[0])) if "\\" in found[0] else found[0][1:-1]
+    if "\\" not in found[0]:
+        return found[0][1:-1]
+    try:
+        return str(json.loads(found[0]))
+    except ValueError as error:
+        raise _damaged(line) from error
 
 
 def entry_of(line: Line) -> Entry | None:

@@ -7,7 +7,7 @@ commit's record says of its operation is told with the version.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Literal
@@ -120,6 +120,7 @@ class _Trace:
         self._inventory = inventory
         self._scoreboard = Scoreboard(context, inventory)
         self._found: dict[CommitId, _Found] = {}
+        self._times = Counter[Line]()
 
     def versions(self, commit: Commit, path: str, line: Line) -> Iterator[Version]:
         """All of them, the newest first."""
@@ -129,6 +130,7 @@ class _Trace:
             if found.commit.id in self._found:
                 continue
             self._found[found.commit.id] = found
+            self._times[found.line] += 1
             for one in self._before(found):
                 found.before.append(one.commit.id)
                 waiting.append(one)
@@ -201,6 +203,8 @@ class _Trace:
 
     def _again(self, found: _Found) -> CommitId | None:
         """The nearest version behind it that is the same."""
+        if self._times[found.line] == 1:
+            return None
         waiting, met = deque(found.before), set(found.before)
         while waiting:
             one = self._found[waiting.popleft()]

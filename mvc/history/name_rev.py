@@ -7,12 +7,17 @@ as many.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mvc.errors import UsageError
 from mvc.history.context import Context
 from mvc.history.describe import Choice, Description, allowed
 from mvc.history.refs import BRANCHES, TAGS
 from mvc.ids import CommitId
 from mvc.values import dataclass
+
+#: Date and parents of a commit.
+About = Callable[[CommitId], tuple[int, tuple[CommitId, ...]]]
 
 _MERGE = 65535
 #: Seconds that a clock may have been off.
@@ -62,8 +67,16 @@ def name_rev(context: Context, commit: CommitId, choice: Choice) -> Description:
     """
     oldest = context.git.commit(commit).committer.time - _SLOP
     names: dict[str, _Named] = {}
+    known: dict[str, tuple[int, tuple[CommitId, ...]]] = {}
+
+    def about(id_: CommitId) -> tuple[int, tuple[CommitId, ...]]:
+        if id_ not in known:
+            found = context.git.commit(id_)
+            known[id_] = found.committer.time, found.parents
+        return known[id_]
+
     for tip in sorted(_tips(context, choice), key=lambda one: (not one.is_tag, one.time)):
-        _spread(context, tip, oldest, names)
+        _spread(about, tip, oldest, names)
     found = names.get(commit)
     if found is None:
         raise UsageError(f"cannot describe '{commit}': no tag holds it", hint="mvc describe")
@@ -91,14 +104,14 @@ def _tips(context: Context, choice: Choice) -> list[_Tip]:
     return found
 
 
-def _spread(context: Context, tip: _Tip, oldest: int, names: dict[str, _Named]) -> None:
+def _spread(about: About, tip: _Tip, oldest: int, names: dict[str, _Named]) -> None:
     """Name all that ``tip`` reaches, where that is better than what is known."""
 
     def offer(id_: CommitId, name: _Named) -> bool:
         known = names.get(id_)
         if known is not None and not name.beats(known):
             return False
-        if context.git.commit(id_).committer.time < oldest:
+        if about(id_)[0] < oldest:
             return False
         names[id_] = name
         return True
@@ -109,7 +122,7 @@ def _spread(context: Context, tip: _Tip, oldest: int, names: dict[str, _Named]) 
         id_ = waiting.pop()
         name = names[id_]
         taken = []
-        for number, parent in enumerate(context.git.commit(id_).parents, start=1):
+        for number, parent in enumerate(about(id_)[1], start=1):
             if number == 1:
                 steps, far, prefix = name.generation + 1, name.distance + 1, name.tip
             else:

@@ -130,3 +130,21 @@ def gits(place: Place, path: str, revision: str) -> dict[str, tuple[str, str]]:
         if match is not None:
             found[json.loads(match[3])] = (match[1], match[2])
     return found
+
+
+def commit(
+    place: Place, parents: list[CommitId], number: int, **files: bytes | dict[str, int]
+) -> CommitId:
+    writer = place.context.writer()
+    blobs = {
+        path: (FILE_MODE, writer.blob(what if isinstance(what, bytes) else manifest(what)))
+        for path, what in files.items()
+    }
+    who = Signature("Ada", "ada@example.org", 1_700_000_000 + number, 0)
+    id_ = writer.commit(writer.files(blobs), parents, who, who, f"number {number}\n")
+    writer.flush()
+    return id_
+
+
+def index(**weight_map: str) -> bytes:
+    return json.dumps({"metadata": {}, "weight_map": weight_map}).encode()

@@ -18,7 +18,7 @@ from mvc.history.shortlog import shortlog
 from mvc.history.signature import Signature
 from mvc.ids import CommitId
 
-ANY = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: Of which commit (from the newest), whether it has a message, and its date.
 Tags = list[tuple[int, bool, int]]
 tags = st.lists(st.tuples(st.integers(0, 13), st.booleans(), st.integers(0, 2)), max_size=5)

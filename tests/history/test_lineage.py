@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from history.dags import NAMES, Step, gits, histories, model_of, write
+from history.dags import NAMES, Step, commit, gits, histories, index, model_of, write
 from history.place import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from mvc.history.signature import Signature
 from mvc.ids import CommitId, ObjectId
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=9, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories, st.integers(0, len(NAMES) - 1))
 def test_a_version_is_made_from_what_each_parent_blames(
     place: Place, history: list[Step], which: int
@@ -28,21 +28,21 @@ def test_a_version_is_made_from_what_each_parent_blames(
     (found,) = lineages(place.context, id_, [model_of(place, id_)], [name])
     assert found.versions[0].commit.id == blamed[name][0]
     met: set[str] = set()
-    for version in found.versions:
-        assert version.commit.id not in met
-        met.add(version.commit.id)
-        assert met.isdisjoint(version.before)
+    for one in found.versions:
+        assert one.commit.id not in met
+        met.add(one.commit.id)
+        assert met.isdisjoint(one.before)
         expected = dict[str, None]()
-        for parent in version.commit.parents:
+        for parent in one.commit.parents:
             origins = gits(place, model_of(place, parent), parent)
             if name in origins:
                 expected[origins[name][0]] = None
-        assert version.before == tuple(expected)
-        assert (version.how == "added") == (not expected)
+        assert one.before == tuple(expected)
+        assert (one.how == "added") == (not expected)
     assert met == {found.versions[0].commit.id, *(b for v in found.versions for b in v.before)}
 
 
-def commit(place: Place, parent: CommitId | None, number: int, **names: str) -> CommitId:
+def version(place: Place, parent: CommitId | None, number: int, **names: str) -> CommitId:
     writer = place.context.writer()
     tensors = [Entry(n, "F32", (1,), ObjectId(d * 64)) for n, d in sorted(names.items())]
     blob = writer.blob(Manifest("x", 8, ObjectId("0" * 64), tuple(tensors)).encode())
@@ -54,9 +54,9 @@ def commit(place: Place, parent: CommitId | None, number: int, **names: str) -> 
 
 
 def test_a_tensor_that_got_another_name_is_followed(place: Place) -> None:
-    first = commit(place, None, 0, old="1", kept="1")
-    second = commit(place, first, 1, old="2", kept="1")
-    third = commit(place, second, 2, new="2", kept="1")
+    first = version(place, None, 0, old="1", kept="1")
+    second = version(place, first, 1, old="2", kept="1")
+    third = version(place, second, 2, new="2", kept="1")
     (found,) = lineages(place.context, third, ["m.safetensors"], ["new"])
     assert [(one.name, one.how) for one in found.versions] == [
         ("new", "renamed"),
@@ -68,7 +68,7 @@ def test_a_tensor_that_got_another_name_is_followed(place: Place) -> None:
 def test_a_tensor_that_is_again_what_it_was_says_when_it_was(place: Place) -> None:
     ids: list[CommitId] = []
     for number, digit in enumerate("12131"):
-        ids.append(commit(place, ids[-1] if ids else None, number, w=digit))
+        ids.append(version(place, ids[-1] if ids else None, number, w=digit))
     (found,) = lineages(place.context, ids[-1], ["m.safetensors"], ["w"])
     assert [(one.how, one.source) for one in found.versions] == [
         ("restored", ids[2]),
@@ -80,8 +80,21 @@ def test_a_tensor_that_is_again_what_it_was_says_when_it_was(place: Place) -> No
 
 
 def test_what_there_is_not_has_no_lineage(place: Place) -> None:
-    id_ = commit(place, None, 0, w="1")
+    id_ = version(place, None, 0, w="1")
     with pytest.raises(UsageError, match=r"no tensor of m\.safetensors matches 'x'"):
         lineages(place.context, id_, ["m.safetensors"], ["x"])
     with pytest.raises(UsageError, match="no such model"):
         lineages(place.context, id_, ["n.safetensors"], ["w"])
+
+
+def test_a_tensor_of_a_sharded_model_is_followed_from_file_to_file(place: Place) -> None:
+    whole, one, two = "m.safetensors", "m-1.safetensors", "m-2.safetensors"
+    first = commit(place, [], 0, **{whole: {"a": 1, "b": 1}})
+    both = {one: {"a": 1, "b": 2}, two: {"c": 1}, f"{whole}.index.json": index(a=one, c=two)}
+    second = commit(place, [first], 1, **both)
+    third = commit(place, [second], 2, **{**both, one: {"a": 1}, two: {"b": 2, "c": 1}})
+    (found,) = lineages(place.context, third, [whole], ["b"])
+    assert [(v.commit.id, v.path, v.how) for v in found.versions] == [
+        (second, one, "changed"),
+        (first, whole, "added"),
+    ]

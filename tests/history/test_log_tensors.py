@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from history.dags import NAMES, Step, histories, tensor_id, write
+from history.dags import NAMES, Step, commit, histories, index, tensor_id, write
 from history.place import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mvc.errors import UsageError
 
-ANY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(max_examples=18, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ANY
@@ -58,6 +58,33 @@ def test_a_file_that_was_renamed_has_changed_no_tensor(place: Place) -> None:
     assert [one.id for one in place.repository.log([ids[-1]], occurring=tensor_id("a", 0))] == ids[
         :1
     ]
+
+
+def test_a_tensor_that_went_to_another_shard_has_not_changed(place: Place) -> None:
+    whole, one, two = "m.safetensors", "m-1.safetensors", "m-2.safetensors"
+    both = index(a=one, c=two)
+    first = commit(
+        place, [], 0, **{one: {"a": 1, "b": 2}, two: {"c": 3}, f"{whole}.index.json": both}
+    )
+    second = commit(
+        place, [first], 1, **{one: {"a": 1}, two: {"b": 2, "c": 3}, f"{whole}.index.json": both}
+    )
+    third = commit(
+        place, [second], 2, **{one: {"a": 1}, two: {"b": 4, "c": 3}, f"{whole}.index.json": both}
+    )
+    gone = {f"x/{one}": {"a": 1}, f"x/{two}": {"b": 4, "c": 3}, f"x/{whole}.index.json": both}
+    fourth = commit(place, [third], 3, **gone)
+    assert [one.id for one in place.repository.log(fourth, tensors=["b"])] == [third, first]
+    assert [one.id for one in place.repository.log(fourth, occurring=tensor_id("b", 2))] == [
+        third,
+        first,
+    ]
+
+
+def test_two_models_that_change_places_have_both_changed(place: Place) -> None:
+    first = commit(place, [], 0, m={"a": 1}, n={"a": 2})
+    second = commit(place, [first], 1, m={"a": 2}, n={"a": 1})
+    assert [one.id for one in place.repository.log(second, tensors=["a"])] == [second, first]
 
 
 @pytest.mark.parametrize("id_", ["", "abc", "xyzw", "0" * 65])
