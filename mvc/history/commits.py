@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from mvc.errors import NothingToCommit, UsageError
 from mvc.history.context import Context
@@ -94,12 +94,28 @@ def commit_stage(
         before = Snapshot.of_tree(git, git.commit(parents[0]).tree if parents else None)
         if dict(before) == dict(files):
             raise _nothing(amend)
+    if amend and current:
+        plan = _as_recorded(transaction.context, current, files, plan)
     id_ = write_commit(transaction, files, [*parents, *extra_parents], plan)
     transaction.move(transaction.head_ref, id_)
     kind = " (amend)" if amend else " (initial)" if head is None else ""
     kind = " (merge)" if extra_parents else kind
     transaction.message = f"commit{kind}: {first_line(plan.message)}"
     return id_
+
+
+def _as_recorded(context: Context, amended: Commit, files: Snapshot, plan: Plan) -> Plan:
+    """``plan``, saying what made the weights as ``amended`` says it, as long as they are the same."""
+    record = record_of(context, amended)
+    if record is None or record.result != merkle_root(files):
+        return plan
+    return replace(
+        plan,
+        operation=record.operation,
+        parameters=record.parameters,
+        seed=record.seed,
+        versions=record.versions,
+    )
 
 
 def _nothing(amend: bool) -> NothingToCommit:

@@ -7,6 +7,7 @@ third model is no mean of three.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mvc.errors import UsageError
 from mvc.history import log
@@ -100,8 +101,7 @@ def originals(
         newest.setdefault(independent(context, later)[0] if later else model, weight)
     weights = list(newest.values())
     if "weight" not in recipe.parameters and any(weight != 1 for weight in weights):
-        parameters = {**recipe.parameters, "weight": weights}
-        recipe = Recipe(recipe.strategy, parameters, recipe.rules, recipe.seed, recipe.dtype)
+        recipe = replace(recipe, parameters={**recipe.parameters, "weight": weights})
     return list(newest), recipe
 
 

@@ -7,6 +7,7 @@ refs move in one operation, or nothing does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mvc.errors import MergeConflict, UsageError
 from mvc.history import revisions
@@ -75,6 +76,7 @@ def merge_many(
     made_of = heads
     if again and recipe.choices().combinations():
         made_of, recipe = originals(context, heads, recipe)
+    recipe = _with_samples(context, made_of, recipe)
     tensors, files = origin_of(context, made_of), origin_of(context, heads)
     recipe.choices().accept(len(made_of))
     objects = context.writer()
@@ -104,6 +106,31 @@ def merge_many(
     )
     label = " ".join(others)
     return settle_down(context, plan, merged, label, author or who, who, progress, heads=heads)
+
+
+def _with_samples(context: Context, models: Sequence[CommitId], recipe: Recipe) -> Recipe:
+    """``recipe``, with the numbers of samples that were noted of ``models``, where it asks for them.
+
+    Raises:
+        UsageError: of one nothing was noted.
+    """
+    used = [(recipe.strategy, recipe.parameters)]
+    used += [(rule.strategy, {**recipe.parameters, **rule.parameters}) for rule in recipe.rules]
+    if not any(name == "fedavg" and "samples" not in given for name, given in used):
+        return recipe
+    from mvc.history.metrics import Metrics
+
+    metrics, samples = Metrics(context), []
+    for model in models:
+        found = metrics.of(context.git.commit(model)).get("samples")
+        if found is None:
+            short = revisions.shorten(model)
+            raise UsageError(
+                f"fedavg needs to know how many samples each model has seen, and {short} says nothing",
+                hint=f"mvc metric add {short} samples=1200, or --param samples=1200,800",
+            )
+        samples.append(found.value)
+    return replace(recipe, parameters={**recipe.parameters, "samples": samples})
 
 
 def _recorded(context: Context, recipe: Recipe, origin: Origin) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.terminal import Terminal
+from cli.terminal import Terminal, safetensors
 
 import mvc
 
@@ -145,6 +145,7 @@ def test_words_that_are_off_are_refused_before_anything_happens(branches: Termin
         (("--rule", "ties"), "must be GLOB=NAME"),
         (("--rule", "w=ties:density"), "must be PARAM=VALUE"),
         (("--param", "t"), "must be NAME=VALUE"),
+        (("-X", "fedavg"), "fedavg needs to know"),
         (("-X", "fisher"), "fisher needs m.fisher.safetensors in every model"),
     ]:
         result = branches.run("merge", "one", "two", "three", *words)
@@ -219,3 +220,28 @@ def test_rerun_writes_nothing(branches: Terminal) -> None:
     packs = sorted(path.name for path in (branches.root / ".mvc" / "store").rglob("*"))
     branches("rerun", "HEAD")
     assert sorted(path.name for path in (branches.root / ".mvc" / "store").rglob("*")) == packs
+
+
+def test_fedavg_takes_the_samples_that_were_noted(branches: Terminal) -> None:
+    branches("metric", "add", "one", "samples=100")
+    refused = branches.run("merge", "one", "two", "-X", "fedavg")
+    assert refused.code == 2
+    assert "says nothing" in refused.err
+    assert "mvc metric add" in refused.err
+    branches("metric", "add", "two", "samples=300")
+    branches("merge", "one", "two", "-X", "fedavg")
+    assert value(branches) == [3.5, -1.75]
+    assert record(branches)["parameters"]["parameters"] == {"samples": [100, 300]}
+    branches("reset", "--hard", "HEAD~1")
+    branches("merge", "one", "two", "-X", "fedavg", "--param", "samples=300,100")
+    assert value(branches) == [2.5, -1.25]
+
+
+def test_a_merge_with_another_message_says_still_how_it_was_made(branches: Terminal) -> None:
+    branches("merge", "one", "two", "-X", "linear")
+    made = record(branches)
+    branches("commit", "--amend", "-m", "better words")
+    assert record(branches) == made
+    branches.write("m.safetensors", safetensors({"w": [9.0, 9.0], "v": [1.0]}))
+    branches("commit", "-a", "--amend", "-m", "other weights")
+    assert record(branches)["operation"] == "commit"
