@@ -128,14 +128,6 @@ FAST EXPORT int64_t mvc_unpair(const uint8_t *pairs, size_t count, uint8_t low, 
 
 /* ------------------------------------------------------------------ both at once, of 16-bit words */
 
-/* Splitting, and what has been found of strays. */
-struct split {
-    const uint8_t *raw;
-    uint8_t *pairs, *low, *strays;
-    size_t found, most;
-    uint8_t lowest;
-};
-
 FAST static void split_block(const uint8_t *restrict raw, size_t count, uint8_t *restrict high,
                              uint8_t *restrict low)
 {
@@ -148,85 +140,26 @@ FAST static void split_block(const uint8_t *restrict raw, size_t count, uint8_t 
     }
 }
 
-/* The words from an even one on; 0 when there are too many strays. */
-static int split_from(struct split *at, size_t start, size_t count)
-{
-    uint8_t plane[BLOCK], nibbles[BLOCK];
-    for (; start < count; start += BLOCK) {
-        size_t length = count - start < BLOCK ? count - start : BLOCK;
-        split_block(at->raw + 2 * start, length, plane, at->low + start);
-        memset(nibbles + length, 0, BLOCK - length);
-        pair_block(plane, length, at->lowest, nibbles, at->pairs + start / 2);
-        if (!list_strays(plane, nibbles, length, at->strays, &at->found, at->most))
-            return 0;
-    }
-    return 1;
-}
-
-#ifdef HAVE_AVX2
-#define IN_ORDER(vector) _mm256_permute4x64_epi64(vector, 0xd8) /* after packing two into one */
-
-/* Groups of 64 words, as many as there are whole ones, or up to one with too many strays; how many words. */
-WITH_AVX2 static size_t split_avx2(struct split *at, size_t count)
-{
-    const __m256i low8 = _mm256_set1_epi16(0xff), stray = _mm256_set1_epi8(STRAY);
-    const __m256i lowest = _mm256_set1_epi8((char)at->lowest);
-    size_t start = 0;
-    for (; start + GROUP <= count; start += GROUP) {
-        __m256i pair[2], nibble[2], high[2], any = _mm256_setzero_si256();
-        for (size_t half = 0; half < 2; half++) {
-            __m256i word[2];
-            for (size_t i = 0; i < 2; i++) {
-                const uint8_t *place = at->raw + 2 * (start + 32 * half + 16 * i);
-                word[i] = _mm256_loadu_si256((const __m256i *)place);
-                word[i] = _mm256_or_si256(_mm256_slli_epi16(word[i], 1), _mm256_srli_epi16(word[i], 15));
-            }
-            high[half] = IN_ORDER(
-                _mm256_packus_epi16(_mm256_srli_epi16(word[0], 8), _mm256_srli_epi16(word[1], 8)));
-            __m256i low = IN_ORDER(
-                _mm256_packus_epi16(_mm256_and_si256(word[0], low8), _mm256_and_si256(word[1], low8)));
-            _mm256_storeu_si256((__m256i *)(at->low + start + 32 * half), low);
-            nibble[half] = _mm256_min_epu8(_mm256_sub_epi8(high[half], lowest), stray);
-            any = _mm256_or_si256(any, _mm256_cmpeq_epi8(nibble[half], stray));
-            __m256i two = _mm256_or_si256(nibble[half], _mm256_srli_epi16(nibble[half], 4));
-            pair[half] = _mm256_and_si256(two, low8);
-        }
-        __m256i packed = IN_ORDER(_mm256_packus_epi16(pair[0], pair[1]));
-        _mm256_storeu_si256((__m256i *)(at->pairs + start / 2), packed);
-        if (_mm256_testz_si256(any, any))
-            continue;
-        uint8_t plane[GROUP], nibbles[GROUP];
-        for (size_t half = 0; half < 2; half++) {
-            _mm256_storeu_si256((__m256i *)(plane + 32 * half), high[half]);
-            _mm256_storeu_si256((__m256i *)(nibbles + 32 * half), nibble[half]);
-        }
-        if (!list_strays(plane, nibbles, GROUP, at->strays, &at->found, at->most))
-            return start;
-    }
-    return start;
-}
-#endif
-
 /* Plane 1 of rotated words in `low`, and of plane 0 what mvc_pair makes of it. */
-EXPORT int64_t mvc_split_pairs(const uint8_t *raw, size_t count, uint8_t *lowest, uint8_t *pairs,
-                               uint8_t *strays, uint8_t *low)
+FAST EXPORT int64_t mvc_split_pairs(const uint8_t *raw, size_t count, uint8_t *lowest, uint8_t *pairs,
+                                    uint8_t *strays, uint8_t *low)
 {
-    struct split at = {raw, pairs, low, strays, 0, count / MOST_STRAYS, 0};
-    uint8_t highest = 0;
-    size_t start = 0;
+    uint8_t plane[BLOCK], nibbles[BLOCK], highest = 0;
+    size_t found = 0, most = count / MOST_STRAYS;
     for (size_t i = 0; i < count; i += count / SAMPLE | 1) {
         uint8_t value = (uint8_t)(raw[2 * i + 1] << 1 | raw[2 * i] >> 7);
         highest = highest > value ? highest : value;
     }
-    at.lowest = *lowest = window_below(highest);
-#ifdef HAVE_AVX2
-    if (__builtin_cpu_supports("avx2")) {
-        start = split_avx2(&at, count);
-        if (start + GROUP <= count)
+    *lowest = window_below(highest);
+    for (size_t start = 0; start < count; start += BLOCK) {
+        size_t length = count - start < BLOCK ? count - start : BLOCK;
+        split_block(raw + 2 * start, length, plane, low + start);
+        memset(nibbles + length, 0, BLOCK - length);
+        pair_block(plane, length, *lowest, nibbles, pairs + start / 2);
+        if (!list_strays(plane, nibbles, length, strays, &found, most))
             return -1;
     }
-#endif
-    return split_from(&at, start, count) ? (int64_t)at.found : -1;
+    return (int64_t)found;
 }
 
 /* Joining: into words, or only to compare with them. */
