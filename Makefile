@@ -46,13 +46,18 @@ FUZZ_SECONDS ?= 60
 fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz $(FUZZ_SECONDS)
 
-SANITIZED := .cache/sanitized/_kernel.so
+SANITIZED := .cache/sanitized
+SANITIZE := gcc -std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+SANITIZED_PYTEST = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) \
+	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 $(PYTEST) -k "not built_from_the_source"
 test-sanitized: .venv/.dev ## the compiled kernel under AddressSanitizer and UBSan (GCC, Linux)
-	mkdir -p $(dir $(SANITIZED))
-	gcc -std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -fsanitize=address,undefined \
-		-fno-sanitize-recover=undefined -o $(SANITIZED) mvc/store/kernel/*.c
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
-		$(PYTEST) tests/store --kernel $(SANITIZED) -k "not built_from_the_source"
+	mkdir -p $(SANITIZED)
+	$(SANITIZE) -o $(SANITIZED)/_kernel.so mvc/store/kernel/*.c
+	$(SANITIZED_PYTEST) tests/store --kernel $(SANITIZED)/_kernel.so
+	$(SANITIZE) -DMVC_PORTABLE -o $(SANITIZED)/_portable.so mvc/store/kernel/*.c
+	$(SANITIZED_PYTEST) tests/store/test_*codec*.py tests/store/test_kernel.py \
+		--kernel $(SANITIZED)/_portable.so
 
 test-differential: .venv/.dev ## thousands of random histories in Git and in mvc
 	$(PYTEST) -m "slow or not slow" tests/differential
