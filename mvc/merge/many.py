@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from mvc.merge.recipe import is_combination
-from mvc.merge.terms import Clash, Decision, Kept, Piece, Term, settle
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece, Term, settle
 from mvc.values import dataclass
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def _three_way(one: Several, strategy: Strategy | None) -> Decision:
     term = Term(one.name, one.base, one.models[first], one.models[last])
     if strategy is None:
         return Clash(term, "was changed on several sides")
-    return settle(term, strategy)
+    settled = settle(term, strategy)
+    if isinstance(settled, Computed) and len(changed) > 2:
+        return Clash(term, f"was changed on more sides than {strategy.name} computes with")
+    return settled
 
 
 def _value(piece: Piece | None) -> object:

@@ -47,9 +47,12 @@ def merge_many(
     """
     refuse_unfinished(context)
     recipe.choices()  # a word that is off is refused even when it is not needed
+    others = ["@{-1}" if other == "-" else other for other in others]
     head = context.refs.head()
-    if head is None:
+    if head is None and len(others) > 1:
         raise UsageError("can merge only exactly one commit into an empty branch")
+    if head is None:
+        return _alone(context, others[0], message, fast_forward, author, who, progress)
     ours = CommitId(head)
     names = {revisions.resolve(context, other): other for other in others}
     heads = independent(context, [ours, *names])
@@ -62,16 +65,7 @@ def merge_many(
     if fast_forward == "never" and ours not in heads:
         heads.insert(0, ours)
     if len(heads) == 1:
-        return merge(
-            context,
-            names[heads[0]],
-            message=message,
-            fast_forward=fast_forward,
-            strategy=None,
-            author=author,
-            who=who,
-            progress=progress,
-        )
+        return _alone(context, names[heads[0]], message, fast_forward, author, who, progress)
     require_clean_stage(context)
     made_of = heads
     if again and recipe.choices().combinations():
@@ -106,6 +100,28 @@ def merge_many(
     )
     label = " ".join(others)
     return settle_down(context, plan, merged, label, author or who, who, progress, heads=heads)
+
+
+def _alone(
+    context: Context,
+    other: str,
+    message: str | None,
+    fast_forward: str,
+    author: Signature | None,
+    who: Signature,
+    progress: Progress | None,
+) -> Outcome:
+    """A merge of one revision that HEAD only has to be moved to."""
+    return merge(
+        context,
+        other,
+        message=message,
+        fast_forward=fast_forward,
+        strategy=None,
+        author=author,
+        who=who,
+        progress=progress,
+    )
 
 
 def _with_samples(context: Context, models: Sequence[CommitId], recipe: Recipe) -> Recipe:

@@ -146,6 +146,12 @@ class Choices:
         """
         for chosen in self.combinations():
             chosen.accept(models)
+        everything = [*(chosen for _, chosen in self.rules), self.default]
+        if models > 2 and any(chosen and chosen.name == "average" for chosen in everything):
+            raise UsageError(
+                f"average is the mean of two sides, and there are {models}",
+                hint="mvc merge --strategy linear",
+            )
 
 
 def is_combination(chosen: Strategy | Combination | None) -> TypeGuard[Combination]:

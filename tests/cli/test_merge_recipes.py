@@ -140,6 +140,7 @@ def test_words_that_are_off_are_refused_before_anything_happens(branches: Termin
         (("-X", "ties", "--density", "1.5"), "density is 1.5, and must be a number from 0 to 1"),
         (("-X", "ties", "--weight", "1,2"), "weight has 2 values for 3 models"),
         (("-X", "slerp"), "slerp merges 2 models"),
+        (("-X", "average"), "average is the mean of two sides, and there are 3"),
         (("-X", "slerp", "--density", "1"), "slerp has no parameter 'density'"),
         (("--seed", "1"), "none is given"),
         (("--rule", "ties"), "must be GLOB=NAME"),

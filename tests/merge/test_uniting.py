@@ -314,3 +314,18 @@ def test_a_recipe_reads_what_it_writes_and_refuses_the_rest() -> None:
     ]:
         with pytest.raises(UsageError, match=said):
             Recipe.read(values).choices()
+
+
+def test_every_dtype_of_floats_is_merged_in_its_own_bytes(world: World) -> None:
+    from mvc.merge.strategies.numbers import FLOATS
+
+    def stored(value: float) -> dict[str, bytes]:
+        found = {}
+        for name, kind in FLOATS.items():
+            data = np.array([[value], [2 * value]], kind).tobytes()
+            found[name] = (name, (2, 1), data)
+        return {"m.safetensors": safetensors(found)}
+
+    done = merged(world, stored(0), [stored(1), stored(3)], "ties")
+    expected = merged(world, stored(0), [stored(1), stored(3)], "linear")
+    assert world.files(done) == world.files(expected) == stored(2)
