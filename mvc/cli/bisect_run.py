@@ -63,6 +63,10 @@ def run_metric(
             session.output.show([f"{name} {value:g}: {judged}"])
         step = bisect.mark(judged, [step.commit], stay=measuring.knows)
     _ended(session, step)
+    if step.commit is not None and not measuring.knows(step.commit):
+        short, word = step.commit[:7], step.search.words[0]
+        said = f"warning: {name} of {short} was not measured: it is {word} because you said so"
+        click.echo(said, err=True)
     session.output.note([f"{measuring.done} measured, {measuring.known} remembered"])
     return 0
 
