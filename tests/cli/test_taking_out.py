@@ -139,6 +139,14 @@ def test_an_export_writes_over_nothing_unless_it_is_told_to(
     assert contents(target) == {**contents(filled.root), "other": b"mine\n"}
 
 
+def test_an_export_that_fails_leaves_no_part_of_a_file(filled: Terminal, tmp_path: Path) -> None:
+    for pack in (filled.root / ".mvc" / "store" / "packs").iterdir():
+        pack.unlink()
+    target = tmp_path / "out"
+    assert filled.run("export", "HEAD", str(target), "d", "run.sh").code == 90
+    assert [*target.iterdir()] == []
+
+
 def test_an_export_stays_out_of_the_work_tree(filled: Terminal, tmp_path: Path) -> None:
     for target in (".", "out", ".mvc/x"):
         assert filled.run("export", "HEAD", target).code == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from history.dags import NAMES, Step, commit, gits, histories, index, model_of, write
 from history.place import Place
@@ -12,6 +14,7 @@ from mvc.errors import UsageError
 from mvc.history.gitobjects import FILE_MODE
 from mvc.history.lineage import lineages
 from mvc.history.manifest import Entry, Manifest
+from mvc.history.record import PATH, Json, Record
 from mvc.history.signature import Signature
 from mvc.ids import CommitId, ObjectId
 
@@ -42,21 +45,30 @@ def test_a_version_is_made_from_what_each_parent_blames(
     assert met == {found.versions[0].commit.id, *(b for v in found.versions for b in v.before)}
 
 
-def version(place: Place, parent: CommitId | None, number: int, **names: str) -> CommitId:
+def version(
+    place: Place,
+    parents: Sequence[CommitId],
+    number: int,
+    record: Record | None = None,
+    **names: str,
+) -> CommitId:
+    """A commit of tensors whose ids are repeated digits."""
     writer = place.context.writer()
     tensors = [Entry(n, "F32", (1,), ObjectId(d * 64)) for n, d in sorted(names.items())]
     blob = writer.blob(Manifest("x", 8, ObjectId("0" * 64), tuple(tensors)).encode())
     who = Signature("Ada", "ada@example.org", 1_700_000_000 + number, 0)
-    tree = writer.files({"m.safetensors": (FILE_MODE, blob)})
-    id_ = writer.commit(tree, [parent] if parent else [], who, who, f"{number}\n")
+    files = {"m.safetensors": (FILE_MODE, blob)}
+    if record is not None:
+        files[PATH] = (FILE_MODE, writer.blob(record.encode()))
+    id_ = writer.commit(writer.files(files), parents, who, who, f"{number}\n")
     writer.flush()
     return id_
 
 
 def test_a_tensor_that_got_another_name_is_followed(place: Place) -> None:
-    first = version(place, None, 0, old="1", kept="1")
-    second = version(place, first, 1, old="2", kept="1")
-    third = version(place, second, 2, new="2", kept="1")
+    first = version(place, [], 0, old="1", kept="1")
+    second = version(place, [first], 1, old="2", kept="1")
+    third = version(place, [second], 2, new="2", kept="1")
     (found,) = lineages(place.context, third, ["m.safetensors"], ["new"])
     assert [(one.name, one.how) for one in found.versions] == [
         ("new", "renamed"),
@@ -68,7 +80,7 @@ def test_a_tensor_that_got_another_name_is_followed(place: Place) -> None:
 def test_a_tensor_that_is_again_what_it_was_says_when_it_was(place: Place) -> None:
     ids: list[CommitId] = []
     for number, digit in enumerate("12131"):
-        ids.append(version(place, ids[-1] if ids else None, number, w=digit))
+        ids.append(version(place, ids[-1:], number, w=digit))
     (found,) = lineages(place.context, ids[-1], ["m.safetensors"], ["w"])
     assert [(one.how, one.source) for one in found.versions] == [
         ("restored", ids[2]),
@@ -80,7 +92,7 @@ def test_a_tensor_that_is_again_what_it_was_says_when_it_was(place: Place) -> No
 
 
 def test_what_there_is_not_has_no_lineage(place: Place) -> None:
-    id_ = version(place, None, 0, w="1")
+    id_ = version(place, [], 0, w="1")
     with pytest.raises(UsageError, match=r"no tensor of m\.safetensors matches 'x'"):
         lineages(place.context, id_, ["m.safetensors"], ["x"])
     with pytest.raises(UsageError, match="no such model"):
@@ -98,3 +110,35 @@ def test_a_tensor_of_a_sharded_model_is_followed_from_file_to_file(place: Place)
         (second, one, "changed"),
         (first, whole, "added"),
     ]
+
+
+def test_a_merge_is_by_the_first_rule_of_its_record_that_matches(place: Place) -> None:
+    base = version(place, [], 0, w="1", v="1", x="1")
+    ours = version(place, [base], 1, w="2", v="2", x="2")
+    theirs = version(place, [base], 2, w="3", v="3", x="2")
+    rules: list[Json] = [{"match": "w*", "strategy": "slerp"}]
+    recipe: dict[str, Json] = {"strategy": "linear", "rules": rules}
+    record = Record("merge", ObjectId("0" * 64), parameters=recipe)
+    merged = version(place, [ours, theirs], 3, record, w="4", v="4", x="2")
+    found = {
+        one.name: one.versions[0]
+        for one in lineages(place.context, merged, ["m.safetensors"], ["*"])
+    }
+    assert {name: (one.how, one.strategy) for name, one in found.items()} == {
+        "w": ("merged", "slerp"),
+        "v": ("merged", "linear"),
+        "x": ("changed", None),
+    }
+    assert found["w"].before == (ours, theirs) and found["w"].operation == "merge"
+    by_hand = version(place, [ours, theirs], 4, w="5", v="2", x="2")
+    (one,) = lineages(place.context, by_hand, ["m.safetensors"], ["w"])
+    assert (one.versions[0].how, one.versions[0].strategy) == ("merged", None)
+
+
+def test_a_revert_says_what_it_took_back(place: Place) -> None:
+    base = version(place, [], 0, w="1")
+    bad = version(place, [base], 1, w="2")
+    record = Record("revert", ObjectId("0" * 64), parameters={"strategy": None, "theirs": bad})
+    undone = version(place, [bad], 2, record, w="1")
+    (found,) = lineages(place.context, undone, ["m.safetensors"], ["w"])
+    assert (found.versions[0].how, found.versions[0].source) == ("reverted", bad)
