@@ -84,6 +84,26 @@ def test_no_name_breaks_out_of_the_page(bare_terminal: Terminal) -> None:
     assert r"\x00" in outline.text
 
 
+def test_no_name_and_no_number_of_layers_makes_a_picture_without_end(
+    bare_terminal: Terminal,
+) -> None:
+    names = [
+        "x" * 60_000,
+        *(f"layers.{n}.w" for n in range(1200)),
+        *(f"l.0.{n}k" for n in range(200)),
+    ]
+    for name, value in (("old", 1), ("new", 2)):
+        tensors = {one: np.full((1, 1), value, "f4") for one in names}
+        bare_terminal.write(f"{name}.safetensors", matrices(tensors))
+    text = bare_terminal("diff", "--html", "old.safetensors", "new.safetensors")
+    outline = Outline(text)
+    sizes = [float(tag["width"] or 0) for name, tag in outline.tags if name == "svg"]
+    assert max(sizes) < 4000
+    assert "256 of 1200 layers, 96 of 201 kinds" in outline.text
+    assert "more are not listed; --all-tensors" in outline.text
+    assert len(text) < 3_000_000
+
+
 def test_configuration_is_shown_by_key(bare_terminal: Terminal) -> None:
     for folder, width, more in (("old", 4, ""), ("new", 8, ', "rope": {"theta": 1e4}')):
         bare_terminal.write(f"{folder}/m.safetensors", safetensors({"a": [float(width)]}))

@@ -16,8 +16,8 @@ STEPS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 _WIDTH, _HEIGHT, _GAP, _LEFT = 26, 17, 2, 34
 #: The labels of columns rise at this angle; a letter is so wide.
 _ANGLE, _LETTER = 52, 6.1
-#: Tensors in no layer that are drawn.
-_OUTSIDE = 24
+#: Tensors in no layer that are drawn, and layers and kinds; names are cut to so many letters in pictures.
+_OUTSIDE, _LAYERS, _KINDS, _LETTERS = 24, 256, 96, 56
 _CLASSES: dict[TensorStatus, str] = {
     "added": "added",
     "removed": "removed",
@@ -34,34 +34,52 @@ def shown(text: object) -> str:
     return html.escape(quoted(str(text)))
 
 
+def abridged(name: str, most: int = 400) -> str:
+    """``shown``, of a name that is too long its two ends."""
+    return shown(name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 :]}")
+
+
+def _cut(name: str) -> str:
+    """A name for a picture: of a long one the end, which says more; not escaped."""
+    visible = quoted(name[-_LETTERS - 1 :])
+    return visible if len(visible) <= _LETTERS else f"…{visible[-_LETTERS + 1 :]}"
+
+
 def heat(number: int, model: ModelReport) -> Iterator[str]:
     """Model ``number`` of the page: rows are layers, columns kinds of tensors."""
     found = model.grid
-    longest = max(len(quoted(label)) for label in found.labels) * _LETTER
+    layers, kinds = found.layers[:_LAYERS], found.kinds[:_KINDS]
+    labels = [_cut(label) for label in found.labels[:_KINDS]]
+    longest = max(map(len, labels)) * _LETTER
     slope = math.radians(_ANGLE)
     top = math.ceil(longest * math.sin(slope)) + 14
     right = math.ceil(longest * math.cos(slope)) + 8
-    width = _LEFT + len(found.kinds) * (_WIDTH + _GAP) + right
-    height = top + len(found.layers) * (_HEIGHT + _GAP) + 4
+    width = _LEFT + len(kinds) * (_WIDTH + _GAP) + right
+    height = top + len(layers) * (_HEIGHT + _GAP) + 4
     yield (
         f'<div class="scroll"><svg class="heat" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" role="group" aria-label="Relative change of each tensor">\n'
     )
-    for at, label in enumerate(found.labels):
+    for at, label in enumerate(labels):
         x = _LEFT + at * (_WIDTH + _GAP) + _WIDTH / 2
         yield (
             f'<text x="{x}" y="{top - 8}" transform="rotate(-{_ANGLE} {x} {top - 8})">'
-            f"{shown(label)}</text>"
+            f"{html.escape(label)}</text>"
         )
-    for row, layer in enumerate(found.layers):
+    for row, layer in enumerate(layers):
         y = top + row * (_HEIGHT + _GAP)
         yield f'\n<text x="{_LEFT - 7}" y="{y + 13}" text-anchor="end">{layer}</text>'
-        for at, kind in enumerate(found.kinds):
+        for at, kind in enumerate(kinds):
             cell = found.cells.get((layer, kind))
             if cell is not None:
                 x = _LEFT + at * (_WIDTH + _GAP)
                 yield _cell(number, kind.replace("*", str(layer), 1), cell, x, y)
     yield "\n</svg></div>\n"
+    if len(layers) < len(found.layers) or len(kinds) < len(found.kinds):
+        left = (
+            f"{len(layers)} of {len(found.layers)} layers, {len(kinds)} of {len(found.kinds)} kinds"
+        )
+        yield f'<p class="faint">Drawn: {left}.</p>\n'
 
 
 def outside(number: int, model: ModelReport) -> Iterator[str]:
@@ -69,7 +87,7 @@ def outside(number: int, model: ModelReport) -> Iterator[str]:
     cells = sorted(model.grid.outside.items(), key=lambda item: not item[1].changes)
     listed = cells[:_OUTSIDE]
     line = _HEIGHT + 5
-    width = 48 + math.ceil(max(len(quoted(name)) for name, _ in listed) * _LETTER * 1.1)
+    width = 48 + math.ceil(max(len(_cut(name)) for name, _ in listed) * _LETTER * 1.1)
     height = line * len(listed)
     yield (
         f'<div class="scroll"><svg class="heat" width="{width}" height="{height}" '
@@ -77,7 +95,7 @@ def outside(number: int, model: ModelReport) -> Iterator[str]:
     )
     for place, (name, cell) in enumerate(listed):
         yield _cell(number, name, cell, 0, line * place)
-        yield f'<text x="{_WIDTH + 7}" y="{line * place + 13}">{shown(name)}</text>\n'
+        yield f'<text x="{_WIDTH + 7}" y="{line * place + 13}">{html.escape(_cut(name))}</text>\n'
     yield "</svg></div>\n"
     if len(listed) < len(cells):
         yield f'<p class="faint">and {len(cells) - len(listed)} more</p>\n'
@@ -99,7 +117,7 @@ def _cell(number: int, name: str, cell: Cell, x: int, y: int) -> str:
         what = f"{len(cell.changes)} of {counted(cell.tensors, 'tensor')} {what}"
     drawn = (
         f'<rect class="{look}" x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="2">'
-        f"<title>{shown(name)}: {shown(what)}</title></rect>"
+        f"<title>{abridged(name)}: {shown(what)}</title></rect>"
     )
     if not cell.changes:
         return drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mvc.cli.page.figures import shown
+from mvc.cli.page.figures import abridged, shown
 from mvc.cli.wording import dtype_of, fate, percent, rounded, shape_of
 from mvc.diff.report import ModelReport
 
@@ -91,7 +91,7 @@ def _row(number: int, model: ModelReport, index: int, *, extra: bool) -> str:
 
 def _breakable(name: str) -> str:
     """A name that a narrow window breaks behind its dots first."""
-    return shown(name).replace(".", ".<wbr>")
+    return abridged(name).replace(".", ".<wbr>")
 
 
 def _value(value: str | None) -> str:
