@@ -9,6 +9,8 @@ from mvc.cli.output import quoted
 from mvc.values import dataclass
 
 _HEIGHT = 12
+#: Between two larger ones there is no number that says how far they are apart.
+_LARGEST = 1e307
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Chart:
         return [
             (at, value)
             for at, value in enumerate(self.values)
-            if value is not None and math.isfinite(value)
+            if value is not None and abs(value) <= _LARGEST
         ]
 
     def ticks(self, count: int = 5) -> list[float]:
