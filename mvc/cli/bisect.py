@@ -42,8 +42,8 @@ def command() -> None:
     """Find the commit that broke something, in as few tests as there can be.
 
     Say which commit is bad and which was good; each test halves what is left. `bisect run` does all of them.
-    Every answer is one operation: mvc undo takes it back. Exit code 2 says that only skipped commits are left, 3
-    that a merge base is bad, 4 that no commit changed the paths.
+    Every answer is one operation: mvc undo takes it back. Exit code 2 says that only skipped commits are left,
+    3 that a merge base is bad, 4 that no commit changed the paths.
     """
 
 
