@@ -79,9 +79,13 @@ def revert(
     mainline: int | None = None,
     strategy: str | None = None,
     message: str | None = None,
+    tensors: Sequence[str] = (),
     author: Signature | None = None,
 ) -> Outcome:
-    """Commit what takes back ``revision``; MergeConflict if later commits changed the same."""
+    """Commit what takes back ``revision``, or of it the ``tensors`` that globs name.
+
+    MergeConflict if later commits changed the same; the strategy ``additive`` then takes the difference back.
+    """
     from mvc.merge import reverting
 
     return reverting.revert(
@@ -90,6 +94,7 @@ def revert(
         mainline=mainline,
         strategy=strategy,
         message=message,
+        tensors=tuple(tensors),
         author=author,
         who=repo._signer(),
         progress=repo.progress,
@@ -102,20 +107,22 @@ def revert_each(
     *,
     mainline: int | None = None,
     strategy: str | None = None,
+    tensors: Sequence[str] = (),
     author: Signature | None = None,
     made: Callable[[CommitId], None] | None = None,
 ) -> None:
     """``revert`` of several commits and ranges ``A..B``, one after the other; ``made`` hears of each.
 
-    At a conflict the rest waits for ``continue_revert`` or ``skip_revert``; ``abort`` takes all back.
+    ``tensors`` are globs of those that alone are taken back. At a conflict the rest waits for
+    ``continue_revert`` or ``skip_revert``; ``abort`` takes all back.
     """
+    from mvc.history.unfinished import Manner
     from mvc.merge import sequence
 
-    sequence.revert(
+    sequence.begin(
         repo._context,
+        sequence.Row("revert", strategy, Manner(mainline, tuple(tensors))),
         revisions,
-        mainline=mainline,
-        strategy=strategy,
         author=author,
         who=repo._signer(),
         progress=repo.progress,
@@ -133,7 +140,12 @@ def continue_revert(
     from mvc.merge import sequence
 
     sequence.go_on(
-        repo._context, author=author, who=repo._signer(), progress=repo.progress, made=made
+        repo._context,
+        "revert",
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+        made=made,
     )
 
 
@@ -147,7 +159,12 @@ def skip_revert(
     from mvc.merge import sequence
 
     sequence.skip(
-        repo._context, author=author, who=repo._signer(), progress=repo.progress, made=made
+        repo._context,
+        "revert",
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+        made=made,
     )
 
 

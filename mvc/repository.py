@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mvc import asking, joining, reading, retracing
+from mvc import asking, joining, reading, replaying, retracing
 from mvc.opened import Opened, Progress, Who
 
 if TYPE_CHECKING:
@@ -61,6 +61,12 @@ class Repository(Opened):
     resolve_conflicts = joining.resolve_conflicts
     abort = joining.abort
     unfinished = joining.unfinished
+
+    cherry_pick = replaying.cherry_pick
+    stage_row = replaying.stage_row
+    continue_row = replaying.continue_row
+    skip_row = replaying.skip_row
+    quit_row = replaying.quit_row
 
     snapshot = reading.snapshot
     staged = reading.staged

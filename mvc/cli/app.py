@@ -63,6 +63,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "merge": ("Join two histories, tensor by tensor", "grow"),
     "rerun": ("Run a recorded merge again, and compare what comes out", "grow"),
     "revert": ("Take back what a commit changed", "grow"),
+    "cherry-pick": ("Bring over what a commit changed", "grow"),
     "reset": ("Move the current branch to a commit", "grow"),
     "reflog": ("Show where a branch has been", "care"),
     "op": ("Look at the operation log, and go back to any point of it", "care"),
@@ -152,7 +153,7 @@ class _Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in VERBS.keys() - BESIDE:
-            module = importlib.import_module(f"mvc.cli.{cmd_name}")
+            module = importlib.import_module(f"mvc.cli.{cmd_name.replace('-', '_')}")
             command: click.Command = module.command
             command.epilog = epilog(cmd_name)
             return command

@@ -146,7 +146,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "revert": (
         ("mvc revert HEAD~2", "take back one commit, keep those after it"),
         ("mvc revert HEAD~3..HEAD", "the last three, one after the other"),
+        ("mvc revert HEAD~3 -- 'layers.0.*'", "only these tensors"),
+        ("mvc revert --additive HEAD~3", "subtract it where later commits changed the same"),
         ("mvc revert --skip", "leave out the one that stopped, go on"),
+    ),
+    "cherry-pick": (
+        ("mvc cherry-pick -x experiment", "one commit, and say which"),
+        ("mvc cherry-pick main..experiment", "all that main lacks, the oldest first"),
+        ("mvc cherry-pick experiment -- '*.attn.*'", "only these tensors"),
+        ("mvc cherry-pick --abort", "as if nothing had been"),
     ),
     "reset": (
         ("mvc reset --soft HEAD~1", "undo a commit, keep its changes staged"),

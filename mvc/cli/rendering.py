@@ -121,9 +121,10 @@ def _unfinished(status: Status) -> Iterator[str]:
         yield "A stash was applied, with conflicts; it is kept."
         yield '  (settle them, or use "mvc reset --hard" to give it up)'
         return
+    name = (kind or "").capitalize()
     if status.between:
-        yield "Revert currently in progress."
-        yield '  (run "mvc revert --continue" to continue)'
+        yield f"{name} currently in progress."
+        yield f'  (run "mvc {kind} --continue" to continue)'
     elif status.conflicts:
         yield f"You have an unfinished {kind}."
         yield f'  (settle the conflicts and run "mvc {kind} --continue")'
@@ -132,6 +133,8 @@ def _unfinished(status: Status) -> Iterator[str]:
         yield f'  (use "mvc {kind} --continue" to conclude it)'
     if kind == "revert":
         yield '  (use "mvc revert --skip" to leave this commit as it is)'
+    elif kind != "merge":
+        yield f'  (use "mvc {kind} --skip" to skip this patch)'
     yield f'  (use "mvc {kind} --abort" to give it up)'
 
 

@@ -1,4 +1,5 @@
-"""The unfinished merge, revert or stash: what waits for the user, kept as a ref so that no tool loses it.
+"""The unfinished merge, revert, pick, rebase or stash: what waits for the user, kept as a ref so that no tool
+loses it.
 
 ``refs/mvc/unfinished`` names a commit whose parents are HEAD at the start and the other side, and whose
 message is this value as JSON. Tensor conflicts are lines of the stage's manifests; conflicts of whole files
@@ -39,20 +40,47 @@ class FileConflict:
 
 @dataclass(frozen=True, slots=True)
 class Sequel:
-    """What belongs to a revert of several commits: ``start`` is where HEAD was, ``rest`` what is still to do.
+    """What belongs to several commits taken back or over: ``start`` is where HEAD was, ``rest`` what is still
+    to do.
 
-    ``between``: nothing waits to be settled, the next of ``rest`` can begin.
+    ``between``: nothing waits to be settled, the next of ``rest`` can begin. Of a rebase, ``onto`` is what it
+    goes onto, and ``home`` the branch that it ends on (``HEAD``: none).
     """
 
     start: CommitId
     rest: tuple[CommitId, ...]
-    mainline: int | None = None
     between: bool = False
+    onto: CommitId | None = None
+    home: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is to follow; a rebase has to go home."""
+        return not self.rest and self.home is None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a commit is taken back or over: ``tensors`` are globs of those that alone are, all if there is none.
+
+    ``mainline``: of a merge, the parent that its change is told from; ``cite``: the message shall name the
+    commit; ``allow_empty``: one that changed nothing is taken, too.
+    """
+
+    mainline: int | None = None
+    tensors: tuple[str, ...] = ()
+    cite: bool = False
+    allow_empty: bool = False
+
+
+#: All of a commit, as it is.
+WHOLE = Manner()
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """``kind`` is merge, revert or stash; ``theirs`` the other side; ``onto`` HEAD at the start.
+    """``kind`` is merge, revert, cherry-pick, rebase or stash; ``theirs`` the other side; ``onto`` HEAD at the
+    start.
 
     A stash that is applied ends with its last conflict; the others wait for the commit that concludes them.
     Between the commits of a ``sequel``, ``theirs`` is the last one that was reverted, and ``onto`` where HEAD
@@ -69,6 +97,7 @@ class Unfinished:
     stage_before: str | None = None
     sequel: Sequel | None = None
     recipe: Mapping[str, Any] | None = None
+    manner: Manner = WHOLE
 
     @property
     def between(self) -> bool:
@@ -92,7 +121,10 @@ class Unfinished:
         }
         if self.sequel is not None:
             one = self.sequel
-            body["sequel"] = [one.start, one.rest, one.mainline, one.between]
+            body["sequel"] = [one.start, one.rest, one.between, one.onto, one.home]
+        if self.manner != WHOLE:
+            how = self.manner
+            body["manner"] = [how.mainline, how.tensors, how.cite, how.allow_empty]
         if self.recipe is not None:
             body["recipe"] = dict(self.recipe)
         return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
@@ -121,6 +153,7 @@ class Unfinished:
                 body["stage"],
                 _sequel(body.get("sequel")),
                 body.get("recipe"),
+                _manner(body.get("manner")),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(
@@ -139,6 +172,7 @@ def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
     parents = [value.onto, value.theirs]
     if value.sequel is not None:
         parents += [value.sequel.start, *value.sequel.rest]
+        parents += [value.sequel.onto] if value.sequel.onto else []
     parents = list(dict.fromkeys(parents))
     transaction.objects.tree([])
     id_ = transaction.objects.commit(
@@ -149,7 +183,7 @@ def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
 
 def follow(transaction: Transaction, waiting: Unfinished, sequel: Sequel | None) -> None:
     """What is left of ``sequel`` waits in place of ``waiting``; nothing does if nothing is left."""
-    if sequel is None or not sequel.rest:
+    if sequel is None or sequel.done:
         transaction.move(UNFINISHED, None)
         return
     left = replace(sequel, between=True)
@@ -186,11 +220,26 @@ def undecided_paths(files: Snapshot) -> list[str]:
 def _sequel(value: list[object] | None) -> Sequel | None:
     if value is None:
         return None
-    start, rest, mainline, between = value
+    start, rest, between, onto, home = value
     if not isinstance(start, str) or not isinstance(rest, list):
-        raise ValueError("what a revert goes on with is not [start, rest, mainline, between]")
+        raise ValueError("what is to follow is not [start, rest, between, onto, home]")
+    return Sequel(
+        CommitId(start),
+        tuple(map(CommitId, rest)),
+        bool(between),
+        CommitId(onto) if isinstance(onto, str) else None,
+        home if isinstance(home, str) else None,
+    )
+
+
+def _manner(value: list[object] | None) -> Manner:
+    if value is None:
+        return WHOLE
+    mainline, tensors, cite, allow_empty = value
+    if not isinstance(tensors, list):
+        raise ValueError("how a commit is taken is not [mainline, tensors, cite, allow_empty]")
     number = mainline if isinstance(mainline, int) else None
-    return Sequel(CommitId(start), tuple(map(CommitId, rest)), number, bool(between))
+    return Manner(number, tuple(map(str, tensors)), bool(cite), bool(allow_empty))
 
 
 def _side(value: list[object] | None) -> tuple[int, BlobId] | None:

@@ -16,7 +16,11 @@ from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction, transaction
 from mvc.history.unfinished import Unfinished, conflicted_paths, follow, read_unfinished
 from mvc.ids import CommitId
+from mvc.merge.accounting import Taken
 from mvc.worktree import index
+
+#: What brings a commit over keeps its author.
+KEPT_AUTHOR = ("cherry-pick", "rebase")
 
 
 def conclude(
@@ -42,6 +46,8 @@ def conclude(
         if waiting is not None and not waiting.between:
             if amend:
                 raise UsageError("you are in the middle of a merge -- cannot amend")
+            if waiting.kind in KEPT_AUTHOR:
+                author = context.git.commit(waiting.theirs).author
             plan = plan_of(replace(waiting, message=message or waiting.message), author or who, who)
             id_ = _conclude(current, waiting, plan, allow_empty=allow_empty)
             onto = id_ if going_on else waiting.onto
@@ -74,7 +80,7 @@ def _conclude(
     try:
         id_ = commit_stage(current, plan, extra_parents=parents, allow_empty=allow_empty)
     except NothingToCommit as error:
-        out = "skip leaves it out" if waiting.kind == "revert" else "abort gives it up"
+        out = "abort gives it up" if waiting.kind == "merge" else "skip leaves it out"
         raise NothingToCommit(
             f"nothing to commit: settled like this, the {waiting.kind} changes nothing",
             hint=f"mvc {waiting.kind} --{out}; mvc commit --allow-empty records it",
@@ -82,11 +88,17 @@ def _conclude(
     return id_
 
 
-def plan_of(plan: Unfinished, author: Signature, who: Signature) -> Plan:
-    """The commit that concludes what ``plan`` began."""
+def plan_of(
+    plan: Unfinished, author: Signature, who: Signature, taken: Taken | None = None
+) -> Plan:
+    """The commit that concludes what ``plan`` began; ``taken``: what became of its tensors."""
     if plan.recipe is not None:
         made = dict(plan.recipe)
         seed, versions = made.pop("seed"), made.pop("versions")
         return Plan(plan.message, author, who, plan.operation, made, seed, versions)
     parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
+    if plan.manner.tensors:
+        parameters["tensors"] = [*plan.manner.tensors]
+    if taken is not None:
+        parameters |= taken.parameters(plan.strategy)
     return Plan(plan.message, author, who, plan.operation, parameters)

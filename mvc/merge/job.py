@@ -18,7 +18,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Job:
-    """``objects`` collects Git blobs, ``pack`` store objects; neither is visible before the merge ends."""
+    """``objects`` collects Git blobs, ``pack`` store objects; neither is visible before the merge ends.
+
+    ``only``: globs of the tensors of which alone theirs' changes count; all changes do if there is none.
+    """
 
     context: Context
     objects: ObjectWriter
@@ -27,3 +30,4 @@ class Job:
     labels: tuple[str, str]
     progress: Progress | None = None
     tally: Counter[str] = field(default_factory=Counter)
+    only: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mvc.errors import MergeConflict, NothingToCommit, RefConflict, UsageError
 from mvc.history import log, revisions
-from mvc.history.commits import write_commit
+from mvc.history.commits import first_line, write_commit
 from mvc.history.context import Context, writes_objects
 from mvc.history.refs import STAGE
 from mvc.history.signature import Signature
@@ -27,6 +27,7 @@ from mvc.history.unfinished import (
 )
 from mvc.ids import CommitId
 from mvc.merge import strategies
+from mvc.merge.accounting import Taken, accounted
 from mvc.merge.bases import merge_base
 from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
@@ -45,7 +46,7 @@ THREE_WAY = "tensor three-way strategy"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``kind``: up-to-date, fast-forward, merge or revert; ``commit``: where the branch is now."""
+    """``kind``: up-to-date, fast-forward, merge, revert or cherry-pick; ``commit``: where the branch is now."""
 
     kind: str
     commit: CommitId
@@ -115,7 +116,7 @@ def carry_out(
     Raises:
         MergeConflict: the stage and the work tree hold what could be merged.
     """
-    require_clean_stage(context)
+    require_clean_stage(context, plan.kind)
     base, ours, theirs = sides
     objects = context.writer()
     merged = merge_commits(
@@ -127,9 +128,13 @@ def carry_out(
         strategy=plan.strategy,
         labels=("HEAD", label),
         progress=progress,
+        only=plan.manner.tensors,
     )
     objects.flush()
-    return settle_down(context, plan, merged, label, author, who, progress)
+    taken = None
+    if plan.kind != "merge" and not merged.conflicted:
+        taken = accounted(ours, Snapshot(context.git, merged.files), theirs)
+    return settle_down(context, plan, merged, label, author, who, progress, taken=taken)
 
 
 def settle_down(
@@ -142,15 +147,23 @@ def settle_down(
     progress: Progress | None,
     *,
     heads: Sequence[CommitId] | None = None,
+    taken: Taken | None = None,
 ) -> Outcome:
     """Commit what was merged, or leave the conflict for the user; ``heads``: the parents of a merge, when they
-    are others than the two sides.
+    are others than the two sides; ``taken``: what the record shall say of its tensors.
 
     Raises:
+        NothingToCommit: a pick or a revert changes nothing; a pick waits.
         MergeConflict: the stage and the work tree hold what could be merged.
     """
     result = Snapshot(context.git, merged.files)
     before = read_stage(context)
+    empty = (
+        plan.kind == "cherry-pick"
+        and dict(result) == dict(before)
+        and not merged.conflicted
+        and not _may_be_empty(context, plan)
+    )
     if plan.kind == "revert" and not merged.conflicted and dict(result) == dict(before):
         raise NothingToCommit(
             f"nothing to commit: {label.removeprefix('parent of ')} is already taken back",
@@ -161,34 +174,54 @@ def settle_down(
         transaction(context, plan.kind, who) as current,
     ):
         _require_unmoved(current, plan.onto)
-        if merged.conflicted:
+        if merged.conflicted or empty:
             stage_before = context.refs.raw(STAGE)
             waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
             write_unfinished(current, waiting)
-            current.message = f"{plan.kind} {label}: stopped at a conflict"
+            why = "changes nothing" if empty else "stopped at a conflict"
+            current.message = f"{plan.kind} {label}: {why}"
         else:
             parents = [plan.onto, plan.theirs] if plan.kind == "merge" else [plan.onto]
             parents = parents if heads is None else list(heads)
-            id_ = write_commit(current, result, parents, plan_of(plan, author, who))
+            id_ = write_commit(current, result, parents, plan_of(plan, author, who, taken))
             current.move(current.head_ref, id_)
             follow(current, replace(plan, onto=id_), plan.sequel)
             how = f"strategy {plan.strategy}" if plan.recipe and plan.strategy else THREE_WAY
             current.message = f"{plan.kind} {label}: Merge made by the {how}."
-            if plan.kind == "revert":
-                current.message = f"revert: {plan.message.splitlines()[0]}"
+            if plan.kind != "merge":
+                current.message = f"{plan.kind}: {first_line(plan.message)}"
         current.put_stage(result)
         current.worktree = True
         files.put_in_place()
     index.refresh(context)
+    if empty:
+        raise NothingToCommit(
+            "The previous cherry-pick is now empty, possibly due to conflict resolution.",
+            hint="mvc commit --allow-empty commits it anyway; mvc cherry-pick --skip leaves it out",
+        )
     if not merged.conflicted:
         return Outcome(plan.kind, id_, plan.onto, merged)
-    failed = f"Automatic {plan.kind} failed; fix conflicts and then commit the result."
     raise MergeConflict(
-        "\n".join([*announce(merged, ("HEAD", label)), failed]),
+        "\n".join([*announce(merged, ("HEAD", label)), failed(context, plan)]),
         hint=f"mvc status lists them; mvc checkout --ours|--theirs PATH, then mvc {plan.kind} "
-        f"--continue; or {'mvc revert --skip, or ' if plan.kind == 'revert' else ''}"
+        f"--continue; or {f'mvc {plan.kind} --skip, or ' if plan.kind != 'merge' else ''}"
         f"mvc {plan.kind} --abort",
     )
+
+
+def failed(context: Context, plan: Unfinished) -> str:
+    """Git's last line before its hints, where it stops at a conflict."""
+    if plan.kind in ("merge", "revert"):
+        return f"Automatic {plan.kind} failed; fix conflicts and then commit the result."
+    subject = context.git.commit(plan.theirs).subject
+    return f"could not apply {revisions.shorten(plan.theirs)}... {subject}"
+
+
+def _may_be_empty(context: Context, plan: Unfinished) -> bool:
+    """Whether the picked commit changed nothing itself, and was asked for all the same."""
+    commit = context.git.commit(plan.theirs)
+    own = dict(log.parent_snapshot(context, commit)) == dict(log.snapshot(context, commit.id))
+    return plan.manner.allow_empty and own
 
 
 @writes_objects
@@ -243,7 +276,7 @@ def refuse_unfinished(context: Context) -> None:
         )
 
 
-def require_clean_stage(context: Context) -> None:
+def require_clean_stage(context: Context, kind: str = "merge") -> None:
     """Let a merge go on only when the stage is HEAD's: it would mix with the result.
 
     Raises:
@@ -253,7 +286,7 @@ def require_clean_stage(context: Context) -> None:
     staged = [path for path in {*head, *stage} if head.get(path) != stage.get(path)]
     if staged:
         raise UsageError(
-            f"your staged changes would be overwritten by merge: {', '.join(sorted(staged))}",
+            f"your staged changes would be overwritten by {kind}: {', '.join(sorted(staged))}",
             hint="mvc commit them first",
         )
 

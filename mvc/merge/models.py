@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from mvc.errors import FormatError
@@ -45,10 +46,18 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
     """Merge the files ``group`` as one model; None where they can't be, and stand for themselves."""
     store = job.context.store
     base, ours, theirs = (read_side(store, side, group) for side in sides)
-    if ours is None or theirs is None or not ours.files or not theirs.files:
+    if ours is None or theirs is None:
+        return None
+    base, whole = base or ModelSide(), theirs
+    if job.only:
+        theirs = _narrowed(base, whole, job.only)
+        sides = (sides[0], sides[1], sides[0] if base.files else sides[2])
+    # Of a file that theirs added, some tensors can be taken where ours has none.
+    fresh = bool(job.only) and not base.files
+    if not theirs.files or not (ours.files or fresh):
         return None
     kinds = {manifest.format for side in (ours, theirs) for manifest in side.files.values()}
-    if base is None or kinds != {m.format for m in base.files.values()} | kinds:
+    if kinds != {m.format for m in base.files.values()} | kinds:
         base = ModelSide()
     if len(kinds) > 1:
         return None
@@ -56,13 +65,16 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
         term.name: decide(term, job.strategy)
         for term in terms(base.pieces, ours.pieces, theirs.pieces)
     }
-    shape = theirs if moved(base, theirs) and not moved(base, ours) else ours
+    resharded = moved(base, theirs) and not moved(base, ours)
+    shape = theirs if resharded or not ours.files else ours
     other = ours if shape is theirs else theirs
     result = MergedModel(tally=count(decisions))
     placed = place(decisions, shape, other)
     for path, names in placed.items():
         if shape.index is not None and not names and shape.files[path].tensors:
             continue  # all its tensors were deleted
+        if job.only and not names and not (path in whole.files and path in ours.files):
+            continue  # and so was the file, or none of its tensors is taken
         here = {name: decisions[name] for name in names}
         try:
             _merge_file(job, result, sides, path, here, shape, (base, ours, theirs))
@@ -70,6 +82,21 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
             return None
     put_index(job, result, sides, (base, ours, theirs), shape)
     return result
+
+
+def _narrowed(base: ModelSide, theirs: ModelSide, globs: tuple[str, ...]) -> ModelSide:
+    """``base`` with the tensors that a glob names as ``theirs`` has them."""
+    home = base if base.files else theirs
+    pieces = {name: piece for name, piece in base.pieces.items() if not _named(name, globs)}
+    pieces |= {name: piece for name, piece in theirs.pieces.items() if _named(name, globs)}
+    places = {**theirs.places, **base.places}
+    return ModelSide(
+        home.files, home.index_path, home.index, pieces, {name: places[name] for name in pieces}
+    )
+
+
+def _named(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _merge_file(

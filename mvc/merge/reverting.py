@@ -8,7 +8,7 @@ from mvc.history.context import Context, writes_objects
 from mvc.history.git import Commit
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
-from mvc.history.unfinished import Sequel, Unfinished
+from mvc.history.unfinished import WHOLE, Manner, Sequel, Unfinished
 from mvc.ids import CommitId
 from mvc.merge.merging import Outcome, carry_out, refuse_unfinished
 from mvc.worktree.ingest import Progress
@@ -25,8 +25,11 @@ def revert(
     author: Signature | None = None,
     who: Signature,
     progress: Progress | None,
+    tensors: tuple[str, ...] = (),
 ) -> Outcome:
     """A new commit on HEAD without what ``revision`` changed; later changes stay.
+
+    ``tensors`` are globs of those that alone are taken back.
 
     Raises:
         UsageError: HEAD is unborn, a merge commit is given without ``mainline``, or nothing would change.
@@ -36,12 +39,12 @@ def revert(
     return take_back(
         context,
         revision,
-        mainline=mainline,
         strategy=strategy,
         message=message,
         author=author,
         who=who,
         progress=progress,
+        manner=Manner(mainline, tensors),
     )
 
 
@@ -50,22 +53,22 @@ def take_back(
     context: Context,
     revision: str,
     *,
-    mainline: int | None,
     strategy: str | None,
     message: str | None,
     author: Signature | None,
     who: Signature,
     progress: Progress | None,
     sequel: Sequel | None = None,
+    manner: Manner = WHOLE,
 ) -> Outcome:
-    """``revert``, as one of several: ``sequel`` says what is still to do.
+    """``revert``, as one of several: ``sequel`` says what is still to do, ``manner`` which tensors.
 
     Raises:
         As ``revert``.
     """
     commit = context.git.commit(revisions.resolve(context, revision))
     head = revisions.resolve(context, "HEAD")
-    parent = _parent(commit, mainline)
+    parent = parent_of(commit, manner.mainline, "revert")
     before = log.snapshot(context, parent) if parent else Snapshot(context.git, {})
     plan = Unfinished(
         kind="revert",
@@ -75,6 +78,7 @@ def take_back(
         operation="revert",
         strategy=strategy,
         sequel=sequel,
+        manner=manner,
     )
     sides = (log.snapshot(context, commit.id), log.snapshot(context, head), before)
     label = f"parent of {revisions.shorten(commit.id)} ({commit.subject})"
@@ -95,13 +99,18 @@ def revert_message(commit: Commit, parent: CommitId | None) -> str:
     return f"{subject}\n\n{tail}"
 
 
-def _parent(commit: Commit, mainline: int | None) -> CommitId | None:
+def parent_of(commit: Commit, mainline: int | None, verb: str) -> CommitId | None:
+    """The parent that the commit's change is told from; None of a first commit.
+
+    Raises:
+        UsageError: it is a merge and ``mainline`` is not given, or it has no such parent.
+    """
     if not commit.parents:
         return None
     if len(commit.parents) > 1 and mainline is None:
         raise UsageError(
             f"commit {commit.id} is a merge but no -m option was given",
-            hint=f"mvc revert -m 1 {revisions.shorten(commit.id)} keeps the first parent's side",
+            hint=f"mvc {verb} -m 1 {revisions.shorten(commit.id)} tells it from the first parent",
         )
     number = mainline or 1
     if not 1 <= number <= len(commit.parents):

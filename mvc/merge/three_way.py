@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 
-from mvc.errors import MergeConflict
+from mvc.errors import MergeConflict, UsageError
 from mvc.history.context import Context
 from mvc.history.git import Files
 from mvc.history.gitobjects import ObjectWriter
@@ -58,19 +58,23 @@ def merge_commits(
     strategy: str | None = None,
     labels: tuple[str, str] = ("HEAD", "theirs"),
     progress: Progress | None = None,
+    only: tuple[str, ...] = (),
 ) -> Merged:
     """What becomes of ``ours`` when the changes from ``base`` to ``theirs`` are made to it.
 
-    ``labels`` name the sides in the markers of text conflicts. ``objects`` is not flushed.
+    ``labels`` name the sides in the markers of text conflicts. ``only``: globs of the tensors that take part;
+    the rest of their files, and all others, stay as ours. ``objects`` is not flushed.
 
     Raises:
-        UsageError: no such strategy.
+        UsageError: no such strategy, or a file with such a tensor can't be changed tensor by tensor.
         MergeConflict: a side still holds undecided tensors.
     """
     chosen = None if strategy is None else strategies.named(strategy)
-    sides = follow(Snapshot(context.git, {}) if base is None else base, ours, theirs)
+    base = Snapshot(context.git, {}) if base is None else base
+    moved = only and base.keys() != theirs.keys()
+    sides = (base, ours, theirs) if moved else follow(base, ours, theirs)
     with context.store.writer() as pack:
-        job = Job(context, objects, pack, chosen, labels, progress)
+        job = Job(context, objects, pack, chosen, labels, progress, only=only)
         merged = _Merge(job, sides).run()
         pack.publish()
     return merged
@@ -88,7 +92,8 @@ class _Merge:
     def run(self) -> Merged:
         contested = []
         for path in sorted({path for side in self._sides for path in side}):
-            settled = Slots.of(self._sides, path).settled()
+            slots = Slots.of(self._sides, path)
+            settled = self._unnamed(slots) if self._job.only else slots.settled()
             if settled is None:
                 contested.append(path)
             else:
@@ -100,6 +105,12 @@ class _Merge:
         return Merged(
             dict(sorted(self._files.items())), self._conflicts, self._undecided, self._tally
         )
+
+    def _unnamed(self, slots: Slots) -> tuple[Slot | None] | None:
+        """Ours, in a tuple, where theirs changed no tensor; None where it may have."""
+        changed = slots.base != slots.theirs
+        models = any(slot is not None and not self._is_text(slot[1]) for slot in slots)
+        return None if changed and models else (slots.ours,)
 
     def _settle(self, contested: list[str]) -> None:
         grouped = groups(self._job.context.store, self._sides)
@@ -115,6 +126,10 @@ class _Merge:
             if model is not None:
                 done |= group
                 self._put_model(group, model)
+            elif self._job.only and Slots.of(self._sides, path).ours is not None:
+                raise UsageError(
+                    f"{path} can't be changed tensor by tensor", hint="without the globs it can"
+                )
             else:
                 self._merge_file(path)
 

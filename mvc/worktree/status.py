@@ -49,7 +49,7 @@ class Status:
 
     ``staged`` is HEAD → stage, ``unstaged`` stage → work tree; conflicted paths are in neither. An untracked
     folder is listed once, with a slash at its end. ``skipped`` are things that can't be tracked, with the
-    reason. ``unfinished`` is merge or revert while one waits.
+    reason. ``unfinished`` is merge, revert, cherry-pick or rebase while one waits.
     """
 
     branch: str | None

@@ -13,8 +13,10 @@ from merge.strategy_contract import StrategyContract, entry
 
 from mvc.errors import UsageError
 from mvc.merge import strategies
+from mvc.merge.strategies.additive import Additive, total
 from mvc.merge.strategies.average import _NUMBERS, Average, mean
 from mvc.merge.strategies.base import Base
+from mvc.merge.strategies.numbers import FLOATS
 from mvc.merge.strategies.ours import Ours
 from mvc.merge.strategies.strategy import Undecided
 from mvc.merge.strategies.theirs import Theirs
@@ -34,6 +36,10 @@ class TestBase(StrategyContract):
 
 class TestAverage(StrategyContract):
     subject = Average()
+
+
+class TestAdditive(StrategyContract):
+    subject = Additive()
 
 
 numbers = pytest.mark.parametrize("dtype", _NUMBERS)
@@ -130,3 +136,55 @@ def test_an_unknown_strategy_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UsageError, match="nothing") as caught:
         strategies.named("nothing")
     assert "average" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.binary(min_size=96, max_size=96))
+def test_a_difference_is_added_with_one_rounding_and_where_it_is_none_bits_stay(
+    dtype: str, data: bytes
+) -> None:
+    """Equal bits on two sides give the third's, whatever they are; else the sum, told with fractions."""
+    number = np.dtype(FLOATS[dtype])
+    bits = np.dtype(f"<u{number.itemsize}")
+    sides = (data[:32], data[32:64], data[64:])
+    for same in [(0, 1, 0), (0, 0, 1), (0, 1, 1)]:
+        base, ours, theirs = (sides[one] for one in same)
+        wanted = {(0, 1, 0): ours, (0, 0, 1): theirs}.get(same)
+        if wanted is not None:
+            assert total((base, ours, theirs), dtype=dtype) == wanted
+    with np.errstate(all="ignore"):
+        wide = [np.frombuffer(side, number).astype(np.float64) for side in sides]
+        found = np.frombuffer(total(sides, dtype=dtype), number).astype(np.float64)
+        largest = float(ml_dtypes.finfo(number).max)
+        compute = np.finfo(np.float64 if dtype == "F64" else np.float32)
+        words = [np.frombuffer(side, bits) for side in sides]
+        for n, (b, o, t) in enumerate(zip(*wide, strict=True)):
+            if not np.isfinite([b, o, t]).all() or words[0][n] in (words[1][n], words[2][n]):
+                continue
+            exact = Fraction(o) + (Fraction(t) - Fraction(b))
+            size = max(abs(Fraction(v)) for v in (b, o, t)) * 3
+            if size > Fraction(largest) / 2:
+                continue
+            near = float(ml_dtypes.finfo(number).eps) * abs(exact)
+            floor = Fraction(float(ml_dtypes.finfo(number).smallest_subnormal))
+            slack = near + floor + size * Fraction(float(compute.eps)) * 2
+            assert abs(Fraction(found[n]) - exact) <= slack
+
+
+def test_a_difference_of_bf16_is_rounded_once() -> None:
+    """1 + (1 + 2^-7 - 1 - 2^-7 / 2 …): in BF16 steps the difference alone would be lost."""
+    number = np.dtype(ml_dtypes.bfloat16)
+    sides = [np.array([v], number) for v in (256.0, 1.0, 258.0)]
+    result = np.frombuffer(total(tuple(s.tobytes() for s in sides), dtype="BF16"), number)
+    assert float(result[0]) == 3.0
+    sides = [np.array([v], number) for v in (1.0, 256.0, 1.0078125)]
+    result = np.frombuffer(total(tuple(s.tobytes() for s in sides), dtype="BF16"), number)
+    assert float(result[0]) == 256.0
+
+
+def test_what_has_no_difference_stays_a_conflict() -> None:
+    one, other = entry("I64", (1,), b"1" * 8), entry("F32", (2,), b"2" * 8)
+    assert isinstance(Additive().settle(one, one, one), Undecided)
+    assert isinstance(Additive().settle(None, other, other), Undecided)
+    assert isinstance(Additive().settle(other, None, other), Undecided)
+    assert isinstance(Additive().settle(one, other, other), Undecided)

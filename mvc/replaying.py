@@ -1,0 +1,94 @@
+"""Verbs that take single commits over: ``repo.cherry_pick``, what goes on with one that stopped, ``-n``.
+
+Functions of an open repository, which ``Repository`` binds as methods. Hold no algorithm; they are in
+``merge/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mvc.opened import Opened
+
+if TYPE_CHECKING:
+    from mvc.history.unfinished import Manner
+    from mvc.ids import CommitId
+
+
+def cherry_pick(
+    repo: Opened,
+    revisions: Sequence[str],
+    *,
+    manner: Manner | None = None,
+    strategy: str | None = None,
+    made: Callable[[CommitId], None] | None = None,
+) -> None:
+    """Commit again what ``revisions``, commits and ranges ``A..B``, changed; ``made`` hears of each.
+
+    The author stays. MergeConflict if both sides changed a tensor or text: the rest waits for ``continue_row``
+    or ``skip_row``; ``abort`` takes all back.
+    """
+    from mvc.history.unfinished import WHOLE
+    from mvc.merge import sequence
+
+    sequence.begin(
+        repo._context,
+        sequence.Row("cherry-pick", strategy, manner or WHOLE),
+        revisions,
+        author=None,
+        who=repo._signer(),
+        progress=repo.progress,
+        made=made,
+    )
+
+
+def stage_row(
+    repo: Opened,
+    kind: str,
+    revisions: Sequence[str],
+    *,
+    manner: Manner | None = None,
+    strategy: str | None = None,
+) -> None:
+    """What ``revert`` or ``cherry-pick`` would commit, on the stage and in the files alone.
+
+    MergeConflict where it does not fit; nothing has changed then.
+    """
+    from mvc.history.unfinished import WHOLE
+    from mvc.merge import sequence, unrecorded
+
+    unrecorded.stage(
+        repo._context,
+        sequence.Row(kind, strategy, manner or WHOLE),
+        revisions,
+        who=repo._now,
+        progress=repo.progress,
+    )
+
+
+def continue_row(
+    repo: Opened, kind: str, *, made: Callable[[CommitId], None] | None = None
+) -> None:
+    """Conclude the ``cherry-pick`` that waits, its conflicts being settled, and do what was to follow it."""
+    from mvc.merge import sequence
+
+    sequence.go_on(
+        repo._context, kind, author=None, who=repo._signer(), progress=repo.progress, made=made
+    )
+
+
+def skip_row(repo: Opened, kind: str, *, made: Callable[[CommitId], None] | None = None) -> None:
+    """Leave out the commit that stopped, and do what was to follow it."""
+    from mvc.merge import sequence
+
+    sequence.skip(
+        repo._context, kind, author=None, who=repo._signer(), progress=repo.progress, made=made
+    )
+
+
+def quit_row(repo: Opened, kind: str) -> None:
+    """Forget what was to follow; HEAD, stage and files stay. UsageError while conflicts wait."""
+    from mvc.merge import sequence
+
+    sequence.leave(repo._context, kind, who=repo._now)
