@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mvc.cli import completing
+from mvc.cli import completing, documents
 from mvc.cli.app import Session
 from mvc.cli.bisected import show
 from mvc.cli.options import quiet
@@ -115,12 +115,16 @@ def terms(session: Session, which: str | None) -> None:
 
 
 @command.command("log")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
-def log(session: Session) -> None:
+def log(session: Session, as_json: bool) -> None:
     """Show what was said so far, as `bisect replay` understands it."""
     search = session.repository.bisect.search
     if search is None:
         raise MvcError("We are not bisecting.", hint="mvc bisect start BAD GOOD")
+    if as_json:
+        session.output.document("bisect-log", documents.bisection(search))
+        return
     session.output.page(map(quoted, search.log))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mvc.diff.describing import Described
+    from mvc.history.bisection import Bisection
     from mvc.history.expired import Tombstone
     from mvc.history.git import Commit
     from mvc.history.metrics import Measured
@@ -125,6 +126,22 @@ def described(found: Described) -> dict[str, Any]:
         "shape": list(found.shape),
         "id": found.id,
         "stats": None if summary is None else asdict(summary),
+    }
+
+
+def bisection(found: Bisection) -> dict[str, Any]:
+    """A search in progress."""
+    bad, good = found.words
+    return {
+        "start": found.start.removeprefix("ref: "),
+        "terms": {"bad": bad, "good": good},
+        "bad": found.bad,
+        "good": list(found.good),
+        "skipped": list(found.skipped),
+        "testing": found.expected,
+        "paths": list(found.paths),
+        "first_parent": found.first_parent,
+        "log": list(found.log),
     }
 
 

@@ -50,6 +50,7 @@ ASKED = {
     "metric-show": ["metric", "show", "HEAD~1"],
     "metric-list": ["metric", "list"],
     "plot": ["plot", "loss"],
+    "bisect-log": ["bisect", "log"],
     "stash": ["stash", "list"],
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
@@ -85,6 +86,8 @@ def storied(
     clock(1_700_000_090)
     terminal("metric", "add", "HEAD~1", "loss=2.5", "perplexity=nan")
     terminal("metric", "add", "loss=1.25")
+    terminal("bisect", "start", "--first-parent")
+    terminal("bisect", "good", "HEAD~1")
     clock(1_700_000_120)
     terminal.write("notes.md", "put aside\n")
     terminal("stash", "push", "-m", "aside")
