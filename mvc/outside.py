@@ -133,6 +133,8 @@ def paired(old: str, new: str, progress: Progress | None = None) -> Pair:
     for path in (old, new):
         if not os.path.exists(path):
             raise UsageError(f"could not access '{path}': there is no such file or folder")
+        if not (os.path.isfile(path) or os.path.isdir(path)):
+            raise UsageError(f"'{path}' is neither a file nor a folder")
     folders = [os.path.isdir(path) for path in (old, new)]
     if folders == [False, False]:
         # One key for both: it is one file that changed.

@@ -173,14 +173,16 @@ def compared(
                 hint="mvc diff --no-index old.safetensors new.safetensors",
             )
         return Outside(words[0], words[1], session.output.progress)
-    both_there = len(words) == 2 and not staged and all(map(os.path.exists, words))
+    there = [word for word in words if os.path.exists(word)] if not staged else []
     try:
         repository = session.repository
     except NotARepository:
-        if not both_there:
+        if len(words) != 2 or not there:
             raise
         return Outside(words[0], words[1], session.output.progress)
-    if both_there and not all(_is_below(repository.root, word) for word in words):
+    if len(words) == len(there) == 2 and not all(
+        _is_below(repository.root, word) for word in words
+    ):
         return Outside(words[0], words[1], session.output.progress)
     revisions, paths = split_revisions(repository, arguments)
     if len(revisions) > 2:

@@ -178,8 +178,21 @@ def test_what_cannot_be_compared_is_said(two: Terminal, words: list[str], said: 
     assert said in result.err
 
 
-def test_without_two_files_a_repository_is_needed(two: Terminal) -> None:
-    assert two.run("diff", "old.safetensors", "absent").code == 3
+def test_without_files_a_repository_is_needed(two: Terminal) -> None:
+    for words in (["old.safetensors"], ["absent", "gone"], ["--staged", "old.safetensors"], []):
+        assert two.run("diff", *words).code == 3
+    result = two.run("diff", "old.safetensors", "absent")
+    assert result.code == 2
+    assert "could not access 'absent'" in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(two: Terminal) -> None:
+    os.mkfifo(two.root / "pipe")
+    for words in ([], ["--name-only"], ["--html"]):
+        result = two.run("diff", *words, "old.safetensors", "pipe")
+        assert result.code == 2
+        assert "neither a file nor a folder" in result.err
 
 
 def test_a_named_file_that_is_refused_is_an_error_and_one_in_a_folder_is_bytes(
