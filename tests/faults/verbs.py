@@ -22,6 +22,7 @@ from faults.worlds import (
 )
 
 from mvc.errors import MergeConflict
+from mvc.merge.abandoning import give_up
 from mvc.repository import Repository
 from mvc.store.fs import Disk
 
@@ -95,6 +96,48 @@ def _revert_clash(repository: Repository) -> None:
 def _reverting_begun(root: str, disk: Disk) -> None:
     reverting(root, disk)
     _revert_clash(opened(root, disk))
+
+
+_ROW = ("HEAD", "HEAD~2", "HEAD~1")
+
+
+def _row_begun(root: str, disk: Disk) -> None:
+    """Of three reverts the first is made, the second has stopped."""
+    reverting(root, disk)
+    save(root, {"config.json": b"four"})
+    repository = opened(root, disk)
+    repository.commit("four", all=True)
+    with contextlib.suppress(MergeConflict):
+        repository.revert_each(_ROW)
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def _first_of_two(repository: Repository) -> None:
+    def stop(id_: str) -> None:
+        raise _StoppedError
+
+    with contextlib.suppress(_StoppedError):
+        repository.revert_each(["HEAD", "HEAD~1"], made=stop)
+
+
+def _skip_and_stop(repository: Repository) -> None:
+    waiting = repository.unfinished()
+    assert waiting is not None
+    give_up(repository._context, waiting, waiting.sequel, who=repository._now)
+
+
+def _go_on_or(act: Act) -> Act:
+    def run(repository: Repository) -> None:
+        waiting = repository.unfinished()
+        if waiting is not None and waiting.between:
+            repository.continue_revert()
+        else:
+            act(repository)
+
+    return run
 
 
 def tagged(root: str, disk: Disk) -> None:
@@ -270,6 +313,21 @@ DEEDS = [
     Deed("merge --abort", conflicted, (lambda r: r.abort(),)),
     Deed("revert", with_two, (lambda r: r.revert("HEAD"),)),
     Deed("revert, conflict", reverting, (_revert_clash,)),
+    Deed(
+        "revert, a row",
+        reverting,
+        (_first_of_two, lambda r: r.continue_revert()),
+        act=lambda r: r.revert_each(["HEAD", "HEAD~1"]),
+        again=_go_on_or(lambda r: r.revert_each(["HEAD", "HEAD~1"])),
+    ),
+    Deed(
+        "revert --skip",
+        _row_begun,
+        (_skip_and_stop, lambda r: r.continue_revert()),
+        act=lambda r: r.skip_revert(),
+        again=_go_on_or(lambda r: r.skip_revert()),
+    ),
+    Deed("revert --abort, a row", _row_begun, (lambda r: r.abort("revert"),)),
     Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
     Deed("reset --soft", staged, (lambda r: r.reset("HEAD~1", mode="soft"),)),
     Deed("reset --mixed", staged, (lambda r: r.reset("HEAD~1"),)),
