@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mvc.diff.models import ModelChange, TensorChange, compare_sides
-from mvc.diff.renames import Rule, gist, rule_between
+from mvc.diff.renames import Rule, gist, rule_between, unmatched
+from mvc.history.manifest import Entry
+from mvc.ids import ObjectId
 
 Side = Callable[[], Any]
-DRAW = np.random.default_rng(0)
 
 
 def weights(count: int, prefix: str = "") -> dict[str, np.ndarray]:
@@ -85,3 +88,43 @@ def test_the_numbers_go_to_what_a_gist_does_not_tell(side: Side) -> None:
     (found,) = compare_sides(before, after, numeric=1).models
     assert found.tensors[-1].stats is not None
     assert before.read == ["zz"]
+
+
+_PLACES = st.dictionaries(
+    st.lists(st.sampled_from(["a", "b", "model", "0", "1", "w"]), min_size=1, max_size=4).map(
+        ".".join
+    ),
+    st.tuples(st.sampled_from("xyz"), st.sampled_from([(2,), (3,), (2, 2)])),
+    max_size=12,
+)
+
+
+@given(_PLACES, _PLACES)
+def test_every_tensor_has_just_one_fate(
+    old: dict[str, tuple[str, tuple[int, ...]]], new: dict[str, tuple[str, tuple[int, ...]]]
+) -> None:
+    gone, come = (
+        [("m", Entry(name, "F32", shape, ObjectId(id_))) for name, (id_, shape) in side.items()]
+        for side in (old, {name: value for name, value in new.items() if name not in old})
+    )
+    found = list(unmatched(gone, come))
+    assert sorted(t.old.entry for t in found if t.old) == sorted(entry for _, entry in gone)
+    assert sorted(t.new.entry for t in found if t.new) == sorted(entry for _, entry in come)
+    for tensor in found:
+        if tensor.old and tensor.new:
+            same = tensor.old.entry.value == tensor.new.entry.value
+            assert tensor.status == ("renamed" if same else "changed")
+
+
+@given(_PLACES, _PLACES)
+def test_what_is_removed_is_nowhere_among_what_is_added(
+    old: dict[str, tuple[str, tuple[int, ...]]], new: dict[str, tuple[str, tuple[int, ...]]]
+) -> None:
+    gone, come = (
+        [("m", Entry(name, "F32", shape, ObjectId(id_))) for name, (id_, shape) in side.items()]
+        for side in (old, {f"new.{name}": value for name, value in new.items()})
+    )
+    found = list(unmatched(gone, come))
+    removed = {t.old.entry.value for t in found if t.status == "removed" and t.old}
+    added = {t.new.entry.value for t in found if t.status == "added" and t.new}
+    assert not removed & added
