@@ -103,11 +103,13 @@ def _far(step: TensorStats | None) -> str:
 
 
 def _how(lineage: Lineage, version: Version) -> str:
+    by = f" by {version.strategy}" if version.strategy else ""
     if version.how == "merged":
-        by = f" by {version.strategy}" if version.strategy else ""
         return f"merged{by} from {_and(version.before)}"
     if version.how == "reverted" and version.source:
-        return f"reverted {shorten(version.source)}"
+        return f"reverted {shorten(version.source)}{by}"
+    if version.how == "picked" and version.source:
+        return f"picked from {shorten(version.source)}{by}"
     if version.how == "restored" and version.source:
         return f"restored from {shorten(version.source)}"
     if version.how == "renamed":

@@ -26,7 +26,7 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """``text`` is the name; ``tag`` the one it stands on, if any, ``distance`` how many commits away that is."""
+    """``text`` is the name; ``tag`` the one it stands on, if any, and ``distance`` how far away that is."""
 
     text: str
     commit: CommitId

@@ -32,7 +32,9 @@ from mvc.history.record import Json, Record
 from mvc.ids import CommitId
 from mvc.values import dataclass
 
-How = Literal["added", "changed", "renamed", "merged", "reverted", "restored"]
+How = Literal["added", "changed", "renamed", "merged", "reverted", "picked", "restored"]
+#: Operations that bring over, or take back, what one commit did.
+_OF_ONE: Mapping[str, How] = {"revert": "reverted", "cherry-pick": "picked", "rebase": "picked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class Version:
     made from.
 
     ``merged``: a merge made it, by ``strategy`` where one is recorded. ``reverted``: by the revert of
-    ``source``. ``restored``: it is again what it was at ``source``. ``renamed``: it is what ``before`` has
-    under another name. ``operation`` is what the commit's record says.
+    ``source``. ``picked``: brought over from ``source``. ``restored``: it is again what it was at
+    ``source``. ``renamed``: it is what ``before`` has under another name. ``operation`` is what the
+    commit's record says.
     """
 
     commit: Commit
@@ -189,8 +192,9 @@ class _Trace:
             return replace(version, how="renamed")
         if found.before and len(commit.parents) > 1:
             return replace(version, how="merged", strategy=_strategy(record, name))
-        if record is not None and record.operation == "revert":
-            return replace(version, how="reverted", source=_theirs(record))
+        if record is not None and record.operation in _OF_ONE:
+            how, strategy = _OF_ONE[record.operation], _strategy(record, name)
+            return replace(version, how=how, strategy=strategy, source=_theirs(record))
         if again is not None:
             return replace(version, how="restored", source=again)
         return version

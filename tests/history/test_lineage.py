@@ -135,10 +135,17 @@ def test_a_merge_is_by_the_first_rule_of_its_record_that_matches(place: Place) -
     assert (one.versions[0].how, one.versions[0].strategy) == ("merged", None)
 
 
-def test_a_revert_says_what_it_took_back(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("operation", "how"), [("revert", "reverted"), ("cherry-pick", "picked"), ("rebase", "picked")]
+)
+def test_what_one_commit_did_and_was_taken_back_or_brought_over_names_it(
+    place: Place, operation: str, how: str
+) -> None:
     base = version(place, [], 0, w="1")
-    bad = version(place, [base], 1, w="2")
-    record = Record("revert", ObjectId("0" * 64), parameters={"strategy": None, "theirs": bad})
-    undone = version(place, [bad], 2, record, w="1")
-    (found,) = lineages(place.context, undone, ["m.safetensors"], ["w"])
-    assert (found.versions[0].how, found.versions[0].source) == ("reverted", bad)
+    other = version(place, [base], 1, w="2")
+    parameters: dict[str, Json] = {"strategy": "additive", "theirs": other}
+    record = Record(operation, ObjectId("0" * 64), parameters=parameters)
+    done = version(place, [base], 2, record, w="3")
+    (found,) = lineages(place.context, done, ["m.safetensors"], ["w"])
+    one = found.versions[0]
+    assert (one.how, one.source, one.strategy) == (how, other, "additive")
