@@ -80,6 +80,13 @@ def verbs(context: click.Context, parameter: click.Parameter, incomplete: str) -
     return _starting(incomplete, VERBS)
 
 
+def strategies(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Merge strategies of mvc."""
+    from mvc.merge.strategies import COMBINATIONS, STRATEGIES
+
+    return _starting(incomplete, [*STRATEGIES, *COMBINATIONS])
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

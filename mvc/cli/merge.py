@@ -27,6 +27,7 @@ from mvc.history.revisions import shorten
     "-X",
     "--strategy",
     metavar="NAME",
+    shell_complete=completing.strategies,
     help="For tensors that both sides changed: ours, theirs, base or average; or for all: linear, ties, …",
 )
 @recipe_options

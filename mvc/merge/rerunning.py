@@ -1,7 +1,7 @@
 """The verb ``rerun``: a recorded merge once more, from the inputs in its record; does the same come out?
 
-Nothing is changed: what is computed is hashed and let go. A merge commit of another tool, or one whose
-conflicts were settled by hand, says what it was made of, not how; of the latter just those tensors differ.
+Nothing that can be seen changes: what is computed is hashed and let go. A merge commit of another tool
+can't be run again; of one whose conflicts were settled by hand, just those tensors differ.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from mvc.history import log, revisions
 from mvc.history.commits import merkle_root, record_of
 from mvc.history.context import Context, writes_objects
 from mvc.history.git import Commit
+from mvc.history.gitobjects import ObjectWriter
 from mvc.history.manifest import Manifest
 from mvc.history.record import Record
 from mvc.history.snapshot import Snapshot
 from mvc.ids import CommitId, ObjectId
+from mvc.merge.bases import merge_base
 from mvc.merge.heads import Origin, contributions, origin_of, recorded_models
 from mvc.merge.octopus import arithmetic
 from mvc.merge.recipe import Recipe
+from mvc.merge.three_way import Merged, merge_commits
 from mvc.merge.uniting import unite
 from mvc.values import dataclass
 from mvc.version import VERSION
@@ -59,22 +62,11 @@ def rerun(context: Context, revision: str, *, progress: Progress | None = None) 
             f"commit {revisions.shorten(commit.id)} records no merge that could be run again",
             hint="mvc log --merges",
         )
-    recipe, origin = _recorded(context, commit, record)
-    files = origin_of(context, commit.parents)
     objects = context.writer()
-    of_files = contributions(context, objects, files)
-    of_tensors = of_files if origin == files else contributions(context, objects, origin)
-    labels = [revisions.shorten(id_) for id_ in commit.parents]
-    merged = unite(
-        context,
-        objects,
-        recipe,
-        of_tensors,
-        of_files,
-        labels=labels,
-        progress=progress,
-        keep=False,
-    )
+    if recorded_models(record):
+        merged = _by_recipe(context, objects, commit, record, progress)
+    else:
+        merged = _three_way(context, objects, commit, record, progress)
     objects.flush()
     result, before = Snapshot(context.git, merged.files), log.snapshot(context, commit.id)
     known = [before.manifest(path) for path in before]
@@ -88,19 +80,51 @@ def rerun(context: Context, revision: str, *, progress: Progress | None = None) 
     )
 
 
-def _recorded(context: Context, commit: Commit, record: Record) -> tuple[Recipe, Origin]:
-    """How it was merged, and from what."""
+def _by_recipe(
+    context: Context,
+    objects: ObjectWriter,
+    commit: Commit,
+    record: Record,
+    progress: Progress | None,
+) -> Merged:
     said = record.parameters
-    models = recorded_models(record)
-    if not models:
-        strategy = said.get("strategy")
-        name = strategy if isinstance(strategy, str) else None
-        return Recipe(name), origin_of(context, commit.parents)
     words = ("strategy", "parameters", "rules", "dtype")
     recipe = Recipe.read({**{word: said.get(word) for word in words}, "seed": record.seed or 0})
     base = said.get("base")
     at = CommitId(str(base["commit"])) if isinstance(base, dict) else None
-    return recipe, Origin(models, at)
+    origin, files = Origin(recorded_models(record), at), origin_of(context, commit.parents)
+    of_files = contributions(context, objects, files)
+    return unite(
+        context,
+        objects,
+        recipe,
+        of_files if origin == files else contributions(context, objects, origin),
+        of_files,
+        labels=[revisions.shorten(id_) for id_ in commit.parents],
+        progress=progress,
+        keep=False,
+    )
+
+
+def _three_way(
+    context: Context,
+    objects: ObjectWriter,
+    commit: Commit,
+    record: Record,
+    progress: Progress | None,
+) -> Merged:
+    strategy = record.parameters.get("strategy")
+    ours, theirs = commit.parents[:2]
+    return merge_commits(
+        context,
+        objects,
+        merge_base(context, objects, ours, theirs),
+        log.snapshot(context, ours),
+        log.snapshot(context, theirs),
+        strategy=strategy if isinstance(strategy, str) else None,
+        labels=("HEAD", revisions.shorten(theirs)),
+        progress=progress,
+    )
 
 
 def _differing(before: Snapshot, after: Snapshot) -> list[tuple[str, str]]:

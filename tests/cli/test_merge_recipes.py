@@ -246,3 +246,10 @@ def test_a_merge_with_another_message_says_still_how_it_was_made(branches: Termi
     branches.write("m.safetensors", safetensors({"w": [9.0, 9.0], "v": [1.0]}))
     branches("commit", "-a", "--amend", "-m", "other weights")
     assert record(branches)["operation"] == "commit"
+
+
+def test_a_merge_of_two_sides_is_run_again_as_it_was(branches: Terminal) -> None:
+    branches("switch", "one")
+    branches("merge", "two", "-X", "average")
+    assert value(branches) == [3, -1.5]
+    assert "all 2 tensors come out as recorded" in branches("rerun", "--verify", "HEAD")

@@ -54,6 +54,7 @@ def named(terminal: Terminal) -> Terminal:
         ("mvc rm ", {"model.safetensors"}),
         ("mvc cat model.safetensors layers.0.q", {"layers.0.q"}),
         ("mvc help comm", {"commit"}),
+        ("mvc merge --strategy dare", {"dare_linear", "dare_ties"}),
         ("mvc nonsense x", set()),
     ],
 )
