@@ -174,7 +174,7 @@ def _told_at_once(found: Gist) -> Iterator[str]:
 def only_cast(tensors: Sequence[TensorChange]) -> list[str]:
     """The new dtypes, where all that changed holds the old values in another dtype; else none."""
     changed = [one for one in tensors if one.status not in ("renamed", "moved")]
-    if not all(one.stats and one.stats.cast for one in changed):
+    if not all(one.recast for one in changed):
         return []
     return sorted({one.new.entry.dtype for one in changed if one.new})
 
@@ -189,10 +189,14 @@ def renaming(rule: Rule) -> str:
 
 
 def _remark(tensor: TensorChange) -> str:
-    if tensor.stats is None or tensor.stats.cast is None or tensor.new is None:
+    if tensor.stats is None or tensor.new is None or tensor.old is None:
+        return ""
+    if tensor.shape_changed:
+        return f"the first {tensor.old.entry.shape[0]} rows"
+    if tensor.recast is None:
         return ""
     text = f"same values as {tensor.new.entry.dtype}"
-    return f"{text} (rounded)" if tensor.stats.cast == "rounded" else text
+    return f"{text} (rounded)" if tensor.recast == "rounded" else text
 
 
 def _row(tensor: TensorChange, told: Container[Rule]) -> list[str]:

@@ -86,8 +86,10 @@ def facts(model: ModelReport, index: int) -> Iterator[tuple[str, str]]:
     stats = tensor.stats
     if stats is None:
         return
-    if stats.cast is not None and tensor.new:
-        rounding = " (rounded)" if stats.cast == "rounded" else ""
+    if tensor.shape_changed and tensor.old:
+        yield "compared", f"the first {tensor.old.entry.shape[0]:,} rows"
+    if tensor.recast is not None and tensor.new:
+        rounding = " (rounded)" if tensor.recast == "rounded" else ""
         yield "values", f"the same as {tensor.new.entry.dtype}{rounding}"
     yield "changed", f"{stats.changed:,} of {stats.elements:,}"
     yield "relative L2", _known(stats.relative_l2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
-from mvc.diff.stats import TensorStats
+from mvc.diff.stats import Cast, TensorStats
 from mvc.diff.text import TextDiff
 from mvc.dtypes import nbytes
 from mvc.history.manifest import Conflict, Entry
@@ -106,7 +106,8 @@ class TensorChange:
     ``conflict``: undecided on one of the sides; ``conflict`` has the terms.
 
     ``stats`` is set for changed tensors of equal shape when numbers were asked for, and both dtypes have
-    any; where the dtypes differ it compares values (no ULP difference).
+    any; where the dtypes differ it compares values (no ULP difference). Of a matrix that only grew by rows,
+    as a vocabulary does, it compares the rows that there were.
     """
 
     status: TensorStatus
@@ -138,6 +139,22 @@ class TensorChange:
     def shape_changed(self) -> bool:
         """Both sides have the tensor, with different shapes."""
         return bool(self.old and self.new and self.old.entry.shape != self.new.entry.shape)
+
+    @property
+    def compared_shape(self) -> tuple[int, ...] | None:
+        """The shape of what of both sides can be compared element by element; None where nothing can."""
+        if not (self.old and self.new):
+            return None
+        before, after = self.old.entry.shape, self.new.entry.shape
+        if before == after:
+            return before
+        grown = len(before) == len(after) == 2 and before[1] == after[1]
+        return before if grown and 0 < before[0] < after[0] else None
+
+    @property
+    def recast(self) -> Cast | None:
+        """How a change of nothing but the dtype came about; None of every other change."""
+        return None if self.stats is None or self.shape_changed else self.stats.cast
 
     @property
     def same_bytes(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from mvc.diff.changes import Progress, TensorChange
 from mvc.diff.numeric import Scratch, TensorStats, comparable, compare
 from mvc.diff.spreading import READ, Meter, spread
+from mvc.dtypes import DTYPES, nbytes
 from mvc.history.side import Side
 
 
@@ -26,8 +28,7 @@ def measured(
         assert before is not None and after is not None
         return compare(
             before.entry.dtype,
-            meter.count(old.chunks(before.path, before.entry, READ)),
-            meter.count(new.chunks(after.path, after.entry, READ)),
+            *pieces(old, new, changes[number], meter),
             new_dtype=after.entry.dtype,
             scratch=scratch,
         )
@@ -39,10 +40,38 @@ def measured(
     ]
 
 
+def pieces(
+    old: Side, new: Side, change: TensorChange, meter: Meter
+) -> tuple[Iterator[memoryview], Iterator[memoryview]]:
+    """The bytes of both versions, as far as they are compared."""
+    shape = change.compared_shape
+    assert change.old is not None and change.new is not None and shape is not None
+    found = []
+    for side, version in ((old, change.old), (new, change.new)):
+        chunks = side.chunks(version.path, version.entry, READ)
+        if shape != version.entry.shape:
+            chunks = _first(chunks, nbytes(version.entry.dtype, shape))
+        found.append(meter.count(chunks))
+    return found[0], found[1]
+
+
+def _first(chunks: Iterator[memoryview], left: int) -> Iterator[memoryview]:
+    for piece in chunks:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
+
+
 def _bytes_to_read(change: TensorChange) -> int:
     """Bytes of both sides; 0 where there are no numbers to be had."""
-    if change.status != "changed" or change.shape_changed or not (change.old and change.new):
+    shape = change.compared_shape
+    if change.status != "changed" or shape is None or not (change.old and change.new):
         return 0
     if not comparable(change.old.entry.dtype, change.new.entry.dtype):
         return 0
-    return (change.old.size or 0) + (change.new.size or 0)
+    if shape == change.new.entry.shape:
+        return (change.old.size or 0) + (change.new.size or 0)
+    if DTYPES[change.new.entry.dtype].bits % 8 or DTYPES[change.old.entry.dtype].bits % 8:
+        return 0  # rows need not be whole bytes
+    return sum(nbytes(version.entry.dtype, shape) for version in (change.old, change.new))

@@ -114,7 +114,7 @@ def report(
                 grid=grid(_names(new, model), model.tensors),
                 order=order,
                 counts=_counts(model.tensors),
-                cast=sum(bool(one.stats and one.stats.cast) for one in model.tensors),
+                cast=sum(one.recast is not None for one in model.tensors),
                 relative_l2=combined(model.tensors),
                 portraits=seen.portraits() if portraits else {},
                 spectra=seen.spectra(flat[:spectra]),
@@ -174,13 +174,9 @@ class _Seen:
     def _pieces(
         self, number: int, meter: Meter
     ) -> tuple[Iterator[memoryview], Iterator[memoryview]]:
-        from mvc.diff.spreading import READ
+        from mvc.diff.measuring import pieces
 
-        before, after = self._versions(number)
-        return (
-            meter.count(self._old.chunks(before.path, before.entry, READ)),
-            meter.count(self._new.chunks(after.path, after.entry, READ)),
-        )
+        return pieces(self._old, self._new, self._changes[number], meter)
 
     def _versions(self, number: int) -> tuple[TensorVersion, TensorVersion]:
         change = self._changes[number]
@@ -191,7 +187,7 @@ class _Seen:
 def _rank(change: TensorChange) -> tuple[int, float, str]:
     """Sorts what changed most first, then what has no numbers, then what only has another name or place."""
     quiet = change.status in ("renamed", "moved")
-    cast = change.stats is not None and change.stats.cast is not None
+    cast = change.recast is not None
     relative = None if change.stats is None else change.stats.relative_l2
     if change.stats is not None and relative is None:
         return (0, -math.inf, change.name)  # from zero to something
@@ -202,7 +198,7 @@ def _rank(change: TensorChange) -> tuple[int, float, str]:
 
 def _is_matrix(change: TensorChange) -> bool:
     stats = change.stats
-    if stats is None or stats.cast is not None or change.old is None or not stats.max_abs:
+    if stats is None or change.recast is not None or change.old is None or not stats.max_abs:
         return False
     return len(change.old.entry.shape) == 2 and change.old.entry.dtype != "C64"
 

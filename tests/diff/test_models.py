@@ -82,6 +82,28 @@ def test_another_shape_has_no_numbers(side: Side) -> None:
     )
 
 
+def test_of_a_matrix_that_grew_the_rows_that_there_were_are_compared(side: Side) -> None:
+    rows = np.arange(30_000, dtype="f4").reshape(-1, 3)
+    grown = np.concatenate([rows, np.ones((5, 3), "f4")])
+    grown[7, 1] += 1
+    tensor = only_tensor(
+        compare_sides(side().add_model("m.pt", {"a": rows}), side().add_model("m.pt", {"a": grown}))
+    )
+    assert tensor.stats is not None
+    assert (tensor.stats.elements, tensor.stats.changed, tensor.stats.max_abs) == (30_000, 1, 1)
+    half = side().add_model("m.pt", {"a": grown.astype("f2")})
+    tensor = only_tensor(compare_sides(side().add_model("m.pt", {"a": rows[:50]}), half))
+    assert tensor.stats is not None
+    assert (tensor.stats.elements, tensor.recast) == (150, None)
+
+
+@pytest.mark.parametrize("shape", [(9_999, 3), (10_001, 4), (30_000,), (0, 3), (1, 10_000, 3)])
+def test_a_matrix_that_changed_otherwise_has_no_numbers(side: Side, shape: tuple[int, ...]) -> None:
+    old = side().add_model("m.pt", {"a": np.ones((10_000, 3), "f4")})
+    new = side().add_model("m.pt", {"a": np.zeros(shape, "f4")})
+    assert only_tensor(compare_sides(old, new)).stats is None
+
+
 def test_another_dtype_is_compared_by_value(side: Side) -> None:
     old = side().add_model("m.pt", {"a": ONE})
     new = side().add_model("m.pt", {"a": ONE.astype("f2")})
