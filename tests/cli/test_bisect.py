@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,23 +29,35 @@ print(json.dumps({"loss": value, "other": {"accuracy": -value}}))
 """
 
 
-def steps(terminal: Terminal, count: int, broken: int) -> list[str]:
+def steps(root: Path, count: int, broken: int) -> list[str]:
     """So many commits; from ``broken`` on the loss is more."""
-    found = []
+    found: list[str] = []
+    repository = mvc.init(str(root))
     for number in range(count):
         tensors = {"loss": [1.0 + number / 10000 + (number >= broken)], "w": [float(number)]}
-        terminal.write("m.safetensors", safetensors(tensors))
-        who = Signature("Ada", "ada@example.org", 1_700_000_000 + 60 * number)
-        repository = mvc.open(str(terminal.root), who=who)
+        (root / "m.safetensors").write_bytes(safetensors(tensors))
+        who = repository.who = Signature("Ada", "ada@example.org", 1_700_000_000 + 60 * number)
         repository.add(["m.safetensors"])
         found.append(repository.commit(f"step {number}", author=who).id)
-    return [str(id_) for id_ in found]
+    return found
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Only to be copied."""
+    root = tmp_path_factory.mktemp("original")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mvc.store.fs._full_sync", lambda descriptor: None)
+        return root, steps(root, 10, BROKEN)
 
 
 @pytest.fixture
-def history(terminal: Terminal) -> list[str]:
+def history(terminal: Terminal, original: tuple[Path, list[str]]) -> list[str]:
     """Ten commits; from the seventh on the loss is more."""
-    return steps(terminal, 10, BROKEN)
+    root, ids = original
+    shutil.rmtree(terminal.root / ".mvc")
+    shutil.copytree(root, terminal.root, dirs_exist_ok=True)
+    return ids
 
 
 @pytest.fixture
@@ -309,7 +322,7 @@ def test_a_command_that_measures_nothing_ends_it_and_the_rest_can_be_done_later(
 def test_sixty_four_commits_take_seven_measurements(
     terminal: Terminal, measuring: tuple[list[str], Callable[[], int]]
 ) -> None:
-    steps(terminal, 65, 38)
+    steps(terminal.root, 65, 38)
     terminal("bisect", "start", "HEAD", "HEAD~64")
     out = terminal("bisect", "run", "--metric", "loss", "--max-increase", "3%", "--", *measuring[0])
     assert "    step 38\n" in out

@@ -20,7 +20,7 @@ PEOPLE = {
     for role in ("AUTHOR", "COMMITTER")
     for key, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
 }
-SEEDS = range(24)
+SEEDS = range(8)
 MORE = range(100, 400)
 
 
