@@ -7,7 +7,6 @@ same pack, whatever the threads do.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from mvc.merge.many import ToMake
 from mvc.merge.strategies.combination import Array, Piecewise, Place
 from mvc.merge.strategies.numbers import common_dtype, compute_dtype, narrowed, widened
 from mvc.merge.terms import Made, Piece
+from mvc.store import workers
 from mvc.store.source import BytesSource, Candidate, Incoming
 from mvc.store.store import Store
 from mvc.store.writing import PackWriter
@@ -35,7 +35,8 @@ from mvc.values import dataclass
 BUDGET = 160 * MIB
 #: Elements of a piece of what is elementwise.
 _PIECE = 1 << 20
-_THREADS = 2
+#: More would wait for the writer.
+_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _computed(
     bench: Bench, tasks: Sequence[ToMake]
 ) -> Iterator[tuple[ToMake, np.ndarray[Any, np.dtype[np.uint8]]]]:
     """Each task with its bytes, in order; the next ones are being made meanwhile, within the budget."""
-    threads = min(_THREADS, os.cpu_count() or 1)
+    threads = min(_THREADS, workers.cores())
     # Not the store's own threads: what runs there must never wait for what waits there.
     with ThreadPoolExecutor(threads, thread_name_prefix="mvc-merge") as pool:
         waiting: deque[tuple[ToMake, Future[Any], int]] = deque()
