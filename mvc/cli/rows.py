@@ -18,7 +18,7 @@ _NAMED = 3
 
 
 def ends(verb: Verb) -> Verb:
-    """``--continue``, ``--skip``, ``--abort`` and ``--quit``, as one word."""
+    """``--continue``, ``--skip``, ``--abort`` and ``--quit``, as one word; only one may be given."""
     for flag, said in reversed(
         (
             ("continue", "Conclude it: all conflicts are settled."),
@@ -27,8 +27,19 @@ def ends(verb: Verb) -> Verb:
             ("quit", "Forget it; everything stays as it is now."),
         )
     ):
-        verb = click.option(f"--{flag}", "end", flag_value=flag, help=said)(verb)
+        verb = click.option(
+            f"--{flag}", f"end_{flag}", is_flag=True, expose_value=False, callback=_end, help=said
+        )(verb)
     return verb
+
+
+def _end(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    before = context.params.setdefault("end", None)
+    if given:
+        flag = parameter.opts[0]
+        if before is not None:
+            raise UsageError(f"--{before} and {flag} exclude each other", hint="mvc status")
+        context.params["end"] = flag.removeprefix("--")
 
 
 def by_tensor(verb: Verb) -> Verb:
