@@ -143,7 +143,7 @@ def percent(count: int, whole: int) -> str:
     """A share that is neither 0 nor 1 is not rounded to them."""
     share = count / whole if whole else 0.0
     if 0 < share < 0.0005:
-        return f"{100 * share:.0e}%".replace("e-0", "e-")
+        return "<0.1%"
     if 0.9995 <= share < 1:
         return ">99.9%"
     return f"{100 * share:.3g}%"

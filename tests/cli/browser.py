@@ -62,6 +62,8 @@ class Page:
         )
         theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[theme])
+        # The page hears of it before it is drawn again.
+        self("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
     def open(self, file: Path) -> None:
         self.call("Page.navigate", url=file.resolve().as_uri())

@@ -103,8 +103,6 @@ def outside(number: int, model: ModelReport) -> Iterator[str]:
 
 def step(relative: float) -> str:
     """The class of the colour for a relative change."""
-    if relative == 0:
-        return "same"
     return f"h{1 + sum(relative >= one for one in STEPS)}"
 
 
@@ -127,7 +125,7 @@ def _cell(number: int, name: str, cell: Cell, x: int, y: int) -> str:
 def _look(cell: Cell) -> str:
     if cell.status is None:
         return "same"
-    if cell.status == "changed" and cell.relative_l2 is not None:
+    if cell.status == "changed" and cell.relative_l2:
         return step(cell.relative_l2)
     return _CLASSES[cell.status]
 
@@ -144,7 +142,7 @@ def legend(model: ModelReport) -> str:
         if f"h{n + 1}" in looks
     ]
     names = {
-        "odd": "changed, not measured",
+        "odd": "changed, without a distance",
         "added": "added",
         "removed": "removed",
         "other": "transposed, renamed or moved",
