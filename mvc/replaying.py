@@ -1,4 +1,4 @@
-"""Verbs that take single commits over: ``repo.cherry_pick``, what goes on with one that stopped, ``-n``.
+"""Verbs that make commits again elsewhere: ``repo.cherry_pick``, ``repo.rebase``, and what goes on with them.
 
 Functions of an open repository, which ``Repository`` binds as methods. Hold no algorithm; they are in
 ``merge/``.
@@ -14,6 +14,11 @@ from mvc.opened import Opened
 if TYPE_CHECKING:
     from mvc.history.unfinished import Manner
     from mvc.ids import CommitId
+    from mvc.merge.rebasing import Rebased
+
+
+def _unheard(sentence: str) -> None:
+    """Who does not want to hear."""
 
 
 def cherry_pick(
@@ -92,3 +97,49 @@ def quit_row(repo: Opened, kind: str) -> None:
     from mvc.merge import sequence
 
     sequence.leave(repo._context, kind, who=repo._now)
+
+
+def rebase(
+    repo: Opened,
+    upstream: str,
+    branch: str | None = None,
+    *,
+    onto: str | None = None,
+    strategy: str | None = None,
+    said: Callable[[str], None] | None = None,
+) -> Rebased:
+    """Make the commits of ``branch`` that ``upstream`` lacks again on top of ``onto``, in one operation.
+
+    ``said`` hears of commits that are left out. MergeConflict if a commit does not fit: the rest waits for
+    ``continue_rebase`` or ``skip_rebase``; ``abort`` takes all back.
+    """
+    from mvc.merge import rebasing
+
+    return rebasing.rebase(
+        repo._context,
+        upstream,
+        branch,
+        onto=onto,
+        strategy=strategy,
+        who=repo._signer(),
+        progress=repo.progress,
+        said=said or _unheard,
+    )
+
+
+def continue_rebase(repo: Opened, *, said: Callable[[str], None] | None = None) -> Rebased:
+    """Conclude the commit that waits, its conflicts being settled, and do what was to follow it."""
+    from mvc.merge import rebasing
+
+    return rebasing.go_on(
+        repo._context, who=repo._signer(), progress=repo.progress, said=said or _unheard
+    )
+
+
+def skip_rebase(repo: Opened, *, said: Callable[[str], None] | None = None) -> Rebased:
+    """Leave out the commit that stopped, and do what was to follow it."""
+    from mvc.merge import rebasing
+
+    return rebasing.skip(
+        repo._context, who=repo._signer(), progress=repo.progress, said=said or _unheard
+    )

@@ -67,6 +67,9 @@ class Repository(Opened):
     continue_row = replaying.continue_row
     skip_row = replaying.skip_row
     quit_row = replaying.quit_row
+    rebase = replaying.rebase
+    continue_rebase = replaying.continue_rebase
+    skip_rebase = replaying.skip_rebase
 
     snapshot = reading.snapshot
     staged = reading.staged

@@ -64,6 +64,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rerun": ("Run a recorded merge again, and compare what comes out", "grow"),
     "revert": ("Take back what a commit changed", "grow"),
     "cherry-pick": ("Bring over what a commit changed", "grow"),
+    "rebase": ("Make the commits of a branch again on top of another place", "grow"),
     "reset": ("Move the current branch to a commit", "grow"),
     "reflog": ("Show where a branch has been", "care"),
     "op": ("Look at the operation log, and go back to any point of it", "care"),

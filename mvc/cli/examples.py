@@ -156,6 +156,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc cherry-pick experiment -- '*.attn.*'", "only these tensors"),
         ("mvc cherry-pick --abort", "as if nothing had been"),
     ),
+    "rebase": (
+        ("mvc rebase main", "this branch on top of main"),
+        ("mvc rebase --onto main base topic", "of topic what base lacks"),
+        ("mvc rebase --continue", "when conflicts are settled"),
+        ("mvc rebase --abort", "as if nothing had been"),
+    ),
     "reset": (
         ("mvc reset --soft HEAD~1", "undo a commit, keep its changes staged"),
         ("mvc reset --hard main", "be exactly there; mvc undo takes it back"),

@@ -122,6 +122,13 @@ def _unfinished(status: Status) -> Iterator[str]:
         yield '  (settle them, or use "mvc reset --hard" to give it up)'
         return
     name = (kind or "").capitalize()
+    if kind == "rebase":
+        state = "fix conflicts and then" if status.conflicts else "all conflicts fixed:"
+        yield "You are currently rebasing."
+        yield f'  ({state} run "mvc rebase --continue")'
+        yield '  (use "mvc rebase --skip" to skip this patch)'
+        yield '  (use "mvc rebase --abort" to check out the original branch)'
+        return
     if status.between:
         yield f"{name} currently in progress."
         yield f'  (run "mvc {kind} --continue" to continue)'

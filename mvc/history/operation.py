@@ -35,7 +35,8 @@ class Operation:
     ``worktree`` says that the operation also moved files of the work tree: from the stage before to the
     stage after it, or, where those don't tell, from the files of one commit to those of another, ``files``.
     ``undoes`` names the operation that this one takes back. ``commits`` are ids that must stay reachable
-    besides those that the changes name.
+    besides those that the changes name. ``trail`` is what HEAD's reflog says, ``(old, new, message)`` each,
+    where HEAD went a longer way than its move tells, as in a rebase.
     """
 
     verb: str
@@ -46,6 +47,7 @@ class Operation:
     undoes: str | None = None
     commits: tuple[CommitId, ...] = ()
     files: tuple[CommitId, CommitId] | None = None
+    trail: tuple[tuple[str, str, str], ...] = ()
     id: CommitId | None = None
     parent: CommitId | None = None
 
@@ -63,6 +65,8 @@ class Operation:
         }
         if self.files is not None:
             body["files"] = self.files
+        if self.trail:
+            body["trail"] = self.trail
         subject = " ".join(self.message.split()) or self.verb
         return f"{subject[:200]}\n\n{json.dumps(body, sort_keys=True, separators=(',', ':'))}\n"
 
@@ -85,6 +89,7 @@ class Operation:
                 worktree=body["worktree"],
                 undoes=body["undoes"],
                 files=_pair(body.get("files")),
+                trail=tuple((old, new, said) for old, new, said in body.get("trail", ())),
                 id=id_,
                 parent=parent,
             )

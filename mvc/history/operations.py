@@ -166,12 +166,14 @@ class OperationLog:
         self._remember(id_)
 
     def _apply(self, operation: Operation) -> None:
-        head_follows = self._refs.branch()
+        head_follows = None if operation.trail else self._refs.branch()
+        self._writer.trace(operation.trail, operation.who)
         for change in operation.changes:
             current = self._refs.raw(change.ref)
             if current not in (change.old, change.new):
                 continue  # moved by another tool since: its word is the later one
-            self._writer.note(change, operation.who, operation.message, head_follows)
+            if not (operation.trail and change.ref == "HEAD"):
+                self._writer.note(change, operation.who, operation.message, head_follows)
             if change.ref == STASHES:
                 self._writer.replace_reflog(STASH, self._stashes(change.new))
             if current != change.new:

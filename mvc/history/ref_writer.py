@@ -52,11 +52,17 @@ class RefWriter:
         old, new = self._target(change.old), self._target(change.new)
         move = Move(old or NONE, new or NONE, who, change.message or message)
         if new is not None:
-            reflog.append(self._folder, self._disk, change.ref, move)
+            reflog.append(self._folder, self._disk, change.ref, [move])
             if change.ref == head_follows:
-                reflog.append(self._folder, self._disk, "HEAD", move)
+                reflog.append(self._folder, self._disk, "HEAD", [move])
         elif change.ref != "HEAD":
             self._remove(reflog.path(self._folder, change.ref))
+
+    def trace(self, trail: Sequence[tuple[str, str, str]], who: Signature) -> None:
+        """Say in HEAD's reflog which way it went: ``(old, new, message)`` each."""
+        moves = [Move(old, new, who, message) for old, new, message in trail]
+        if moves:
+            reflog.append(self._folder, self._disk, "HEAD", moves)
 
     def replace_reflog(self, name: str, moves: Sequence[Move]) -> None:
         """``moves`` shall be all that the reflog of ``name`` says; none removes it."""

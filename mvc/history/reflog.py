@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 from mvc.errors import CorruptPack
 from mvc.history.refs import is_id
@@ -60,24 +61,34 @@ def read(folder: str, ref: str) -> list[Move]:
     return moves[::-1]
 
 
-def append(folder: str, disk: Disk, ref: str, move: Move) -> None:
-    """Add a step, unless it is already the last one: rolling an operation forward repeats it."""
+def append(folder: str, disk: Disk, ref: str, moves: Sequence[Move]) -> None:
+    """Add steps, unless they are already the last ones: rolling an operation forward repeats it."""
     target = path(folder, ref)
-    line = move.encode()
+    block = b"".join(move.encode() for move in moves)
     disk.clear_empty(target)  # the log of a deleted branch `name/…` may have left its folder
     try:
         with open(target, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - len(line)))
+            file.seek(max(0, size - len(block) - 1))
             tail = file.read()
     except FileNotFoundError:
         tail = b""
         disk.make_folder(os.path.dirname(target))
-    if tail == line:
+    there = _begun(tail, block)
+    if there == len(block):
         # Whoever wrote it may have been killed before it was durable.
         disk.append(target, b"")
         disk.sync_folder(os.path.dirname(target))
         return
-    # A crash may have left a part of this very line, or one that nothing else may be glued to.
-    part = tail[tail.rfind(b"\n") + 1 :]
-    disk.append(target, line[len(part) :] if line.startswith(part) else b"\n" + line)
+    # A crash may have left a part of these very lines, or one that nothing else may be glued to.
+    torn = not there and tail and not tail.endswith(b"\n")
+    disk.append(target, b"\n" + block if torn else block[there:])
+
+
+def _begun(tail: bytes, block: bytes) -> int:
+    """How much of ``block`` a log that ends in ``tail`` has, from the beginning of a line on."""
+    for count in range(min(len(tail), len(block)), 0, -1):
+        start = len(tail) - count
+        if tail[start:] == block[:count] and tail[max(0, start - 1) : start] in (b"", b"\n"):
+            return count
+    return 0

@@ -31,6 +31,8 @@ class Transaction:
         self._files: tuple[CommitId, CommitId] | None = None
         #: Commits to keep reachable besides those that the moves name.
         self.commits: list[CommitId] = []
+        #: What HEAD's reflog says instead of one line a move: ``(old, new, message)`` each.
+        self.trail: list[tuple[str, str, str]] = []
         self.objects: ObjectWriter = context.writer()
         self._moves: dict[str, Change] = {}
         self._staged: Snapshot | None = None
@@ -88,8 +90,9 @@ class Transaction:
             undoes=self.undoes,
             commits=tuple(self.commits),
             files=self._files,
+            trail=tuple(self.trail),
         )
-        self._moves, self._files = {}, None
+        self._moves, self._files, self.trail = {}, None, []
         self.context.operations.append(self.objects, operation)
 
 

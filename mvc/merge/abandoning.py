@@ -38,7 +38,7 @@ def abort(context: Context, kind: str, *, who: Signature | None) -> None:
         raise UsageError(f"there is no {kind} to abort", hint="mvc status shows what is going on")
     if waiting.sequel is None:
         give_up(context, waiting, None, who=who)
-    elif context.refs.head() == waiting.onto:
+    elif waiting.sequel.home is not None or context.refs.head() == waiting.onto:
         give_up(context, waiting, None, to=waiting.sequel.start, who=who)
     else:
         with transaction(context, kind, who) as current:
@@ -76,7 +76,11 @@ def give_up(
                 hint="run the same command again",
             )
         current.put_stage(target)
-        if to:
+        home = waiting.sequel.home if to and waiting.sequel else None
+        if home is not None:
+            head, place = (f"ref: {home}", home) if home != "HEAD" else (to, to)
+            current.move("HEAD", head, f"{kind} (abort): returning to {place}")
+        elif to:
             current.move(current.head_ref, to, f"reset: moving to {to}")
         follow(current, waiting, sequel)
         current.worktree = True

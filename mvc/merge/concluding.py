@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mvc.errors import MergeConflict, NothingToCommit, UsageError
-from mvc.history.commits import Plan, commit_stage
+from mvc.history.commits import Plan, commit_stage, first_line
 from mvc.history.context import Context
 from mvc.history.record import Json, without_trailer
 from mvc.history.signature import Signature
@@ -50,6 +50,8 @@ def conclude(
                 author = context.git.commit(waiting.theirs).author
             plan = plan_of(replace(waiting, message=message or waiting.message), author or who, who)
             id_ = _conclude(current, waiting, plan, allow_empty=allow_empty)
+            if waiting.kind in KEPT_AUTHOR:
+                current.message = f"commit ({waiting.kind}): {first_line(plan.message)}"
             onto = id_ if going_on else waiting.onto
             follow(current, replace(waiting, onto=onto), waiting.sequel)
         else:

@@ -29,7 +29,10 @@ _BEYOND = re.compile(r"CONFLICT \((rename|file|directory|distinct)")
 
 
 #: What ends a merge or revert that stopped, or goes on with it.
-ENDS = ("--abort", "--continue", "--skip")
+ENDS = ("--abort", "--continue", "--skip", "--quit")
+#: What merges trees.
+MERGING = ("merge", "revert", "cherry-pick", "rebase")
+_HEADS = ("MERGE_HEAD", "REVERT_HEAD", "CHERRY_PICK_HEAD")
 _REVERTS = re.compile(r'((?:Revert "){2,})([^"\n]*)("+)')
 
 
@@ -66,7 +69,7 @@ class GitSide:
         Raises:
             BeyondCompareError: it was a conflict of names.
         """
-        if words[0] in ("merge", "revert") and words[1] not in ENDS:
+        if words[0] in MERGING and words[1] not in ENDS:
             words = (words[0], *_EXACT, *words[1:])
         if words[0] == "stash":
             words = ("-c", "merge.renames=false", *words)
@@ -103,8 +106,13 @@ class GitSide:
             self.run("add", path)
 
     def reverting(self) -> bool:
-        """Whether a revert is unfinished."""
-        return (self.root / ".git" / "REVERT_HEAD").exists()
+        """Whether a revert or pick is unfinished."""
+        git = self.root / ".git"
+        return any((git / f"{name}_HEAD").exists() for name in ("REVERT", "CHERRY_PICK"))
+
+    def rebasing(self) -> bool:
+        """Whether a rebase is unfinished."""
+        return (self.root / ".git" / "rebase-merge").exists()
 
     def going_on(self) -> bool:
         """Whether more commits are to be reverted."""
@@ -117,7 +125,7 @@ class GitSide:
 
     def _forget_what_mvc_forgets(self, words: tuple[str, ...], start: object, code: int) -> None:
         """A row of reverts of which the first was refused, and one that ``reset`` gave up."""
-        began = words[0] == "revert" and words[-1] not in ENDS
+        began = words[0] in ("revert", "cherry-pick") and words[-1] not in ENDS
         refused = began and self._objects.head.target == start and not self.reverting()
         if refused or (words[0] == "reset" and "--" not in words and code == 0):
             # Not `revert --quit`: that would forget an unfinished merge, too.
@@ -167,7 +175,8 @@ class GitSide:
             work=self._work(),
             status=tuple(sorted(self._status())),
             conflicts={path: self._conflict(path, stages) for path, stages in unmerged.items()},
-            unfinished=any((git / name).exists() for name in ("MERGE_HEAD", "REVERT_HEAD")),
+            unfinished=any((git / name).exists() for name in _HEADS)
+            or (self.rebasing() and (git / "REBASE_HEAD").exists()),
             logs=logs,
             bases=bases,
             reflogs=reflogs,

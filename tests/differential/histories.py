@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from differential.blocks import of_text, origin_of
-from differential.git_side import ENDS, BeyondCompareError, GitSide
+from differential.git_side import ENDS, MERGING, BeyondCompareError, GitSide
 from differential.mvc_side import MvcSide
 from differential.programs import BEGINNING, Delete, Edit, Flip, Program, Run, Settle, Step, Wait
 
@@ -96,7 +96,7 @@ class Game:
                 raise BeyondCompareError
             assert theirs == ours, f"{_story(done)}\n{said}"
             self.tally.refused += not ours
-            if not ours and step.words[0] in ("merge", "revert", "stash"):
+            if not ours and step.words[0] in (*MERGING, "stash"):
                 self._refuse_new_models()
         elif isinstance(step, Edit):
             self._edit(step)
@@ -135,6 +135,8 @@ class Game:
         if back and (self.git.silent_moves() or self.mvc.silent_moves()):
             return False
         if self.git.reverting() and isinstance(step, Run) and _apart_from_a_revert(step.words):
+            return False
+        if self.git.rebasing() and isinstance(step, Run) and not _in_a_rebase(step.words):
             return False
         if self.git.going_on() and isinstance(step, Run) and not self._of_a_row(step.words):
             return False
@@ -202,7 +204,9 @@ _BACK = {"HEAD@{1}", "main@{1}", "@{-1}", "-"}
 _IN_THE_WAY = re.compile(r"would be overwritten by (?:checkout|merge):\n((?:\t.*\n)+)")
 #: While more commits are to be reverted.
 _ALONG = ("add", "commit", "rm", "mv", "restore", "tag")
-_ROW = (("revert", "--abort"), ("revert", "--continue"), ("revert", "--skip"))
+_ROW = {
+    (verb, end) for verb in ("revert", "cherry-pick") for end in ("--abort", "--continue", "--skip")
+}
 _POPS = (("stash", "pop"), ("stash", "apply"))
 
 
@@ -219,9 +223,14 @@ def _keeps_untracked(words: tuple[str, ...], refusal: str) -> bool:
     return forced and "untracked files would be overwritten" in refusal
 
 
+def _in_a_rebase(words: tuple[str, ...]) -> bool:
+    """What both take alike while a rebase waits: another branch, and what begins anew, have to wait in mvc."""
+    return words[0] in ("add", "rm", "mv", "restore") or (words[0] == "rebase" and words[1] in ENDS)
+
+
 def _apart_from_a_revert(words: tuple[str, ...]) -> bool:
     """What would leave an unfinished revert behind: Git lets it, mvc does not, as neither does in a merge."""
-    if words[0] in ("merge", "revert"):
+    if words[0] in ("merge", "revert", "cherry-pick"):
         return words[1] not in ENDS
     return words[0] == "stash" or "--amend" in words or "--soft" in words
 

@@ -69,6 +69,10 @@ class MvcSide:
         waiting = mvc.open(str(self.root)).unfinished()
         return len(waiting.sequel.rest) if waiting is not None and waiting.sequel is not None else 0
 
+    def going_on(self) -> bool:
+        """Whether something waits to be gone on with."""
+        return mvc.open(str(self.root)).unfinished() is not None
+
     def settle(self, side: str) -> None:
         if conflicted_paths(self._repository._context):
             done, said = self.command(("checkout", f"--{side}", "--", "."))
