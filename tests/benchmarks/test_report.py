@@ -35,18 +35,27 @@ def test_contenders_take_turns_and_begin_in_turn() -> None:
     assert times["a"] == [1.0, 6.0, 8.0]
 
 
-def test_the_page_is_written_between_its_markers_only(
+def test_a_script_replaces_its_own_table_and_leaves_the_others_and_the_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"words\n\n{report.BEGIN}\nold\n{report.END}\nmore words\n")
     monkeypatch.setattr(report, "PAGE", page)
-    for what in ("first", "second"):
-        report.write([Row(what, "1 s", "2 s", 0.5, 1.0, rounds=(0.4, 0.6))], "Conditions.")
+    monkeypatch.setattr(report, "MEASURED", tmp_path / "measured.json")
+    for script, what in (("memory", "first"), ("checkout", "other"), ("memory", "second")):
+        rows = [Row(what, "1 s", "2 s", 0.5, 1.0, rounds=(0.4, 0.6))]
+        report.write(script, rows, f"Conditions of {what}.")
     text = page.read_text()
     assert text.startswith("words\n\n") and text.endswith("\nmore words\n")
     assert "| second | 1 s | 2 s | 0.50 (0.40 to 0.60) | ≤ 1 | met |" in text
+    assert "| other |" in text and "Conditions of other." in text
     assert "first" not in text and "old" not in text
+
+
+def test_every_script_that_measures_has_a_place_on_the_page() -> None:
+    from benchmarks.__main__ import SCALE, USUAL
+
+    assert {module.__name__.rpartition(".")[2] for module in (*USUAL, *SCALE)} == set(report.TITLES)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks take memory from wait4")
