@@ -140,6 +140,33 @@ def _go_on_or(act: Act) -> Act:
     return run
 
 
+def apart(root: str, disk: Disk) -> None:
+    """``main`` and ``side`` change other files of their common parent."""
+    with_one(root, disk)
+    opened(root, disk).switch("side", create="new")
+    save(root, {"model.safetensors": model(a=1, b=9, c=3)})
+    repository = opened(root, disk)
+    repository.commit("aside", all=True)
+    repository.switch("main")
+    save(root, EDITED)
+    opened(root, disk).commit("mine", all=True)
+
+
+def _pick_clash(repository: Repository) -> None:
+    with contextlib.suppress(MergeConflict):
+        repository.cherry_pick(["clash"])
+
+
+def _rebase_clash(repository: Repository) -> None:
+    with contextlib.suppress(MergeConflict):
+        repository.rebase("clash")
+
+
+def _rebasing_begun(root: str, disk: Disk) -> None:
+    clashing(root, disk)
+    _rebase_clash(opened(root, disk))
+
+
 def tagged(root: str, disk: Disk) -> None:
     with_branches(root, disk)
     opened(root, disk).tags.create("v1", "topic", message="the first")
@@ -329,6 +356,11 @@ DEEDS = [
     ),
     Deed("revert --abort, a row", _row_begun, (lambda r: r.abort("revert"),)),
     Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
+    Deed("cherry-pick", apart, (lambda r: r.cherry_pick(["side"]),)),
+    Deed("cherry-pick, conflict", clashing, (_pick_clash,)),
+    Deed("rebase", apart, (lambda r: r.rebase("side"),)),
+    Deed("rebase, conflict", clashing, (_rebase_clash,)),
+    Deed("rebase --abort", _rebasing_begun, (lambda r: r.abort("rebase"),)),
     Deed("reset --soft", staged, (lambda r: r.reset("HEAD~1", mode="soft"),)),
     Deed("reset --mixed", staged, (lambda r: r.reset("HEAD~1"),)),
     Deed("reset --hard", staged, (lambda r: r.reset("HEAD~1", mode="hard"),)),
