@@ -80,7 +80,8 @@ def append(folder: str, disk: Disk, ref: str, moves: Sequence[Move]) -> None:
         disk.append(target, b"")
         disk.sync_folder(os.path.dirname(target))
         return
-    # A crash may have left a part of these very lines, or one that nothing else may be glued to.
+    # A crash may have left a part of these very lines, or one that nothing else may be glued to. Then all of
+    # them are written, though the first may be there: so whoever comes next finds them together.
     torn = not there and tail and not tail.endswith(b"\n")
     disk.append(target, b"\n" + block if torn else block[there:])
 

@@ -158,9 +158,26 @@ def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new_and_a_retry_suc
 def test_a_reflog_line_that_a_cut_left_in_part_is_made_whole_or_left_out(tmp_path, cut, filling):
     one = reflog.Move("1" * 40, "2" * 40, WHO, "one")
     two = reflog.Move("2" * 40, "3" * 40, WHO, "two, with more words")
-    reflog.append(str(tmp_path), Disk(), MAIN, one)
+    reflog.append(str(tmp_path), Disk(), MAIN, [one])
     target = tmp_path / "logs" / MAIN
     target.write_bytes(target.read_bytes() + two.encode()[:cut] + filling)
     for _ in range(2):
-        reflog.append(str(tmp_path), Disk(), MAIN, two)
+        reflog.append(str(tmp_path), Disk(), MAIN, [two])
     assert reflog.read(str(tmp_path), MAIN) == [two, one]
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_reflog_lines_of_one_operation_are_made_whole_from_any_cut(tmp_path, filled):
+    one, *trail = (reflog.Move(str(n) * 40, str(n + 1) * 40, WHO, f"step {n}") for n in range(1, 5))
+    block = b"".join(move.encode() for move in trail)
+    for cut in range(len(block) + 1):
+        target = tmp_path / str(cut) / "logs" / MAIN
+        reflog.append(str(tmp_path / str(cut)), Disk(), MAIN, [one])
+        zeros = b"\0" * (len(block) - cut) if filled else b""
+        target.write_bytes(target.read_bytes() + block[:cut] + zeros)
+        for _ in range(2):
+            reflog.append(str(tmp_path / str(cut)), Disk(), MAIN, trail)
+        *found, first = reflog.read(str(tmp_path / str(cut)), MAIN)
+        assert (found[: len(trail)], first) == (trail[::-1], one), cut
+        again = found[len(trail) :]  # lines before one that the cut filled with zeros
+        assert again == (trail[: len(again)][::-1] if filled else []), cut
