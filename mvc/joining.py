@@ -114,7 +114,7 @@ def revert_each(
     """``revert`` of several commits and ranges ``A..B``, one after the other; ``made`` hears of each.
 
     ``tensors`` are globs of those that alone are taken back. At a conflict the rest waits for
-    ``continue_revert`` or ``skip_revert``; ``abort`` takes all back.
+    ``continue_row`` or ``skip_row``; ``abort`` takes all back.
     """
     from mvc.history.unfinished import Manner
     from mvc.merge import sequence
@@ -123,44 +123,6 @@ def revert_each(
         repo._context,
         sequence.Row("revert", strategy, Manner(mainline, tuple(tensors))),
         revisions,
-        author=author,
-        who=repo._signer(),
-        progress=repo.progress,
-        made=made,
-    )
-
-
-def continue_revert(
-    repo: Opened,
-    *,
-    author: Signature | None = None,
-    made: Callable[[CommitId], None] | None = None,
-) -> None:
-    """Conclude the revert that waits, its conflicts being settled, and do what was to follow it."""
-    from mvc.merge import sequence
-
-    sequence.go_on(
-        repo._context,
-        "revert",
-        author=author,
-        who=repo._signer(),
-        progress=repo.progress,
-        made=made,
-    )
-
-
-def skip_revert(
-    repo: Opened,
-    *,
-    author: Signature | None = None,
-    made: Callable[[CommitId], None] | None = None,
-) -> None:
-    """Leave out the revert that waits, and do what was to follow it."""
-    from mvc.merge import sequence
-
-    sequence.skip(
-        repo._context,
-        "revert",
         author=author,
         who=repo._signer(),
         progress=repo.progress,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mvc.opened import Opened
 
 if TYPE_CHECKING:
+    from mvc.history.signature import Signature
     from mvc.history.unfinished import Manner
     from mvc.ids import CommitId
     from mvc.merge.rebasing import Rebased
@@ -73,22 +74,32 @@ def stage_row(
 
 
 def continue_row(
-    repo: Opened, kind: str, *, made: Callable[[CommitId], None] | None = None
+    repo: Opened,
+    kind: str,
+    *,
+    author: Signature | None = None,
+    made: Callable[[CommitId], None] | None = None,
 ) -> None:
-    """Conclude the ``cherry-pick`` that waits, its conflicts being settled, and do what was to follow it."""
+    """Conclude the ``revert`` or ``cherry-pick`` that waits, its conflicts being settled, and do the rest."""
     from mvc.merge import sequence
 
     sequence.go_on(
-        repo._context, kind, author=None, who=repo._signer(), progress=repo.progress, made=made
+        repo._context, kind, author=author, who=repo._signer(), progress=repo.progress, made=made
     )
 
 
-def skip_row(repo: Opened, kind: str, *, made: Callable[[CommitId], None] | None = None) -> None:
+def skip_row(
+    repo: Opened,
+    kind: str,
+    *,
+    author: Signature | None = None,
+    made: Callable[[CommitId], None] | None = None,
+) -> None:
     """Leave out the commit that stopped, and do what was to follow it."""
     from mvc.merge import sequence
 
     sequence.skip(
-        repo._context, kind, author=None, who=repo._signer(), progress=repo.progress, made=made
+        repo._context, kind, author=author, who=repo._signer(), progress=repo.progress, made=made
     )
 
 

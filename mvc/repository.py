@@ -56,8 +56,6 @@ class Repository(Opened):
     rerun = joining.rerun
     revert = joining.revert
     revert_each = joining.revert_each
-    continue_revert = joining.continue_revert
-    skip_revert = joining.skip_revert
     resolve_conflicts = joining.resolve_conflicts
     abort = joining.abort
     unfinished = joining.unfinished

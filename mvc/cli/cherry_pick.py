@@ -54,14 +54,8 @@ def command(
     revisions, globs = rows.split_globs(arguments)
     rows.require_alone(end, revisions, globs)
     made = rows.telling(session, edit=edit)
-    if end == "abort":
-        rows.abort(session, "cherry-pick")
-    elif end == "quit":
-        repository.quit_row("cherry-pick")
-    elif end == "continue":
-        repository.continue_row("cherry-pick", made=made)
-    elif end == "skip":
-        repository.skip_row("cherry-pick", made=made)
+    if end:
+        rows.finish(session, "cherry-pick", end, made)
     elif not revisions:
         raise UsageError("nothing to pick", hint="mvc cherry-pick REVISION")
     else:

@@ -51,14 +51,8 @@ def command(
     revisions, globs = rows.split_globs(arguments)
     rows.require_alone(end, revisions, globs)
     made = rows.telling(session, edit=edit)
-    if end == "abort":
-        rows.abort(session, "revert")
-    elif end == "quit":
-        repository.quit_row("revert")
-    elif end == "continue":
-        repository.continue_revert(author=author(repository), made=made)
-    elif end == "skip":
-        repository.skip_revert(author=author(repository), made=made)
+    if end:
+        rows.finish(session, "revert", end, made, author(repository))
     elif not revisions:
         raise UsageError("nothing to revert", hint="mvc revert REVISION")
     elif no_commit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +12,9 @@ from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
 from mvc.errors import UsageError
 from mvc.ids import CommitId
+
+if TYPE_CHECKING:
+    from mvc.history.signature import Signature
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 _NAMED = 3
@@ -119,6 +122,25 @@ def taken_lines(record: Any) -> Iterator[str]:
 
 def _tensors(count: int) -> str:
     return f"{count} tensor{'' if count == 1 else 's'}"
+
+
+def finish(
+    session: Session,
+    kind: str,
+    end: str,
+    made: Callable[[CommitId], None],
+    author: Signature | None = None,
+) -> None:
+    """Do what ``--continue`` or its like asks for."""
+    repository = session.repository
+    if end == "abort":
+        abort(session, kind)
+    elif end == "quit":
+        repository.quit_row(kind)
+    elif end == "continue":
+        repository.continue_row(kind, author=author, made=made)
+    else:
+        repository.skip_row(kind, author=author, made=made)
 
 
 def abort(session: Session, kind: str) -> None:

@@ -133,7 +133,7 @@ def _go_on_or(act: Act) -> Act:
     def run(repository: Repository) -> None:
         waiting = repository.unfinished()
         if waiting is not None and waiting.between:
-            repository.continue_revert()
+            repository.continue_row("revert")
         else:
             act(repository)
 
@@ -353,16 +353,16 @@ DEEDS = [
     Deed(
         "revert, a row",
         reverting,
-        (_first_of_two, lambda r: r.continue_revert()),
+        (_first_of_two, lambda r: r.continue_row("revert")),
         act=lambda r: r.revert_each(["HEAD", "HEAD~1"]),
         again=_go_on_or(lambda r: r.revert_each(["HEAD", "HEAD~1"])),
     ),
     Deed(
         "revert --skip",
         _row_begun,
-        (_skip_and_stop, lambda r: r.continue_revert()),
-        act=lambda r: r.skip_revert(),
-        again=_go_on_or(lambda r: r.skip_revert()),
+        (_skip_and_stop, lambda r: r.continue_row("revert")),
+        act=lambda r: r.skip_row("revert"),
+        again=_go_on_or(lambda r: r.skip_row("revert")),
     ),
     Deed("revert --abort, a row", _row_begun, (lambda r: r.abort("revert"),)),
     Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
