@@ -55,9 +55,11 @@ test-sanitized: .venv/.dev ## the compiled kernel under AddressSanitizer and UBS
 	mkdir -p $(SANITIZED)
 	$(SANITIZE) -o $(SANITIZED)/_kernel.so mvc/store/kernel/*.c
 	$(SANITIZED_PYTEST) tests/store --kernel $(SANITIZED)/_kernel.so
-	$(SANITIZE) -DMVC_PORTABLE -o $(SANITIZED)/_portable.so mvc/store/kernel/*.c
-	$(SANITIZED_PYTEST) tests/store/test_*codec*.py tests/store/test_kernel.py \
-		--kernel $(SANITIZED)/_portable.so
+	for less in WITHOUT_AVX512 PORTABLE; do \
+		$(SANITIZE) -DMVC_$$less -o $(SANITIZED)/_$$less.so mvc/store/kernel/*.c && \
+		$(SANITIZED_PYTEST) tests/store/test_*codec*.py tests/store/test_kernel.py \
+			--kernel $(SANITIZED)/_$$less.so || exit 1; \
+	done
 
 test-differential: .venv/.dev ## thousands of random histories in Git and in mvc
 	$(PYTEST) -m "slow or not slow" tests/differential

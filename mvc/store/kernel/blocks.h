@@ -123,6 +123,13 @@ INLINE void put_units(struct writer *to, const uint64_t *units, const uint64_t *
     *to = at;
 }
 
+/* Writes what is held; how many bytes there are from `start` on. */
+INLINE size_t finish(const struct writer *from, const uint8_t *start)
+{
+    memcpy(from->out, &from->held, 8);
+    return (size_t)(from->out - start) + (from->filled + 7) / 8;
+}
+
 /* ------------------------------------------------------------------ and back */
 
 /* What the tokens of words of up to 16 bits say: values without their extra bits, and how many these are. */
@@ -208,6 +215,9 @@ struct reader {
     const uint8_t *data;
     size_t position, end;
 };
+
+/* Whether all was read but the last byte's bits. */
+INLINE int ended(const struct reader *from) { return from->end - from->position < 8; }
 
 /* Units of so many `bits`, with anything above them; 0 when there are not as many. */
 INLINE int take_units(struct reader *from, const uint64_t *bits, size_t count, int wide, uint64_t *units)

@@ -115,6 +115,28 @@ FAST static void rank(uint8_t *bytes, size_t count, const uint8_t *steps, size_t
     }
 }
 
+#ifdef HAVE_AVX512
+/* The same by a table of all bytes. */
+WITH_AVX512 static void rank_avx512(uint8_t *bytes, size_t count, const uint8_t *steps, size_t number)
+{
+    uint8_t ranks[256];
+    for (unsigned value = 0, rank = 0; value < 256; value++) {
+        while (rank < number && steps[rank] < value)
+            rank++;
+        ranks[value] = (uint8_t)rank;
+    }
+    const __m512i a = _mm512_loadu_si512(ranks), b = _mm512_loadu_si512(ranks + 64),
+                  c = _mm512_loadu_si512(ranks + 128), d = _mm512_loadu_si512(ranks + 192);
+    for (size_t at = 0; at < count; at += 64) {
+        __mmask64 some = count - at < 64 ? ((__mmask64)1 << (count - at)) - 1 : ~(__mmask64)0;
+        __m512i value = _mm512_maskz_loadu_epi8(some, bytes + at);
+        __m512i low = _mm512_permutex2var_epi8(a, value, b), high = _mm512_permutex2var_epi8(c, value, d);
+        __m512i rank = _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(value), high);
+        _mm512_mask_storeu_epi8(bytes + at, some, rank);
+    }
+}
+#endif
+
 /* The context of each word of the base, which is the group of its high byte; how many groups there are. In
  * ascending order a group takes value after value until it has a 32nd of the words. */
 EXPORT int mvc_contexts(const uint8_t *base, size_t count, int width, int ordered, uint8_t *contexts)
@@ -133,6 +155,12 @@ EXPORT int mvc_contexts(const uint8_t *base, size_t count, int width, int ordere
             members = 0;
         }
     }
+#ifdef HAVE_AVX512
+    if (has_avx512()) {
+        rank_avx512(contexts, count, steps, groups);
+        return (int)groups + 1;
+    }
+#endif
     rank(contexts, count, steps, groups);
     return (int)groups + 1;
 }

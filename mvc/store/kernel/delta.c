@@ -4,6 +4,7 @@
 
 #include "blocks.h"
 #include "blocks_avx2.h"
+#include "blocks_avx512.h"
 
 /* ------------------------------------------------------------------ differences */
 
@@ -115,8 +116,7 @@ EXPORT void mvc_restore(const uint8_t *difference, const uint8_t *base, size_t c
                 put##as(words, found, &to);                                                            \
             memcpy(tokens + at, found, some);                                                            \
         }                                                                                                \
-        memcpy(to.out, &to.held, 8);                                                                     \
-        return (size_t)(to.out - extra) + (to.filled + 7) / 8;                                           \
+        return finish(&to, extra);                                                                       \
     }                                                                                                    \
     HOW static int words##as(const uint8_t *tokens, size_t count, const uint8_t *extra,               \
                                 size_t length, const uint8_t *base, int ordered, uint8_t *out)           \
@@ -140,7 +140,7 @@ EXPORT void mvc_restore(const uint8_t *difference, const uint8_t *base, size_t c
             else                                                                                         \
                 restore##bits(words, base + byte, some, ordered, out + byte);                            \
         }                                                                                                \
-        return from.end - from.position < 8;                                                             \
+        return ended(&from);                                                                             \
     }
 TOKENS(8, 8, FAST)
 TOKENS(16, 16, FAST)
@@ -148,10 +148,16 @@ TOKENS(32, 32, FAST)
 TOKENS(64, 64, FAST)
 #ifdef HAVE_AVX2
 TOKENS(16, 16_avx2, WITH_AVX2)
-#define HERE(function, ...)                                                                              \
+#define IF_AVX2(function, ...)                                                                           \
     (__builtin_cpu_supports("avx2") ? function##16_avx2(__VA_ARGS__) : function##16(__VA_ARGS__))
 #else
-#define HERE(function, ...) function##16(__VA_ARGS__)
+#define IF_AVX2(function, ...) function##16(__VA_ARGS__)
+#endif
+#ifdef HAVE_AVX512
+#define HERE(function, ...)                                                                              \
+    (has_avx512() ? function##16_avx512(__VA_ARGS__) : IF_AVX2(function, __VA_ARGS__))
+#else
+#define HERE(function, ...) IF_AVX2(function, __VA_ARGS__)
 #endif
 
 /* A token for each difference of a word to the base's, and what tokens leave out in `extra` (room for the words

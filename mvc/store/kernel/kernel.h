@@ -21,11 +21,24 @@
 #define FAST
 #endif
 
-/* Functions written for AVX2, chosen at run time. */
+/* Functions written for AVX2 and for AVX-512, chosen at run time. Tests say MVC_WITHOUT_AVX512, to see what
+ * machines without it run. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(MVC_PORTABLE)
 #define HAVE_AVX2
 #define WITH_AVX2 __attribute__((target("avx2")))
 #include <immintrin.h>
+#if (defined(__clang__) || __GNUC__ >= 9) && !defined(MVC_WITHOUT_AVX512)
+#define HAVE_AVX512
+#define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd,avx512vl,avx512vbmi,avx512vbmi2")))
+
+/* Whether this processor has all of WITH_AVX512: Intel's since Ice Lake, AMD's since Zen 4. */
+static inline int has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
+}
+#endif
 #endif
 
 /* Part of a function that is FAST, and so compiled for what that is. */
