@@ -120,6 +120,8 @@ EXPORT int mvc_decode(const uint8_t *data, size_t length, const uint8_t *context
 #ifdef HAVE_AVX2
     if (spread == MOST_LANES && __builtin_cpu_supports("avx2"))
         start = DECODE_ROUNDS(&at, end, contexts, count, slots, states, tokens);
+    if (!at)
+        return 0;
 #endif
     for (; start < count; start += spread) {
         size_t some = count - start < spread ? count - start : spread;

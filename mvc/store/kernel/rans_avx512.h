@@ -58,37 +58,53 @@ WITH_AVX512 static size_t code_avx512(const uint8_t *tokens, const uint8_t *cont
     return count;
 }
 
-/* As many rounds of 64 lanes as there are whole ones with words enough; how many tokens that makes. */
-WITH_AVX512 static size_t decode_avx512(const uint8_t **data, const uint8_t *end, const uint8_t *contexts,
-                                        size_t count, const uint32_t *slots, uint32_t *states, uint8_t *tokens)
+/* A round of 64 lanes: 64 tokens. Where the next words are after it; 2 * MOST_LANES bytes can be read from `at` on. */
+INLINE WITH_AVX512 const uint8_t *decode_round(const uint8_t *at, const uint8_t *contexts, const uint32_t *slots,
+                                               __m512i *x, uint8_t *tokens)
 {
     const __m512i low12 = _mm512_set1_epi32(PROBABILITY - 1), one = _mm512_set1_epi32(1);
     const __m512i lowest = _mm512_set1_epi32(LOWEST);
     const __m128i within = _mm_set1_epi8(MOST_TABLES - 1);
+#pragma GCC unroll 4
+    for (size_t set = 0; set < SETS; set++) {
+        __m128i sixteen = _mm_loadu_si128((const __m128i *)(contexts + 16 * set));
+        __m512i table = _mm512_cvtepu8_epi32(_mm_and_si128(sixteen, within));
+        __m512i where = _mm512_or_si512(_mm512_slli_epi32(table, PROBABILITY_BITS),
+                                        _mm512_and_si512(x[set], low12));
+        __m512i slot = _mm512_i32gather_epi32(where, slots, 4);
+        __m512i frequency = _mm512_add_epi32(_mm512_and_si512(_mm512_srli_epi32(slot, 12), low12), one);
+        __m512i y = _mm512_mullo_epi32(frequency, _mm512_srli_epi32(x[set], PROBABILITY_BITS));
+        y = _mm512_add_epi32(y, _mm512_and_si512(slot, low12));
+        __mmask16 low = _mm512_cmplt_epu32_mask(y, lowest);
+        __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)at));
+        at += 2 * __builtin_popcount(low);
+        words = _mm512_maskz_expand_epi32(low, words);
+        x[set] = _mm512_mask_or_epi32(y, low, _mm512_slli_epi32(y, 16), words);
+        __m128i found = _mm512_cvtepi32_epi8(_mm512_srli_epi32(slot, 24));
+        _mm_storeu_si128((__m128i *)(tokens + 16 * set), found);
+    }
+    return at;
+}
+
+/* All whole rounds of 64 lanes; how many tokens that makes. `data` becomes NULL when there are not words enough. */
+WITH_AVX512 static size_t decode_avx512(const uint8_t **data, const uint8_t *end, const uint8_t *contexts,
+                                        size_t count, const uint32_t *slots, uint32_t *states, uint8_t *tokens)
+{
     __m512i x[SETS];
     const uint8_t *at = *data;
     size_t done = 0;
     for (size_t set = 0; set < SETS; set++)
         x[set] = _mm512_loadu_si512(states + 16 * set);
-    for (; done + MOST_LANES <= count && end - at >= 2 * MOST_LANES; done += MOST_LANES) {
-#pragma GCC unroll 4
-        for (size_t set = 0; set < SETS; set++) {
-            __m128i sixteen = _mm_loadu_si128((const __m128i *)(contexts + done + 16 * set));
-            __m512i table = _mm512_cvtepu8_epi32(_mm_and_si128(sixteen, within));
-            __m512i where = _mm512_or_si512(_mm512_slli_epi32(table, PROBABILITY_BITS),
-                                            _mm512_and_si512(x[set], low12));
-            __m512i slot = _mm512_i32gather_epi32(where, slots, 4);
-            __m512i frequency = _mm512_add_epi32(_mm512_and_si512(_mm512_srli_epi32(slot, 12), low12), one);
-            __m512i y = _mm512_mullo_epi32(frequency, _mm512_srli_epi32(x[set], PROBABILITY_BITS));
-            y = _mm512_add_epi32(y, _mm512_and_si512(slot, low12));
-            __mmask16 low = _mm512_cmplt_epu32_mask(y, lowest);
-            __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)at));
-            at += 2 * __builtin_popcount(low);
-            words = _mm512_maskz_expand_epi32(low, words);
-            x[set] = _mm512_mask_or_epi32(y, low, _mm512_slli_epi32(y, 16), words);
-            __m128i found = _mm512_cvtepi32_epi8(_mm512_srli_epi32(slot, 24));
-            _mm_storeu_si128((__m128i *)(tokens + done + 16 * set), found);
-        }
+    for (; done + MOST_LANES <= count && end - at >= 2 * MOST_LANES; done += MOST_LANES)
+        at = decode_round(at, contexts + done, slots, x, tokens + done);
+    if (end - at < 2 * MOST_LANES) { /* the last words, of which zeros and more of the same need none */
+        uint8_t words[4 * MOST_LANES] = {0};
+        const uint8_t *place = words;
+        size_t left = (size_t)(end - at);
+        memcpy(words, at, left);
+        for (; done + MOST_LANES <= count && place <= words + left; done += MOST_LANES)
+            place = decode_round(place, contexts + done, slots, x, tokens + done);
+        at = place <= words + left ? at + (place - words) : NULL;
     }
     for (size_t set = 0; set < SETS; set++)
         _mm512_storeu_si512(states + 16 * set, x[set]);
