@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mvc.store.codecs.lowrank import LARGEST, MANTISSAS, RANKS
 from mvc.store.codecs.quantizing import BF16, F32, WIDTHS, Floats, floats
+from mvc.store.one_thread import one_thread
 from mvc.store.workers import Buffers
 
 #: By how much an eigenvalue is above those of rounding, and what may be left over of these.
@@ -57,6 +58,7 @@ class Low(NamedTuple):
         return self.gain - _BITS * self.rank * (1 / rows + 1 / columns) > _WORTH_A_TRIAL * bits
 
 
+@one_thread()
 def low(raw: memoryview, base: memoryview, form: int, columns: int) -> Low | None:
     """The change from ``base``, of whole rows; None when its rank is not low, or it is not there."""
     count = len(raw) // (WIDTHS[form] * columns)
@@ -96,6 +98,7 @@ def _alike(change: Doubles) -> bool:
     return float(np.vdot(likeness, likeness)) - number > _ALIKE * number * (number - 1)
 
 
+@one_thread()
 def right(
     raw: memoryview, base: memoryview, form: int, columns: int, number: int
 ) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ from mvc.store.codecs import ROTATED, Place, delta
 from mvc.store.codecs.byte_planes import joined, planes
 from mvc.store.codecs.quantizing import BF16, F16, F32, WIDTHS, Floats, Rows, floats, narrowed
 from mvc.store.codecs.zstd import unpack
+from mvc.store.one_thread import one_thread
 from mvc.store.workers import Buffers
 
 #: Rank, 0, columns of the weight, its id: the same factor on another weight is another object.
@@ -210,6 +211,7 @@ def _left(change: npt.NDArray[np.float32], right: Doubles, rows: Rows) -> Double
     return found
 
 
+@one_thread()
 def _inverse(right: Doubles) -> Doubles:
     try:
         inverse = np.linalg.solve(right @ right.T, right).T
