@@ -47,9 +47,9 @@ def measure(where: Setting) -> list[Row]:
     return rows
 
 
-def tuned(model: Path, place: Path) -> Path:
+def tuned(model: Path, place: Path, seed: int = 0) -> Path:
     """The model after some training, written by a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.tuned", str(model), str(place)]
+    command = [sys.executable, "-m", "benchmarks.tuned", str(model), str(place), f"--seed={seed}"]
     subprocess.run(command, cwd=Path(__file__).parent.parent, check=True)
     return place
 

@@ -6,6 +6,7 @@ Reached as ``repo.bisect``. Holds no algorithm; they are in ``worktree/bisect.py
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mvc.ids import CommitId
@@ -13,6 +14,7 @@ from mvc.opened import Opened
 
 if TYPE_CHECKING:
     from mvc.history.bisection import Bisection
+    from mvc.worktree.ahead import Ahead
     from mvc.worktree.bisect import Bisecting, Step
 
 #: Of a commit to test: whether its files are not needed, as the answer is known.
@@ -46,25 +48,61 @@ class Bisect:
         return self._stepping(stay).start(words)
 
     def mark(
-        self, state: str, revisions: Sequence[str] = ("HEAD",), *, stay: Stay | None = None
+        self,
+        state: str,
+        revisions: Sequence[str] = ("HEAD",),
+        *,
+        stay: Stay | None = None,
+        ahead: Ahead | None = None,
     ) -> Step:
         """Say that commits are ``state``: ``bad``, ``good``, what the search calls so, or ``skip``.
 
-        Ranges ``A..B`` can be skipped.
+        Ranges ``A..B`` can be skipped. What was built in ``ahead`` is not built again.
 
         Raises:
             As ``start``; UsageError also when the search has other terms.
         """
-        stepping = self._stepping(stay)
+        stepping = self._stepping(stay, ahead)
         return stepping.mark(state, self._commits(revisions, ranges=state == "skip"))
 
-    def next(self, *, stay: Stay | None = None) -> Step:
+    def next(self, *, stay: Stay | None = None, ahead: Ahead | None = None) -> Step:
         """Choose the next commit anew, and check it out.
 
         Raises:
             As ``start``; MvcError also when no bad commit is known.
         """
-        return self._stepping(stay).next()
+        return self._stepping(stay, ahead).next()
+
+    def visit(self, revision: str, *, ahead: Ahead | None = None) -> None:
+        """Check out a commit that is not asked about; the search stands where it stood.
+
+        Raises:
+            DirtyWorktree: unsaved work is in the way.
+        """
+        from mvc.history import revisions
+
+        self._stepping(None, ahead).visit(revisions.resolve(self._context, revision))
+
+    def ahead(self) -> AbstractContextManager[Ahead]:
+        """While the block lasts, files of commits can be built before they are asked for, with ``expect``.
+
+        Whatever checks out in the block is given it, and finds there what is built.
+        """
+        from mvc.worktree.ahead import building_ahead
+
+        return building_ahead(self._context)
+
+    def expect(
+        self, ahead: Ahead, commits: Sequence[CommitId] = (), *, stay: Stay | None = None
+    ) -> None:
+        """Begin to build ``commits``, or what each answer about the commit that is tested would check out."""
+        from mvc.history import log
+
+        head = self._context.refs.head()
+        assert head is not None
+        wanted = commits or self._stepping(stay).outcomes()
+        here, *snapshots = (log.snapshot(self._context, CommitId(id_)) for id_ in (head, *wanted))
+        ahead.begin(here, snapshots)
 
     def replay(self, text: str) -> Step:
         """Do again what a log says, mvc's or Git's.
@@ -83,7 +121,7 @@ class Bisect:
         """
         return self._stepping(None).reset(target)
 
-    def _stepping(self, stay: Stay | None) -> Bisecting:
+    def _stepping(self, stay: Stay | None, ahead: Ahead | None = None) -> Bisecting:
         from mvc.worktree.bisect import Bisecting
 
         repo = self._repo
@@ -93,6 +131,7 @@ class Bisect:
             stay=stay or (lambda id_: False),
             who=repo._now,
             progress=repo.progress,
+            ahead=ahead,
         )
 
     def _commits(self, texts: Sequence[str], *, ranges: bool) -> list[CommitId]:

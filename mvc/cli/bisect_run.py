@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mvc.history.bisection import Bisection
     from mvc.history.tolerance import Tolerance
     from mvc.ids import CommitId
+    from mvc.worktree.ahead import Ahead
     from mvc.worktree.bisect import Step
 
 _SKIP = 125
@@ -28,20 +29,24 @@ _SUSPICIOUS = (126, 127)
 def run(session: Session, cmd: Sequence[str]) -> int:
     """Judge by exit codes until the search ends; gives the exit code of Git."""
     search, first = _ready(session), True
-    while True:
-        session.output.show([f"running {_typed(cmd)}"])
-        code = run_command(cmd)
-        if first and code in _SUSPICIOUS:
-            _verify(session, cmd, search, code)
-        first = False
-        if not 0 <= code < 128:
-            _abort(f"bisect run failed: exit code {code} from {_typed(cmd)} is < 0 or >= 128", code)
-        bad, good = search.words
-        state = "skip" if code == _SKIP else bad if code else good
-        step = session.repository.bisect.mark(state)
-        search = step.search
-        if _ended(session, step):
-            return 0
+    bisect = session.repository.bisect
+    with bisect.ahead() as ahead:
+        while True:
+            session.output.show([f"running {_typed(cmd)}"])
+            bisect.expect(ahead)
+            code = run_command(cmd)
+            if first and code in _SUSPICIOUS:
+                _verify(session, cmd, search, code, ahead)
+            first = False
+            if not 0 <= code < 128:
+                said = f"bisect run failed: exit code {code} from {_typed(cmd)} is < 0 or >= 128"
+                _abort(said, code)
+            bad, good = search.words
+            state = "skip" if code == _SKIP else bad if code else good
+            step = bisect.mark(state, ahead=ahead)
+            search = step.search
+            if _ended(session, step):
+                return 0
 
 
 def run_metric(
@@ -50,18 +55,19 @@ def run_metric(
     """Judge by a number until the search ends; what is known already needs no checkout."""
     _ready(session)
     bisect = session.repository.bisect
-    measuring = _Measuring(session, cmd, name, again)
-    good = measuring.of_good(tolerance)
-    step = bisect.next(stay=measuring.knows)
-    while step.kind in ("testing", "merge base"):
-        assert step.commit is not None
-        show(session, step)
-        value = measuring.value(step.commit)
-        bad, fine = step.search.words
-        judged = "skip" if value is None else bad if tolerance.is_bad(value, good) else fine
-        if value is not None:
-            session.output.show([f"{name} {value:g}: {judged}"])
-        step = bisect.mark(judged, [step.commit], stay=measuring.knows)
+    with bisect.ahead() as ahead:
+        measuring = _Measuring(session, cmd, name, again, ahead)
+        good = measuring.of_good(tolerance)
+        step = bisect.next(stay=measuring.knows, ahead=ahead)
+        while step.kind in ("testing", "merge base"):
+            assert step.commit is not None
+            show(session, step)
+            value = measuring.value(step.commit)
+            bad, fine = step.search.words
+            judged = "skip" if value is None else bad if tolerance.is_bad(value, good) else fine
+            if value is not None:
+                session.output.show([f"{name} {value:g}: {judged}"])
+            step = bisect.mark(judged, [step.commit], stay=measuring.knows, ahead=ahead)
     _ended(session, step)
     if step.commit is not None and not measuring.knows(step.commit):
         short, word = step.commit[:7], step.search.words[0]
@@ -72,12 +78,17 @@ def run_metric(
 
 
 class _Measuring:
-    def __init__(self, session: Session, cmd: Sequence[str], name: str, again: bool) -> None:
+    """What is known of commits, and what the command says of others: meanwhile the next files are built."""
+
+    def __init__(
+        self, session: Session, cmd: Sequence[str], name: str, again: bool, ahead: Ahead
+    ) -> None:
         self._session = session
         self._repository = session.repository
         self._cmd = cmd
         self._name = name
         self._again = again
+        self._ahead = ahead
         self._found: dict[CommitId, float | None] = {}
         self.done = self.known = 0
 
@@ -87,12 +98,14 @@ class _Measuring:
         assert search is not None and search.bad is not None
         if not tolerance.needs_good:
             return math.nan
-        if search.expected is not None and search.expected == self._repository.head:
-            self.value(search.expected)  # it is here: later it would be checked out again
         commits = [self._repository.read_commit(id_) for id_ in search.good]
         newest = max(commits, key=lambda commit: commit.committer.time).id
-        if not self.knows(newest):
-            self._repository.switch(newest, detach=True)
+        away = not self.knows(newest)
+        if search.expected is not None and search.expected == self._repository.head:
+            # It is here: later it would be checked out again.
+            self.value(search.expected, [newest] if away else ())
+        if away:
+            self._repository.bisect.visit(newest, ahead=self._ahead)
         value = self.value(newest)
         if value is None or math.isnan(value):
             raise MvcError(
@@ -113,13 +126,16 @@ class _Measuring:
         self.known += 1
         return True
 
-    def value(self, id_: CommitId) -> float | None:
-        """What is known of a commit, or what the command says of it; None when it can't be tested."""
+    def value(self, id_: CommitId, next_: Sequence[CommitId] = ()) -> float | None:
+        """What is known of a commit, or what the command says of it; None when it can't be tested.
+
+        ``next_`` are checked out afterwards, if that is no matter of what it says.
+        """
         if not self.knows(id_):
-            self._found[id_] = self._measure(id_)
+            self._found[id_] = self._measure(id_, next_)
         return self._found[id_]
 
-    def _measure(self, id_: CommitId) -> float | None:
+    def _measure(self, id_: CommitId, next_: Sequence[CommitId]) -> float | None:
         from mvc.history.reported import value
 
         if not self._cmd:
@@ -129,6 +145,7 @@ class _Measuring:
             )
         typed = _typed(self._cmd)
         self._session.output.show([f"running {typed}"])
+        self._repository.bisect.expect(self._ahead, next_, stay=self.knows)
         printed: list[str] = []
         code = run_command(self._cmd, printed)
         self.done += 1
@@ -160,12 +177,14 @@ def _ready(session: Session) -> Bisection:
     return found
 
 
-def _verify(session: Session, cmd: Sequence[str], search: Bisection, code: int) -> None:
+def _verify(
+    session: Session, cmd: Sequence[str], search: Bisection, code: int, ahead: Ahead
+) -> None:
     """A command that can't be run would call everything bad: see what it says of a good commit."""
-    repository, here = session.repository, session.repository.head
-    repository.switch(search.good[0], detach=True)
+    bisect, here = session.repository.bisect, session.repository.head
+    bisect.visit(search.good[0], ahead=ahead)
     found = run_command(cmd)
-    repository.switch(here, detach=True)
+    bisect.visit(here, ahead=ahead)
     if not 0 <= found < 128:
         _abort(f"unable to verify {_typed(cmd)} on good revision", found)
     if found == code:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mvc.arrays import numpy_dtype, unpack
 from mvc.diff.casting import rounding
+from mvc.diff.distance import Distance, measure
 from mvc.diff.narrow import code_values
 from mvc.diff.pairing import Bytes, pairs
 from mvc.diff.scratch import Numbers, Scratch
@@ -28,6 +29,8 @@ _ROW = 1 << 13
 _FEW = 32
 #: A sum of squares in between has neither overflowed nor lost digits to underflow.
 _LEAST, _MOST = 2.0**-800, 2.0**1000
+#: Squares of norms that differ by more would cancel in the law of cosines.
+_ALIKE = 2.0**-10
 
 
 def compare_wide(
@@ -57,6 +60,7 @@ class _Kernel:
         self._differs = scratch.array("differs", numbers, np.bool_)
         self._read_old, self._read_new = reader(old_dtype, scratch), reader(new_dtype, scratch)
         self._same = old_dtype == new_dtype
+        self._measure = measure(old_dtype) if self._same else None
         self._steps = _Steps(old_dtype, numbers, scratch) if self._same else None
         self._rounding = None if self._same else rounding(old_dtype, new_dtype)
         self.sums.recast = not self._same
@@ -67,6 +71,10 @@ class _Kernel:
 
     def add(self, raw_a: Bytes, raw_b: Bytes) -> None:
         """Take in the next block."""
+        found = self._measure and self._measure.between(raw_a, raw_b)
+        if found:
+            self._add_measured(found, raw_a.size)
+            return
         a = self._read_old(raw_a, self._a)
         self.sums.elements += len(a) // self._parts
         if self._same:
@@ -85,6 +93,15 @@ class _Kernel:
 
     def _count_differing(self, a: Numbers, b: Numbers) -> int:
         return _count(np.not_equal(a, b, out=self._differs[: len(a)]))
+
+    def _add_measured(self, found: Distance, size: int) -> None:
+        self.sums.elements += size // self._element.itemsize
+        self.sums.changed += found.changed
+        self.sums.old_square.add(found.old_square)
+        self.sums.new_square.add(found.new_square)
+        self.sums.product.add(found.product)
+        self.sums.difference_square.add(found.difference_square)
+        self.sums.largest(found.max_abs, found.max_ulp)
 
     def _add_equal(self, a: Numbers) -> None:
         square = dot(a, a)
@@ -109,8 +126,11 @@ class _Kernel:
             return
         self.sums.old_square.add(old)
         self.sums.new_square.add(new)
-        # a·b by the law of cosines: as good as a dot product, and one pass less.
-        self.sums.product.add((old + new - difference) / 2)
+        if _ALIKE * old < new < old / _ALIKE:
+            # a·b by the law of cosines: as good as a dot product, and one pass less.
+            self.sums.product.add((old + new - difference) / 2)
+        else:
+            self.sums.product.add(dot(a, b))
         self.sums.difference_square.add(difference)
         largest = max(float(d.max()), -float(d.min()))
         self.sums.largest(largest, None if steps is None else int(steps.max()))

@@ -8,6 +8,7 @@ and refs is the one value of ``history/bisection.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -24,8 +25,9 @@ from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction, transaction
 from mvc.ids import CommitId
 from mvc.values import dataclass
+from mvc.worktree.ahead import Ahead
 from mvc.worktree.ingest import Progress
-from mvc.worktree.switching import go, place_of
+from mvc.worktree.switching import Target, go, place_of
 
 Kind = Literal["waiting", "testing", "merge base", "found", "skipped", "fixed", "untestable"]
 #: With these a search can't begin.
@@ -52,7 +54,7 @@ class Step:
 
 class Bisecting:
     """One step; ``inside`` makes a path relative to the root. A commit to which ``stay`` says yes is not
-    checked out: who answers for it knows without.
+    checked out: who answers for it knows without. ``ahead`` may have files already.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Bisecting:
         stay: Callable[[CommitId], bool],
         who: Signature | None,
         progress: Progress | None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._context = context
         self._inside = inside
         self._still = stay
         self._who = who
         self._progress = progress
+        self._ahead = ahead
         self._id, self._search = read_bisection(context)
         self._at = place_of(context)
         self._anew = False
@@ -113,6 +117,23 @@ class Bisecting:
                 hint='You can use "mvc bisect bad|new" and "mvc bisect good|old" for that.',
             )
         return self._next(self.search, "bisect: next", insisting=True)
+
+    def visit(self, commit: CommitId) -> None:
+        """Check out a commit that is not asked about; the search stands where it stood."""
+        self._go_to(commit, self._search, "bisect: visit")
+
+    def outcomes(self) -> list[CommitId]:
+        """What may be tested after the commit that is tested now, and is not known yet."""
+        search, found = self._search, []
+        if search is None or search.bad is None or search.expected is None or not search.related:
+            return []
+        for state in search.words:
+            with suppress(MvcError):  # an answer that can't be given
+                after = marked(self._context, search, state, search.expected)
+                commit = self._choice(after).commit
+                if commit is not None and commit != after.bad and not self._still(commit):
+                    found.append(commit)
+        return found
 
     def replay(self, lines: Sequence[str]) -> Step:
         """Do what a log says, from its start.
@@ -295,13 +316,12 @@ class Bisecting:
         with self._context.gc_held_off():
             go(
                 self._context,
-                CommitId(commit),
-                head,
+                Target(CommitId(commit), head, ref.removeprefix(BRANCHES)),
                 at=self._at,
-                name=ref.removeprefix(BRANCHES),
                 claim=partial(self._claim, search, message),
                 who=self._who,
                 progress=self._progress,
+                ahead=self._ahead,
             )
 
     def _claim(self, search: Bisection | None, message: str, current: Transaction) -> None:

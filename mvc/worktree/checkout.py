@@ -20,12 +20,13 @@ from mvc.history.context import Context
 from mvc.history.gitobjects import EXECUTABLE_MODE
 from mvc.history.snapshot import Snapshot
 from mvc.worktree import index
+from mvc.worktree.ahead import Ahead
 from mvc.worktree.index import Known
 from mvc.worktree.index_text import fingerprint
 from mvc.worktree.ingest import Progress
 from mvc.worktree.place import check_way, folder_above, folders_above, locate, look
 from mvc.worktree.plan import Plan, met, plan
-from mvc.worktree.rebuild import TEMPORARY, Rebuilt, rebuild, size
+from mvc.worktree.rebuild import LOCK, TEMPORARY, Rebuilt, rebuild, size
 
 _UNDER_WAY = "the files were put in place; some are already the new ones"
 
@@ -59,13 +60,14 @@ def prepared(
     force: bool | Collection[str] = False,
     paths: Collection[str] | None = None,
     progress: Progress | None = None,
+    ahead: Ahead | None = None,
 ) -> Iterator[Prepared]:
     """All that takes long of the way from ``old``, which the work tree follows, to ``new``.
 
     Nothing that the user sees has changed until ``put_in_place`` is called in the block, which is quick
     enough to be called under a lock. Only ``paths`` are touched where given. Files that are equal in both
     keep their local changes; with ``force`` changes of tracked files are given up (see ``plan``), or of those
-    that it names.
+    that it names. What ``ahead`` has is not built again.
 
     Raises:
         DirtyWorktree: unsaved work is in the way; nothing has changed.
@@ -74,14 +76,18 @@ def prepared(
         StorageError: no room for the new files; nothing has changed.
     """
     todo = plan(context, old, new, paths, force=force)
-    if todo.write:
+    if todo.write and ahead is None:
         _clear_left_over(context)
     ready: list[Rebuilt] = []
     # Whoever is writing holds the lock shared, so nobody takes these files for left-overs.
-    with context.disk.lock(_lock(context), shared=True):
+    with contextlib.nullcontext() if ahead else context.disk.lock(_lock(context), shared=True):
         try:
-            advance = _counter(new, todo.write, progress)
-            for path in todo.write:
+            if ahead is not None:
+                ready += ahead.take(new, todo.write)
+            there = {one.path for one in ready}
+            missing = [path for path in todo.write if path not in there]
+            advance = _counter(new, missing, progress)
+            for path in missing:
                 ready.append(rebuild(context, new, path, advance))
             yield Prepared(context, todo, old, new, ready)
         finally:
@@ -158,7 +164,7 @@ def _check_unmoved(context: Context, todo: Plan, path: str, what: str) -> None:
 
 
 def _lock(context: Context) -> str:
-    return os.path.join(context.folder, "locks", "checkout")
+    return os.path.join(context.folder, *LOCK)
 
 
 def _clear_left_over(context: Context) -> None:

@@ -23,6 +23,8 @@ from mvc.values import dataclass
 
 #: The folder, in `.mvc`, of files that are not complete yet.
 TEMPORARY = "tmp"
+#: The lock, in `.mvc`, that whoever has files there holds shared, so that nobody takes them for left-overs.
+LOCK = "locks", "checkout"
 
 _WHOLE = (
     "mvc fsck --full names all that is damaged, the rest is whole; mvc repair saves what it can"

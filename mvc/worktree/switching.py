@@ -19,7 +19,9 @@ from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, head_snapshot, read_stage, transaction
 from mvc.ids import BlobId, CommitId
+from mvc.values import dataclass
 from mvc.worktree import index
+from mvc.worktree.ahead import Ahead
 from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
 
@@ -80,10 +82,8 @@ def switch(
 
     go(
         context,
-        commit,
-        commit if detach and not creating else f"ref: {ref}",
+        Target(commit, commit if detach and not creating else f"ref: {ref}", target),
         at=at,
-        name=target,
         claim=claim,
         discard=discard,
         who=who,
@@ -91,32 +91,40 @@ def switch(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where HEAD goes: to ``commit``, and then it says ``head``; ``name`` is the place for the reflog."""
+
+    commit: CommitId
+    head: str
+    name: str
+
+
 def go(
     context: Context,
-    commit: CommitId,
-    head: str,
+    to: Target,
     *,
     at: tuple[str | None, ...],
-    name: str,
     claim: Callable[[Transaction], None],
     discard: bool = False,
     who: Signature | None,
     progress: Progress | None,
+    ahead: Ahead | None = None,
 ) -> None:
-    """Bring HEAD, which was ``at``, and with it stage and files, to ``commit``: HEAD shall then say ``head``.
+    """Bring HEAD, which was ``at``, and with it stage and files, ``to`` another place.
 
     ``claim`` moves what else there is to move in the same operation, may name it, and raises if it can't be any
-    more; ``name`` is what the reflog calls the place.
+    more. ``ahead`` may have the files already.
 
     Raises:
         DirtyWorktree: unsaved work is in the way and ``discard`` is off.
         RefConflict: HEAD moved meanwhile; nothing has changed.
     """
-    new = log.snapshot(context, commit)
+    new = log.snapshot(context, to.commit)
     before = read_stage(context)
     after = carried(head_snapshot(context), before, new) if not discard else new
     with (
-        prepared(context, before, after, force=discard, progress=progress) as files,
+        prepared(context, before, after, force=discard, progress=progress, ahead=ahead) as files,
         transaction(context, "switch", who) as current,
     ):
         if place_of(context) != at:
@@ -124,9 +132,9 @@ def go(
         origin = (context.refs.branch() or "").removeprefix(BRANCHES) or current.head
         if not discard:  # the files took their time: what others staged meanwhile comes along too
             after = carried(head_snapshot(context), current.stage, new)
-        moving = current.message = f"checkout: moving from {origin} to {name}"
+        moving = current.message = f"checkout: moving from {origin} to {to.name}"
         claim(current)
-        current.move("HEAD", head, moving if current.message != moving else None)
+        current.move("HEAD", to.head, moving if current.message != moving else None)
         current.put_stage(after)
         current.worktree = True
         files.put_in_place()

@@ -271,3 +271,9 @@ def test_memory_does_not_grow_with_the_tensor() -> None:
         assert tracemalloc.get_traced_memory()[1] < 24 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_norms_far_apart_leave_the_cosine_its_digits() -> None:
+    old, new = np.array([1e-9, 0.0]), np.array([1.0, 1.0])
+    stats = compare("F64", iter([old.data]), iter([new.data]))
+    assert stats.cosine == pytest.approx(math.sqrt(0.5), rel=1e-12)
