@@ -3,6 +3,7 @@
 ``--quick`` takes a tenth of the size and three rounds, to see that all of it runs, and writes no page.
 ``--scale`` takes half an hour longer, for many tensors, many commits and what did not change.
 Each script also runs by itself: ``python -m benchmarks.hook --record`` measures one, and writes its table.
+``benchmarks.merging`` only does so: it needs mergekit, which ``python -m benchmarks.mergekit`` installs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import (
+    bisection,
     checkout,
     first_commit,
     history,
@@ -18,13 +20,14 @@ from benchmarks import (
     memory,
     numeric_diff,
     one_change,
+    one_sided,
     report,
     scratch,
     startup,
 )
 
 USUAL = (first_commit, checkout, memory, startup)
-SCALE = (one_change, many_tensors, history, hook, numeric_diff)
+SCALE = (one_change, many_tensors, history, hook, numeric_diff, one_sided, bisection)
 
 
 def main() -> None:

@@ -34,6 +34,9 @@ TITLES = {
     "history": "Many commits",
     "hook": "The weight-hash hook",
     "numeric_diff": "Differences in numbers",
+    "merging": "Merges by a strategy",
+    "one_sided": "A merge that one side decides",
+    "bisection": "The search for a step",
 }
 
 
