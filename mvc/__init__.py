@@ -20,15 +20,28 @@ if TYPE_CHECKING:
     from mvc import errors
     from mvc.errors import MvcError
     from mvc.history.signature import Signature
+    from mvc.history.ssh_keygen import SshSigner, SshVerifier
     from mvc.opening import init, open
     from mvc.repository import Repository
 
-__all__ = ["MvcError", "Repository", "Signature", "__version__", "errors", "init", "open"]
+__all__ = [
+    "MvcError",
+    "Repository",
+    "Signature",
+    "SshSigner",
+    "SshVerifier",
+    "__version__",
+    "errors",
+    "init",
+    "open",
+]
 
 _HOMES = {
     "MvcError": "mvc.errors",
     "Repository": "mvc.repository",
     "Signature": "mvc.history.signature",
+    "SshSigner": "mvc.history.ssh_keygen",
+    "SshVerifier": "mvc.history.ssh_keygen",
     "init": "mvc.opening",
     "open": "mvc.opening",
 }

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from mvc.diff.stats import TensorStats
     from mvc.history.blame import Blamed
     from mvc.history.describe import Choice, Description
+    from mvc.history.git import Commit
+    from mvc.history.judging import Judged
     from mvc.history.lineage import Lineage
+    from mvc.history.sought import Sought
     from mvc.ids import CommitId
     from mvc.verifying import Verdict
 
@@ -99,6 +102,28 @@ def shortlog(
     return shortlog(commits, committer=committer, email=email)
 
 
+def follow(
+    repo: Opened,
+    path: str,
+    revisions: Sequence[str] | str = "HEAD",
+    *,
+    limit: int | None = None,
+    all: bool = False,
+    sought: Sought | None = None,
+) -> Iterator[Commit]:
+    """Commits that changed a file, whatever it was called, newest first; ``sought`` as for ``log``."""
+    from itertools import islice
+
+    from mvc.history.following import follow
+    from mvc.history.revisions import all_ends, parse_range
+
+    texts = [revisions] if isinstance(revisions, str) else list(revisions) or ["HEAD"]
+    range_ = (all_ends if all else parse_range)(repo._context, texts)
+    found = follow(repo._context, range_.include, range_.exclude, repo._inside([path])[0])
+    meant = None if sought is None else sought.judge()
+    return islice(found if meant is None else filter(meant, found), limit)
+
+
 def archive(
     repo: Opened,
     revision: str,
@@ -138,9 +163,17 @@ def export(
 
 
 def verify(repo: Opened, file: str, revision: str = "HEAD", path: str | None = None) -> Verdict:
-    """Whether a file, in or outside the work tree, is what a commit holds at ``path``."""
+    """Whether a file, in or outside the work tree, is what a commit holds at ``path``, and who signed that."""
     from mvc.verifying import verify
 
     place = os.path.abspath(os.path.join(repo.cwd, file))
     tracked = None if path is None else repo._inside([path])[0]
-    return verify(repo._context, place, repo.resolve(revision), tracked, repo.progress)
+    return verify(repo._context, place, revision, tracked, repo._verifier(), repo.progress)
+
+
+def verify_commit(repo: Opened, revision: str | Commit = "HEAD") -> Judged:
+    """What the signature of a commit is worth, and whether it reaches the weights."""
+    from mvc.history.judging import judge_commit
+
+    commit = repo.read_commit(revision) if isinstance(revision, str) else revision
+    return judge_commit(repo._context, commit, repo._verifier())

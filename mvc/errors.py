@@ -10,6 +10,7 @@
     ├── DirtyWorktree       5   unsaved work is in the way
     ├── MergeConflict       6   a merge or revert stopped and waits for the user
     ├── RefConflict         7   a ref moved while the command ran
+    ├── SigningError        9   a signature can't be made or judged, or is not what was asked for
     ├── FormatError        20   a file can't be taken as what its name says
     │   ├── MalformedFile      (with the offset, where one is known)
     │   ├── UnsupportedDtype
@@ -52,6 +53,7 @@ __all__ = [
     "OutOfSpace",
     "ReadOnly",
     "RefConflict",
+    "SigningError",
     "StorageError",
     "UnsafePickle",
     "UnsupportedDtype",
@@ -111,6 +113,12 @@ class RefConflict(MvcError):
     """A ref no longer has the value that the command started from."""
 
     exit_code = 7
+
+
+class SigningError(MvcError):
+    """A signature can't be made or judged, or is not the one that was asked for."""
+
+    exit_code = 9
 
 
 class FormatError(MvcError):

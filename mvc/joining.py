@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mvc.opened import Opened
 
 if TYPE_CHECKING:
+    from mvc.history.judging import Judged
     from mvc.history.signature import Signature
     from mvc.history.unfinished import Unfinished
     from mvc.ids import CommitId
@@ -30,12 +31,20 @@ def merge(
     recipe: Recipe | None = None,
     again: bool = True,
     author: Signature | None = None,
+    verify_signatures: Callable[[Judged], None] | None = None,
 ) -> Outcome:
     """Merge a revision, or several, into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
 
     ``recipe`` makes every tensor of all models; ``again``: of a model that one made, of those it was made of.
-    MergeConflict if both sides changed a tensor or text; ``status`` lists what waits.
+    MergeConflict if both sides changed a tensor or text; ``status`` lists what waits. ``verify_signatures``
+    hears of each commit's good signature; SigningError where one has none.
     """
+    if verify_signatures is not None:
+        from mvc.history.judging import require_good
+
+        for one in [other] if isinstance(other, str) else other:
+            commit = repo.resolve("@{-1}" if one == "-" else one)
+            verify_signatures(require_good(repo._context, commit, repo._verifier()))
     if recipe is not None or not isinstance(other, str):
         from mvc.merge import octopus
         from mvc.merge.recipe import Recipe

@@ -6,13 +6,19 @@ Reached as ``repo.branches`` and ``repo.tags``. Each look reads the refs anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from mvc.errors import UsageError
 from mvc.history import branches, revisions
 from mvc.history.refs import BRANCHES
 from mvc.history.signature import Signature, known
 from mvc.history.transaction import transaction
 from mvc.ids import CommitId
 from mvc.opened import Opened
+
+if TYPE_CHECKING:
+    from mvc.history.judging import Judged
+    from mvc.history.signing import Signer
 
 
 class Branches(Mapping[str, CommitId]):
@@ -68,20 +74,40 @@ class Tags(Mapping[str, str]):
         return len(branches.tag_names(self._context))
 
     def create(
-        self, name: str, target: str = "HEAD", *, message: str | None = None, force: bool = False
+        self,
+        name: str,
+        target: str = "HEAD",
+        *,
+        message: str | None = None,
+        force: bool = False,
+        signer: Signer | None = None,
     ) -> None:
-        """A tag; annotated when it has a message."""
+        """A tag; annotated when it has a message, which one that is signed needs."""
+        if signer is not None and message is None:
+            raise UsageError("no tag message", hint=f"mvc tag -s {name} -m TEXT")
         tagger = known(self._repo._now) if message is not None else None
         with self._context.gc_held_off():
             commit = revisions.resolve(self._context, target)
             with transaction(self._context, "tag", self._repo._now) as current:
                 branches.create_tag(
-                    current, name, commit, message=message, tagger=tagger, force=force
+                    current,
+                    name,
+                    commit,
+                    message=message,
+                    tagger=tagger,
+                    force=force,
+                    signer=signer,
                 )
 
     def message(self, name: str) -> tuple[Signature | None, str] | None:
         """Tagger and message of an annotated tag; None for anything else."""
         return branches.tag_message(self._context, name)
+
+    def verify(self, name: str) -> Judged:
+        """What the signature of an annotated tag is worth."""
+        from mvc.history.judging import judge_tag
+
+        return judge_tag(self._context, name, self._repo._verifier())
 
     def delete(self, name: str) -> str:
         """Remove a tag; gives back what it named."""

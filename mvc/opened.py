@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mvc.history.config import Settings
     from mvc.history.context import Context
     from mvc.history.git import Commit
+    from mvc.history.signing import Signer, Verifier
 
 #: Who acts: name and e-mail, signing each thing at its own time; a signature with a fixed time; or a function
 #: that gives one when somebody has to sign.
@@ -49,6 +50,17 @@ class Opened:
         self.who = who
         self.cwd = os.path.abspath(cwd or context.root)
         self.progress = progress
+        #: Judges signatures; a function is asked when there is one to judge. None: no key is known.
+        self.verifier: Verifier | Callable[[], Verifier] | None = None
+
+    @property
+    def signer(self) -> Signer | Callable[[], Signer | None] | None:
+        """Signs every commit that is made, if set; a function is asked when there is one to sign."""
+        return self._context.signer
+
+    @signer.setter
+    def signer(self, signer: Signer | Callable[[], Signer | None] | None) -> None:
+        self._context.signer = signer if callable(signer) else lambda: signer
 
     @property
     def head(self) -> CommitId | None:
@@ -89,3 +101,11 @@ class Opened:
 
     def _signer(self) -> Signature:
         return known(self._now)
+
+    def _verifier(self) -> Verifier:
+        found = self.verifier() if callable(self.verifier) else self.verifier
+        if found is None:
+            from mvc.history.ssh_keygen import SshVerifier
+
+            return SshVerifier()
+        return found

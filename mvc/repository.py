@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mvc.history.context import Context
     from mvc.history.git import Commit
     from mvc.history.signature import Signature
+    from mvc.history.sought import Sought
     from mvc.ids import CommitId
     from mvc.metrics import Metrics
     from mvc.naming import Branches, Tags
@@ -81,10 +82,12 @@ class Repository(Opened):
     lineage = asking.lineage
     lineage_steps = asking.lineage_steps
     describe = asking.describe
+    follow = asking.follow
     shortlog = asking.shortlog
     archive = asking.archive
     export = asking.export
     verify = asking.verify
+    verify_commit = asking.verify_commit
 
     record = retracing.record
     reflog = retracing.reflog
@@ -218,9 +221,14 @@ class Repository(Opened):
         Raises:
             UsageError: nothing to commit (``NothingToCommit``), no message, or no author.
             MergeConflict: conflicts are not settled.
+            SigningError: it shall be signed, and can't be. Nothing has changed then.
         """
         if all:
-            self.add(update=True)
+            from mvc.worktree.staging import unless_in_vain
+
+            with unless_in_vain(self._context, self._now):
+                self.add(update=True)
+                return self.commit(message, author=author, amend=amend, allow_empty=allow_empty)
         from mvc.merge.concluding import conclude
 
         id_ = conclude(
@@ -258,11 +266,12 @@ class Repository(Opened):
         all: bool = False,
         tensors: Sequence[str] = (),
         occurring: str | None = None,
+        sought: Sought | None = None,
     ) -> Iterator[Commit]:
         """Commits, newest first; ``revisions_`` may hold ``A..B``, ``A...B`` and ``^A``.
 
         With ``tensors`` those that changed a tensor of a matching name; with ``occurring``, the first digits
-        of a tensor's id, those that changed how often it occurs.
+        of a tensor's id, those that changed how often it occurs; ``sought``: by author, time, message.
         """
         from mvc.history import log, revisions
 
@@ -277,6 +286,7 @@ class Repository(Opened):
             first_parent=first_parent,
             tensors=tensors,
             occurring=occurring,
+            sought=sought,
         )
 
     def diff(

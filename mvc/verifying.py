@@ -1,4 +1,4 @@
-"""Whether a file on disk is what a commit holds: by its bytes, else by its tensors.
+"""Whether a file on disk is what a commit holds: by its bytes, else by its tensors; and who signed the commit.
 
 Reached as ``repo.verify``. The file is hashed as ``add`` would hash it, in bounded memory; nothing is
 written, and nothing is read from the store but what describes the commit's version.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from mvc.errors import UsageError
+from mvc.history import revisions
 from mvc.history.context import Context
 from mvc.history.manifest import BYTES, Manifest
 from mvc.history.snapshot import Snapshot
@@ -19,6 +21,8 @@ from mvc.values import dataclass
 
 if TYPE_CHECKING:
     from mvc.diff.changes import TensorChange
+    from mvc.history.judging import Judged
+    from mvc.history.signing import Verifier
 
 Sameness = Literal["equal", "tensors", "different"]
 
@@ -26,7 +30,8 @@ Sameness = Literal["equal", "tensors", "different"]
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``equal``: the same bytes. ``tensors``: the same tensors, and other bytes around them. ``different``: not
-    even that; ``changes`` are the tensors that differ, of ``total``, where both are models.
+    even that; ``changes`` are the tensors that differ, of ``total``, where both are models. ``signatures``: of
+    the tag that was named, and of the commit, where there are any.
     """
 
     same: Sameness
@@ -34,24 +39,60 @@ class Verdict:
     commit: CommitId
     changes: tuple[TensorChange, ...] = ()
     total: int = 0
+    signatures: tuple[Judged, ...] = ()
+
+    @property
+    def forged(self) -> bool:
+        """Whether a signature is bad, or is not about the weights that the commit has."""
+        return any(one.check.status == "B" or one.root == "differs" for one in self.signatures)
+
+    @property
+    def vouched(self) -> bool:
+        """Whether somebody who may sign has signed these weights, and no signature is forged."""
+        return not self.forged and any(one.reaches for one in self.signatures)
 
 
 def verify(
     context: Context,
     file: str,
-    commit: CommitId,
+    revision: str,
     path: str | None,
+    verifier: Verifier,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Verdict:
-    """Compare the file at the absolute path ``file`` with the tracked ``path`` of ``commit``.
+    """Compare the file at the absolute path ``file`` with the tracked ``path`` of ``revision``.
 
     Without ``path`` it is the tracked file that ``file`` is, or else the only one of its name.
 
     Raises:
-        UsageError: ``path`` is not tracked there, or must be given.
+        UsageError: no such revision, or ``path`` is not tracked there, or must be given.
         FormatError: the file can't be taken as what the commit holds.
         StorageError: the file can't be read.
+        SigningError: the program that judges signatures can't be run.
     """
+    commit = revisions.resolve(context, revision)
+    found = _matched(context, file, commit, path, progress)
+    return replace(found, signatures=_signatures(context, revision, commit, verifier))
+
+
+def _signatures(
+    context: Context, revision: str, commit: CommitId, verifier: Verifier
+) -> tuple[Judged, ...]:
+    from mvc.history.judging import judge_commit, judge_tag
+
+    found = [judge_commit(context, context.git.commit(commit), verifier)]
+    if context.git.kind(revisions.resolve_object(context, revision)) == "tag":
+        found.insert(0, judge_tag(context, revision, verifier))
+    return tuple(one for one in found if one.signed)
+
+
+def _matched(
+    context: Context,
+    file: str,
+    commit: CommitId,
+    path: str | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> Verdict:
     from mvc.worktree.ingest import describe_open
     from mvc.worktree.reading import OpenFile, open_file
 

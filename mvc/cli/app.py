@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from mvc.history.signature import Signature
+    from mvc.history.signing import Signer, Verifier
 
 #: verb → (what it does, the group it is listed in)
 VERBS: dict[str, tuple[str, str]] = {
@@ -50,7 +51,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "lineage": ("Show how a tensor came to be", "look"),
     "describe": ("Name a commit by the tags near it", "look"),
     "shortlog": ("Show commits by author", "look"),
-    "verify": ("Say whether a file is what a commit holds", "look"),
+    "verify": ("Say whether a file is what a commit holds, and who signed that", "look"),
+    "verify-commit": ("Check the signature of commits", "look"),
+    "verify-tag": ("Check the signature of tags", "look"),
     "archive": ("Put the files of a commit into a tar or zip", "look"),
     "export": ("Write the files of a commit into another folder", "look"),
     "ls": ("List the files, or the tensors, of a commit", "look"),
@@ -119,17 +122,27 @@ class Session:
 
             return committer(repository)
 
+        def signer() -> Signer | None:
+            from mvc.cli.signing import commit_signer
+
+            return commit_signer(repository)
+
+        def verifier() -> Verifier:
+            from mvc.cli.signing import verifier_of
+
+            return verifier_of(repository)
+
         repository = mvc.open(self.cwd, cwd=self.cwd)
-        repository.who = who
+        repository.who, repository.signer, repository.verifier = who, signer, verifier
         repository.progress = self.output.progress
         return repository
 
     def configured_pager(self) -> str | None:
         """The user's own ``core.pager``, where it can be read."""
-        from mvc.cli.identity import configured_pager
+        from mvc.cli.settings import own
 
         with suppress(MvcError):
-            return configured_pager()
+            return own().get("core.pager")
         return None
 
     @cached_property

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mvc.cli.app import Session
-from mvc.cli.commits import long_form
 from mvc.cli.difference import stat_lines
 from mvc.cli.output import counted, quoted
+from mvc.cli.pretty import Pretty
 
 if TYPE_CHECKING:
     from mvc.history.git import Commit
@@ -88,7 +88,7 @@ def _fixed(step: Step, bad: str, good: str) -> Iterator[str]:
 
 def about(repository: Repository, commit: Commit) -> Iterator[str]:
     """The commit, what made it, what was measured of it, and which tensors it changed."""
-    yield from long_form(commit, {})
+    yield from Pretty().long(commit, {})
     yield ""
     record = repository.record(commit.id)
     if record is not None:

@@ -6,11 +6,11 @@ import click
 
 from mvc.cli import completing, rows
 from mvc.cli.app import Session
-from mvc.cli.revisions import Separated
+from mvc.cli.signing import SigningSeparated, signs
 from mvc.errors import UsageError
 
 
-@click.command("cherry-pick", cls=Separated)
+@click.command("cherry-pick", cls=SigningSeparated)
 @click.argument(
     "arguments",
     nargs=-1,
@@ -30,6 +30,7 @@ from mvc.errors import UsageError
 @click.option("--allow-empty", is_flag=True, help="Also a commit that changed nothing.")
 @rows.by_tensor
 @rows.ends
+@signs
 @click.pass_obj
 def command(
     session: Session,

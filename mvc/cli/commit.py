@@ -10,9 +10,10 @@ from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.identity import author
 from mvc.cli.options import quiet
+from mvc.cli.signing import Signing, signs
 
 
-@click.command("commit")
+@click.command("commit", cls=Signing)
 @click.option(
     "-m", "--message", "messages", multiple=True, help="The message; repeat for paragraphs."
 )
@@ -23,6 +24,7 @@ from mvc.cli.options import quiet
 @click.option("--amend", is_flag=True, help="Replace the last commit.")
 @click.option("--no-edit", is_flag=True, help="Keep the message as it is.")
 @click.option("--allow-empty", is_flag=True, help="Also when nothing changed.")
+@signs
 @quiet
 @click.pass_obj
 def command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,6 @@ import click
 from mvc.cli.output import quoted
 from mvc.errors import IntegrityError
 from mvc.history.git import Commit
-from mvc.history.record import without_trailer
 from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.repository import Repository
@@ -57,22 +56,10 @@ def _branch(name: str) -> str:
     return click.style(name, fg="green", bold=True)
 
 
-def headline(commit: Commit, names: Names) -> str:
-    """``1a2b3c4 (HEAD -> main) subject``."""
-    id_ = click.style(shorten(commit.id), fg="yellow")
-    return f"{id_}{_decorated(commit, names)} {quoted(commit.subject)}"
-
-
-def long_form(commit: Commit, names: Names) -> Iterator[str]:
-    """The commit as ``git log`` shows it, without the trailer that mvc adds."""
-    yield click.style(f"commit {commit.id}", fg="yellow") + _decorated(commit, names)
-    if len(commit.parents) > 1:
-        yield f"Merge: {' '.join(map(shorten, commit.parents))}"
-    yield f"Author: {quoted(commit.author.name)} <{quoted(commit.author.email)}>"
-    yield f"Date:   {date(commit.author)}"
-    yield ""
-    for line in without_trailer(commit.message).rstrip().split("\n"):
-        yield f"    {quoted(line)}".rstrip()
+def headline(commit: Commit, names: Names, *, whole: bool = False) -> str:
+    """``1a2b3c4 (HEAD -> main) subject``; ``whole``: with all digits of the id."""
+    id_ = click.style(commit.id if whole else shorten(commit.id), fg="yellow")
+    return f"{id_}{decorated(commit, names)} {quoted(commit.subject)}"
 
 
 def date(who: Signature) -> str:
@@ -91,7 +78,8 @@ def iso_date(who: Signature) -> str:
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', moment)} {sign}{minutes // 60:02}{minutes % 60:02}"
 
 
-def _decorated(commit: Commit, names: Names) -> str:
+def decorated(commit: Commit, names: Names) -> str:
+    """`` (HEAD -> main, tag: v1)``; nothing where nothing names the commit."""
     refs = names.get(commit.id)
     if not refs:
         return ""

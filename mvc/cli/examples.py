@@ -31,6 +31,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc log main..experiment", "what experiment has and main has not"),
         ("mvc log -- model.safetensors", "commits that changed the file"),
         ("mvc log -t 'layers.0.*'", "commits that changed a tensor of the first layer"),
+        ("mvc log --follow model.safetensors", "and what it was called before"),
+        ("mvc log --author ada --since 2.weeks.ago", "what one person did of late"),
+        ("mvc log --format='%h %an: %s'", "in a form of your own"),
         ("mvc log -S 5af01b2c", "when a tensor got this id, and when it lost it"),
     ),
     "show": (
@@ -97,7 +100,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (
         ("mvc verify /srv/model.safetensors --at v1.0", "is it the release that is served?"),
         ("mvc verify copy.pt models/base.pt", "against a file of another name"),
+        ("mvc verify model.safetensors --at v1.0 --signed", "and has somebody signed that?"),
     ),
+    "verify-commit": (("mvc verify-commit HEAD", "is it signed, by whom, for these weights?"),),
+    "verify-tag": (("mvc verify-tag v1.0", "the signature of a release"),),
     "archive": (
         ("mvc archive v1.0 -o model-1.0.tar.gz --prefix model-1.0/", "a release"),
         ("mvc archive HEAD config.json model.safetensors | ssh host tar x", "two files, elsewhere"),
@@ -133,6 +139,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "tag": (
         ("mvc tag -a v1.0 -m 'First release'", "with a message"),
+        ("mvc tag -s v1.0 -m 'First release'", "signed, with user.signingKey"),
         ("mvc tag -l 'v1.*'", "those that match"),
     ),
     "merge": (

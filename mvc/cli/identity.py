@@ -11,6 +11,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mvc.cli.settings import here
 from mvc.errors import UsageError
 from mvc.history.signature import Signature
 
@@ -37,49 +38,13 @@ def _identity(role: str, repository: Opened) -> Signature | None:
     name = os.environ.get(f"GIT_{role}_NAME")
     email = os.environ.get(f"GIT_{role}_EMAIL")
     if name is None or email is None:
-        settings = _settings(repository)
+        settings = here(repository)
         name = settings.get("user.name") if name is None else name
         email = settings.get("user.email") if email is None else email
     if not name or not email:
         return None
     date = os.environ.get(f"GIT_{role}_DATE")
     return Signature(name, email, *parse_date(date)) if date else Signature.now(name, email)
-
-
-def _settings(repository: Opened) -> dict[str, str]:
-    """``user.*`` as Git would see it here: the system's, the user's, the code repository's, mvc's own."""
-    from mvc.history.config import read_user
-    from mvc.worktree.candidates import enclosing_git
-
-    files = _own_files()
-    outer = enclosing_git(repository.root)
-    if outer is not None:
-        files.append(os.path.join(outer, ".git", "config"))
-    files.append(os.path.join(repository.folder, "config"))
-    return read_user(files)
-
-
-def configured_pager() -> str | None:
-    """``core.pager`` of the user and the system.
-
-    Not of the repository: a pager is a program, and a repository may be a stranger's.
-    """
-    from mvc.history.config import entries
-
-    found = [v for file in _own_files() for key, v in entries(file) if key == "core.pager"]
-    return found[-1] if found else None
-
-
-def _own_files() -> list[str]:
-    """Git's configuration files of the system and of the user, the stronger ones last."""
-    files = []
-    if not os.environ.get("GIT_CONFIG_NOSYSTEM"):
-        files.append(os.environ.get("GIT_CONFIG_SYSTEM", "/etc/gitconfig"))
-    chosen = os.environ.get("GIT_CONFIG_GLOBAL")
-    home = os.path.expanduser("~")
-    xdg = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    files += [chosen] if chosen else [f"{xdg}/git/config", f"{home}/.gitconfig"]
-    return files
 
 
 def parse_date(text: str) -> tuple[int, int]:

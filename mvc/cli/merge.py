@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mvc.cli import completing
@@ -12,11 +14,16 @@ from mvc.cli.identity import author
 from mvc.cli.merged import made_lines, merged_lines
 from mvc.cli.options import quiet
 from mvc.cli.recipes import RecipeWords, recipe_options
+from mvc.cli.settings import here, is_true
+from mvc.cli.signing import Signing, signs
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
+if TYPE_CHECKING:
+    from mvc.history.judging import Judged
 
-@click.command("merge")
+
+@click.command("merge", cls=Signing)
 @click.argument("others", nargs=-1, metavar="[REVISION]...", shell_complete=completing.revisions)
 @click.option("-m", "--message", help="The message of the merge commit.")
 @click.option(
@@ -36,6 +43,13 @@ from mvc.history.revisions import shorten
 )
 @click.option("--abort", is_flag=True, help="Give it up; everything as before.")
 @click.option("--no-edit", is_flag=True, help="Take the message as it is (the default).")
+@click.option(
+    "--verify-signatures/--no-verify-signatures",
+    "verified",
+    default=None,
+    help="Only if the last commit of each is signed well, by somebody who may.",
+)
+@signs
 @quiet
 @click.pass_obj
 def command(
@@ -49,6 +63,7 @@ def command(
     conclude: bool,
     abort: bool,
     no_edit: bool,
+    verified: bool | None,
 ) -> None:
     """Merge REVISIONs into the current branch, tensor by tensor.
 
@@ -69,6 +84,14 @@ def command(
         return
     if not others:
         raise UsageError("nothing to merge", hint="mvc merge BRANCH")
+    if verified is None:
+        verified = is_true(here(repository), "merge.verifysignatures")
+
+    def vouched(found: Judged) -> None:
+        output.note(
+            [f"Commit {shorten(found.id)} has a good GPG signature by {found.check.signer}"]
+        )
+
     fast_forward = "only" if ff_only else "never" if ff is False else "allow"
     outcome = repository.merge(
         others[0] if len(others) == 1 else others,
@@ -78,6 +101,7 @@ def command(
         recipe=words.recipe(strategy),
         again=words.again,
         author=author(repository),
+        verify_signatures=vouched if verified else None,
     )
     if outcome.kind == "up-to-date":
         output.note(["Already up to date."])

@@ -7,15 +7,17 @@ import click
 from mvc.cli import completing, rows
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
+from mvc.cli.signing import Signing, signs
 from mvc.errors import UsageError
 
 
-@click.command("rebase")
+@click.command("rebase", cls=Signing)
 @click.argument("upstream", required=False, shell_complete=completing.revisions)
 @click.argument("branch", required=False, shell_complete=completing.branches)
 @click.option("--onto", metavar="REVISION", help="Where to make them again, if not on UPSTREAM.")
 @rows.by_tensor
 @rows.ends
+@signs
 @quiet
 @click.pass_obj
 def command(

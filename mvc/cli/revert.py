@@ -7,11 +7,11 @@ import click
 from mvc.cli import completing, rows
 from mvc.cli.app import Session
 from mvc.cli.identity import author
-from mvc.cli.revisions import Separated
+from mvc.cli.signing import SigningSeparated, signs
 from mvc.errors import UsageError
 
 
-@click.command("revert", cls=Separated)
+@click.command("revert", cls=SigningSeparated)
 @click.argument(
     "arguments",
     nargs=-1,
@@ -29,6 +29,7 @@ from mvc.errors import UsageError
 )
 @rows.by_tensor
 @rows.ends
+@signs
 @click.pass_obj
 def command(
     session: Session,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
 
 from mvc.cli import completing, documents
 from mvc.cli.app import Session
-from mvc.cli.commits import date, decorations, long_form, tombstones
+from mvc.cli.commits import date, decorations, tombstones
 from mvc.cli.difference import ROWS, difference_lines, stat_lines
+from mvc.cli.judged import judged_document, judged_lines
 from mvc.cli.output import quoted
+from mvc.cli.pretty import Pretty, chosen
 from mvc.errors import UsageError
 from mvc.paths import inside
 from mvc.repository import Repository
@@ -25,10 +28,27 @@ from mvc.repository import Repository
     "--record", is_flag=True, help="The commit's record: operation, parameters, versions."
 )
 @click.option("--all-tensors", is_flag=True, help=f"Every tensor, not the first {ROWS} of a model.")
+@click.option("--show-signature", is_flag=True, help="What the signature is worth.")
+@click.option(
+    "--format",
+    "--pretty",
+    "pretty",
+    metavar="FORMAT",
+    help="oneline, short, medium, full, fuller, reference, or like '%h %an: %s'.",
+)
+@click.option("-s", "--no-patch", is_flag=True, help="Without what it changed.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def command(
-    session: Session, revision: str, stat: bool, record: bool, all_tensors: bool, as_json: bool
+    session: Session,
+    revision: str,
+    stat: bool,
+    record: bool,
+    all_tensors: bool,
+    show_signature: bool,
+    pretty: str | None,
+    no_patch: bool,
+    as_json: bool,
 ) -> None:
     """Show a commit (HEAD), or a tag, and what it changed, tensor by tensor.
 
@@ -47,12 +67,15 @@ def command(
         found = repository.record(revision)
         output.page([found.encode().decode().rstrip()] if found else [])
     elif as_json:
-        output.document("show", _document(repository, revision, stat))
+        output.document("show", _document(repository, revision, stat, signed=show_signature))
     else:
-        output.page(_lines(repository, revision, stat, None if all_tensors else ROWS))
+        form = chosen(pretty, oneline=False)
+        output.page(_head(repository, revision, form, signature=show_signature))
+        if not no_patch:
+            output.page(_changes(repository, revision, form, stat, None if all_tensors else ROWS))
 
 
-def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) -> Iterator[str]:
+def _head(repository: Repository, revision: str, form: Pretty, *, signature: bool) -> Iterator[str]:
     commit = repository.read_commit(revision)
     tag = repository.tags.message(revision)
     if tag is not None:
@@ -61,20 +84,36 @@ def _lines(repository: Repository, revision: str, stat: bool, rows: int | None) 
         if tagger is not None:
             yield f"Tagger: {quoted(tagger.name)} <{quoted(tagger.email)}>"
             yield f"Date:   {date(tagger)}"
+        if signature:
+            yield from judged_lines(repository.tags.verify(revision))
         yield from ["", *map(quoted, message.rstrip().split("\n")), ""]
-    yield from long_form(commit, decorations(repository))
-    yield ""
+    judge = partial(repository.verify_commit, commit)
+    yield from form.lines(commit, decorations(repository), judge, signature=signature)
+
+
+def _changes(
+    repository: Repository, revision: str, form: Pretty, stat: bool, rows: int | None
+) -> Iterator[str]:
+    commit = repository.read_commit(revision)
+    if not form.single:
+        yield ""
     difference = repository.changes_of(commit, numeric=not stat and (rows or True))
     yield from stat_lines(difference) if stat else difference_lines(difference, rows=rows)
 
 
-def _document(repository: Repository, revision: str, stat: bool) -> dict[str, Any]:
+def _document(repository: Repository, revision: str, stat: bool, *, signed: bool) -> dict[str, Any]:
     from mvc.diff.schema import as_json
 
     commit = repository.read_commit(revision)
     tag = repository.tags.message(revision)
+    judged: dict[str, Any] = {}
+    if signed:
+        found = [repository.verify_commit(commit)]
+        found += [repository.tags.verify(revision)] if tag else []
+        judged = {"signatures": [judged_document(one) for one in found if one.signed]}
     return {
         "tag": documents.tag(revision, *tag) if tag else None,
         "commit": documents.commit(commit, tombstones(repository).get(commit.id)),
+        **judged,
         **as_json(repository.changes_of(commit, numeric=not stat)),
     }

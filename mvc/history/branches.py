@@ -10,6 +10,10 @@ from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction
 from mvc.ids import CommitId
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mvc.history.signing import Signer
+
 
 def branch_names(context: Context) -> dict[str, CommitId]:
     """Every branch with its commit, by short name."""
@@ -111,11 +115,13 @@ def create_tag(
     message: str | None = None,
     tagger: Signature | None = None,
     force: bool = False,
+    signer: Signer | None = None,
 ) -> None:
-    """A tag: annotated when there is a ``message`` (then ``tagger`` must be given).
+    """A tag: annotated when there is a ``message`` (then ``tagger`` must be given), and signed by ``signer``.
 
     Raises:
         UsageError: the name is not valid or taken.
+        SigningError: it can't be signed.
     """
     ref = TAGS + check_name(name, "tag")
     if transaction.context.refs.raw(ref) is not None and not force:
@@ -125,7 +131,7 @@ def create_tag(
     transaction.commits.append(target)
     value: str = target
     if message is not None and tagger is not None:
-        value = transaction.objects.tag(target, name, tagger, message.strip() + "\n")
+        value = transaction.objects.tag(target, name, tagger, message.strip() + "\n", signer)
     transaction.move(ref, value)
     transaction.message = f"tag: {name}"
 

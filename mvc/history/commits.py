@@ -45,10 +45,11 @@ def merkle_root(snapshot: Snapshot) -> ObjectId:
 def write_commit(
     transaction: Transaction, files: Snapshot, parents: Sequence[CommitId], plan: Plan
 ) -> CommitId:
-    """A new commit of ``files``; no ref moves yet.
+    """A new commit of ``files``, signed if the context has a signer; no ref moves yet.
 
     Raises:
         UsageError: a file holds undecided tensors, or the message is empty.
+        SigningError: it shall be signed, and can't be.
     """
     if not plan.message.strip():
         raise UsageError("aborting commit due to empty commit message", hint="mvc commit -m TEXT")
@@ -66,7 +67,8 @@ def write_commit(
     blob = transaction.objects.blob(record.encode())
     tree = transaction.objects.files({**files, PATH: (FILE_MODE, blob)})
     message = with_trailer(plan.message, root)
-    return transaction.objects.commit(tree, parents, plan.author, plan.committer, message)
+    signer = transaction.context.signer()
+    return transaction.objects.commit(tree, parents, plan.author, plan.committer, message, signer)
 
 
 def commit_stage(

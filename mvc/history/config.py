@@ -18,14 +18,6 @@ _KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\.(?:(.+)\.)?([A-Za-z][A-Za-z0-9-]*)"
 _SECTION = re.compile(r'\s*\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
 
 
-def read_user(files: Sequence[str]) -> dict[str, str]:
-    """``user.name`` and ``user.email``; a later file wins, includes are followed."""
-    found: dict[str, str] = {}
-    for file in files:
-        found.update((k, v) for k, v in entries(file) if k in ("user.name", "user.email"))
-    return found
-
-
 class Settings:
     """One configuration file, as a repository shows it."""
 
@@ -72,7 +64,7 @@ def _through_libgit2(file: str) -> list[tuple[str, str]]:
     try:
         config = pygit2.Config()
         config.add_file(file, ConfigLevel.LOCAL)
-        return [(entry.name, entry.value or "true") for entry in config]
+        return [(one.name, "true" if one.value is None else one.value) for one in config]
     except (pygit2.GitError, UnicodeDecodeError) as error:
         if "could not open" in str(error):  # libgit2 has one class for all that can go wrong
             raise StorageError(f"can't read {file}: {error}") from error

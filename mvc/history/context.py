@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mvc.errors import MissingObject
     from mvc.history.git import Git
+    from mvc.history.signing import Signer
     from mvc.ids import ObjectId
     from mvc.store.store import Store
 
@@ -52,6 +53,8 @@ class Context:
         self.folder = folder
         self.disk = disk
         self.refs = Refs(folder)
+        #: Gives the key that commits are signed with, asked for when one is made; None: they are not.
+        self.signer: Callable[[], Signer | None] = lambda: None
         self._collected = self._last_collection()
 
     @cached_property

@@ -150,6 +150,10 @@ class Git:
         """What an annotated tag points at."""
         return parse_tag(id_, self._read(id_, "tag")).target
 
+    def raw(self, id_: str) -> tuple[str, bytes]:
+        """Kind and content of an object, as its bytes are."""
+        return self._object(id_)
+
     def tag_message(self, id_: str) -> tuple[Signature | None, str]:
         """Tagger and message of an annotated tag."""
         tag = parse_tag(id_, self._read(id_, "tag"))

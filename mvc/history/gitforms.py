@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from mvc.errors import CorruptPack
 from mvc.history.gitobjects import EXECUTABLE_MODE, FILE_MODE, TREE_MODE, TreeEntry
 from mvc.history.signature import Signature
+from mvc.history.signed import parted_tag
 from mvc.ids import CommitId, TreeId
 from mvc.values import dataclass
 
@@ -42,11 +43,12 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """An annotated tag; old ones have no ``tagger``."""
+    """An annotated tag; old ones have no ``tagger``. A ``signature`` is no part of the ``message``."""
 
     target: str
     tagger: Signature | None
     message: str
+    signature: str | None = None
 
 
 def parse_commit(id_: str, body: bytes) -> Commit:
@@ -72,9 +74,10 @@ def parse_tag(id_: str, body: bytes) -> Tag:
     Raises:
         CorruptPack: the object does not say what it names.
     """
+    body, signature = parted_tag(body)
     headers, message = _parted(body)
     tagger = _person(id_, headers, b"tagger") if b"tagger" in headers else None
-    return Tag(_one_id(id_, headers, b"object"), tagger, _text(message, headers))
+    return Tag(_one_id(id_, headers, b"object"), tagger, _text(message, headers), signature)
 
 
 def parse_tree(id_: str, body: bytes) -> Iterator[TreeEntry]:

@@ -19,6 +19,10 @@ from mvc.ids import BlobId, CommitId, TreeId
 from mvc.store.fs import Disk
 from mvc.values import dataclass
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mvc.history.signing import Signer
+
 TREE_MODE = 0o040000
 FILE_MODE = 0o100644
 EXECUTABLE_MODE = 0o100755
@@ -87,20 +91,39 @@ class ObjectWriter:
         author: Signature,
         committer: Signature,
         message: str,
+        signer: Signer | None = None,
     ) -> CommitId:
-        """A commit; of ``message`` NULs are dropped.
+        """A commit, signed by ``signer`` if there is one; of ``message`` NULs are dropped.
 
         Raises:
             UsageError: a name or the message can't be written as UTF-8.
+            SigningError: it can't be signed.
         """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author.encode()}", f"committer {committer.encode()}", "", message]
-        return CommitId(self._collect("commit", _utf8("\n".join(lines))))
+        body = _utf8("\n".join(lines))
+        if signer is not None:
+            body = with_signature(body, signer.sign(body))
+        return CommitId(self._collect("commit", body))
 
-    def tag(self, target: CommitId, name: str, tagger: Signature, message: str) -> str:
-        """An annotated tag of a commit."""
+    def tag(
+        self,
+        target: CommitId,
+        name: str,
+        tagger: Signature,
+        message: str,
+        signer: Signer | None = None,
+    ) -> str:
+        """An annotated tag of a commit, signed by ``signer`` if there is one.
+
+        Raises:
+            As ``commit``.
+        """
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger.encode()}"]
-        return self._collect("tag", _utf8("\n".join([*lines, "", message])))
+        body = _utf8("\n".join([*lines, "", message]))
+        if signer is not None:
+            body += signer.sign(body).encode("ascii")
+        return self._collect("tag", body)
 
     def put(self, kind: str, body: bytes) -> str:
         """An object of any kind, as its bytes are."""
@@ -146,6 +169,16 @@ class ObjectWriter:
             with contextlib.suppress(StorageError):
                 self._disk.remove(temporary)
             raise
+
+
+def with_signature(body: bytes, signature: str) -> bytes:
+    """The commit ``body`` with ``signature`` as its last header, in Git's folding.
+
+    ``signed.parted_commit`` is the inverse.
+    """
+    head, blank, message = body.partition(b"\n\n")
+    lines = signature.encode("ascii").removesuffix(b"\n").split(b"\n")
+    return head + b"\ngpgsig " + b"\n ".join(lines) + blank + message
 
 
 def _utf8(text: str) -> bytes:

@@ -15,6 +15,10 @@ from mvc.history.revisions import Range
 from mvc.history.snapshot import Snapshot
 from mvc.ids import BlobId, CommitId
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mvc.history.sought import Sought
+
 #: Mode and blob of a file.
 Place = tuple[int, BlobId]
 
@@ -29,6 +33,7 @@ def walk(
     first_parent: bool = False,
     tensors: Sequence[str] = (),
     occurring: str | None = None,
+    sought: Sought | None = None,
 ) -> Iterator[Commit]:
     """Commits of ``range_``, newest first; with ``paths`` only those that changed one of them.
 
@@ -36,11 +41,12 @@ def walk(
     ``occurring``, the first digits of a tensor's id, only those that changed how often it occurs there.
 
     Raises:
-        UsageError: ``occurring`` can't be the beginning of an id.
+        UsageError: ``occurring`` can't be the beginning of an id, or a pattern of ``sought`` is none.
     """
     git, include, exclude = context.git, range_.include, range_.exclude
     if limit is not None:
         limit = max(limit, 0)
+    meant = None if sought is None else sought.judge()
     if paths or tensors:
         found = simplifying.simplified(
             git,
@@ -57,7 +63,7 @@ def walk(
         from mvc.history.touching import counting
 
         found = counting(context, found, occurring, paths, tensors)
-    return islice(found, limit)
+    return islice(found if meant is None else filter(meant, found), limit)
 
 
 def parent_snapshot(context: Context, commit: Commit) -> Snapshot:

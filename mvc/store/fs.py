@@ -22,7 +22,7 @@ from mvc.errors import DurabilityError, Locked, OutOfSpace, ReadOnly, StorageErr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 if sys.platform == "win32":
     import msvcrt
@@ -287,6 +287,22 @@ class Disk:
             yield
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def scratch_files(files: Mapping[str, bytes]) -> Iterator[str]:
+    """A folder of the system's with ``files``, for a program that takes nothing else; gone afterwards.
+
+    Readable by nobody else, outside any repository, and no part of what must survive.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="mvc-") as folder:
+        for name, data in files.items():
+            path = os.path.join(folder, name)
+            with explained("write", path), open(path, "xb") as file:
+                file.write(data)
+        yield folder
 
 
 def _is_empty(folder: str) -> bool:

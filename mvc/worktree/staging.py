@@ -11,11 +11,11 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from mvc import paths as tracked
-from mvc.errors import DirtyWorktree, StorageError, UsageError
+from mvc.errors import DirtyWorktree, MvcError, StorageError, UsageError
 from mvc.history.context import Context, writes_objects
 from mvc.history.files import is_stored
 from mvc.history.log import matches
-from mvc.history.refs import OPERATIONS, UNFINISHED
+from mvc.history.refs import OPERATIONS, STAGE, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
@@ -84,6 +84,21 @@ def add(
     hide(context.root, [path for path in present if is_weights(path)], context.disk)
     index.refresh(context)
     return Added(changed, tuple(removed), taken.report if taken else None)
+
+
+@contextlib.contextmanager
+def unless_in_vain(context: Context, who: Signature | None) -> Iterator[None]:
+    """What is staged on the way to a commit stays only if the commit comes about, as with ``git commit -a``."""
+    before = {ref: context.refs.raw(ref) for ref in (STAGE, UNFINISHED)}
+    try:
+        yield
+    except MvcError:
+        with transaction(context, "commit", who) as current:
+            for ref, value in before.items():
+                current.move(ref, value)
+            current.message = "commit -a: in vain; the stage is as it was"
+        index.refresh(context)
+        raise
 
 
 def remove(

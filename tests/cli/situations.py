@@ -161,6 +161,18 @@ def _conflict(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     _one(terminal, "ours", w=[4.0, 4.0])
 
 
+@situation("A key that can't be used")
+def _no_key(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    terminal("config", "user.signingkey", "absent.pub")
+    _model(terminal, 1.0)
+    terminal("add", "model.safetensors")
+
+
+@situation("A signature that is asked for")
+def _unsigned(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    _conflict(terminal, patch)
+
+
 @situation("A branch that moved meanwhile")
 def _moved(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     first = _one(terminal)

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from cli.terminal import Terminal, safetensors
+from signing_keys import settle_in
 
 from mvc.cli.app import VERBS, program
 
@@ -54,6 +55,14 @@ ASKED = {
     "stash": ["stash", "list"],
     "stash-show": ["stash", "show", "-p"],
     "clean": ["clean", "-n"],
+}
+#: The same, asked where things are signed.
+ASKED_OF_SIGNED = {
+    "verify-commit": ["verify-commit", "v1", "HEAD"],
+    "verify-tag": ["verify-tag", "v1"],
+    "verify-signed": ["verify", "m.safetensors", "--at", "v1"],
+    "log-signed": ["log", "--show-signature"],
+    "show-signed": ["show", "--show-signature", "v1"],
 }
 #: The numbers of three are bytes of packs and the present; the last is about a code repository
 #: (``tests/hooks``).
@@ -97,9 +106,30 @@ def storied(
     return terminal
 
 
-def test_json_is_what_it_was(storied: Terminal) -> None:
+@pytest.fixture
+def signed(storied: Terminal, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """How the story goes on: a commit and a tag of Ada's that are signed, and a commit that is not."""
+
+    def go_on() -> Terminal:
+        home = storied.root.parent / "home"
+        settle_in(home)
+        monkeypatch.setenv("HOME", str(home))
+        storied("bisect", "reset")
+        storied("reset", "--hard", "light")
+        storied("tag", "-d", "v1")
+        storied("commit", "--amend", "-S", "-m", "one, signed")
+        storied("tag", "-s", "v1", "-m", "first signed release")
+        storied("commit", "--allow-empty", "-m", "two")
+        return storied
+
+    return go_on
+
+
+def test_json_is_what_it_was(storied: Terminal, signed: Callable[[], Terminal]) -> None:
     """One story for all, as it takes longer to tell than to ask."""
     found = {name: storied.run(*words, "--json").out for name, words in ASKED.items()}
+    more = signed()
+    found |= {name: more.run(*words, "--json").out for name, words in ASKED_OF_SIGNED.items()}
     if os.environ.get("MVC_GOLDEN") == "write":
         for name, text in found.items():
             (GOLDEN / f"{name}.json").write_text(text, "utf-8", newline="\n")
@@ -117,7 +147,8 @@ def test_every_golden_file_names_its_schema_and_the_page_has_it() -> None:
 
 
 def test_every_verb_with_json_has_a_golden_file_and_a_section() -> None:
-    asked = {" ".join(word for word in words if word.isalpha()) for words in ASKED.values()}
+    typed = (*ASKED.values(), *ASKED_OF_SIGNED.values())
+    asked = {" ".join(word for word in words if word.replace("-", "").isalpha()) for words in typed}
     sections = re.findall(r"^## mvc (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
     for path in with_json():
         assert path in sections, path

@@ -95,7 +95,7 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
     looks = set(re.findall(r"^\| `look\.(.+?)` \|", page, re.MULTILINE))
     assert looks == _rows(Inspection)
     verbs = _rows(Opened) | _rows(Repository)
-    assert rows == {*verbs, *reached, "root", "folder", "who", "cwd", "progress"}
+    assert rows == {*verbs, *reached, "root", "folder", "who", "verifier", "cwd", "progress"}
 
 
 def test_the_python_reference_has_every_public_name() -> None:

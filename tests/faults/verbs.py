@@ -20,6 +20,7 @@ from faults.worlds import (
     with_two,
     work,
 )
+from signing_keys import MemorySigner
 
 from mvc.errors import MergeConflict
 from mvc.merge.abandoning import give_up
@@ -96,6 +97,11 @@ def _revert_clash(repository: Repository) -> None:
 def _reverting_begun(root: str, disk: Disk) -> None:
     reverting(root, disk)
     _revert_clash(opened(root, disk))
+
+
+def _signed(repository: Repository) -> None:
+    repository.signer = MemorySigner("ada@example.org", b"ada")
+    repository.commit("signed")
 
 
 _ROW = ("HEAD", "HEAD~2", "HEAD~1")
@@ -334,6 +340,7 @@ DEEDS = [
     ),
     Deed("commit", staged, (lambda r: r.commit("staged"),)),
     Deed("commit --amend", staged, (lambda r: r.commit("amended", amend=True),)),
+    Deed("commit -S", staged, (_signed,)),
     Deed("commit --allow-empty", with_one, (lambda r: r.commit("empty", allow_empty=True),)),
     Deed(
         "commit_tensors",
