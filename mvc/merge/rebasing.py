@@ -35,12 +35,12 @@ from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
 from mvc.merge.equivalents import repeated
 from mvc.merge.merging import failed, refuse_unfinished
+from mvc.merge.saved import require_made, require_saved, unsaved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.values import dataclass
 from mvc.worktree import index
 from mvc.worktree.checkout import prepared
 from mvc.worktree.ingest import Progress
-from mvc.worktree.status import status
 
 #: Called with a sentence about a commit that is left out.
 Said = Callable[[str], None]
@@ -82,8 +82,10 @@ def rebase(
     home, tip = _branch(context, branch)
     name = onto if onto is not None else upstream
     target = _resolved(context, name, f"Does not point to a valid commit '{name}'")
-    require_saved(context)
+    left = require_saved(context)
     if _is_up_to_date(context, base, target, tip):
+        if left:
+            raise unsaved("You have unstaged changes.")
         _go_home(context, home, tip, branch, who, progress)
         return Rebased(home, False, tip)
     picks = _to_do(context, base, tip, said)
@@ -92,7 +94,8 @@ def rebase(
         start, picks = picks[0], picks[1:]
     sequel = Sequel(tip, picks, onto=target, home=home)
     origin = context.refs.head()
-    draft = _Draft(context, start, log.snapshot(context, start), strategy, who, progress, said)
+    files = log.snapshot(context, start)
+    draft = _Draft(context, start, files, strategy, who, progress, said, left)
     draft.trail.append((str(origin), start, f"rebase (start): checkout {name}"))
     return draft.replay(sequel)
 
@@ -111,10 +114,10 @@ def go_on(context: Context, *, who: Signature, progress: Progress | None, said: 
             "You must edit all merge conflicts and then mark them as resolved using mvc add",
             hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
         )
-    require_saved(context, staged=not waiting.between)
+    left = require_saved(context, staged=not waiting.between)
     head = revisions.resolve(context, "HEAD")
     stage, before = read_stage(context), head_snapshot(context)
-    draft = _Draft(context, head, before, waiting.strategy, who, progress, said)
+    draft = _Draft(context, head, before, waiting.strategy, who, progress, said, left)
     if dict(stage) != dict(before):
         draft.commit(waiting, stage, f"rebase (continue): {first_line(waiting.message)}")
     return draft.replay(sequel)
@@ -148,6 +151,8 @@ class _Draft:
     who: Signature
     progress: Progress | None
     said: Said
+    #: Files that may be left of a rebase that was cut off.
+    left: tuple[str, ...] = ()
     trail: list[tuple[str, str, str]] = field(default_factory=list)
 
     def replay(self, sequel: Sequel) -> Rebased:
@@ -223,6 +228,7 @@ class _Draft:
         sequel = plan.sequel
         assert sequel is not None and sequel.home is not None and sequel.onto is not None
         before = read_stage(self.context)
+        require_made(self.context, result, self.left)
         with (
             prepared(self.context, before, result, progress=self.progress) as files,
             transaction(self.context, "rebase", self.who) as current,
@@ -265,22 +271,6 @@ class _Draft:
         self._move(held, done, None)
         assert sequel.home is not None
         return Rebased(sequel.home, True, self.head)
-
-
-def require_saved(context: Context, *, staged: bool = False) -> None:
-    """Let a rebase go on only where all work is in a commit, or (``staged``) on the stage.
-
-    Raises:
-        UsageError: it is not.
-    """
-    found = status(context)
-    if found.unstaged:
-        what = "You have unstaged changes."
-    elif found.staged and not staged:
-        what = "Your index contains uncommitted changes."
-    else:
-        return
-    raise UsageError(f"cannot rebase: {what}", hint="mvc commit them, or mvc stash them")
 
 
 def _waiting(context: Context) -> tuple[Unfinished, Sequel]:

@@ -168,16 +168,6 @@ def _rebase_clash(repository: Repository) -> None:
         repository.rebase("clash")
 
 
-def _rebasing(name: str, prepare: Callable[[str, Disk], None], rebase: Act) -> Deed:
-    """A ``rebase``. Cut off between the files and the refs, it is refused as by Git: the files look unsaved."""
-
-    def again(repository: Repository) -> None:
-        repository.reset("HEAD", mode="hard")
-        rebase(repository)
-
-    return Deed(name, prepare, (rebase,), again=again)
-
-
 def _rebasing_begun(root: str, disk: Disk) -> None:
     clashing(root, disk)
     _rebase_clash(opened(root, disk))
@@ -375,8 +365,8 @@ DEEDS = [
     Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
     Deed("cherry-pick", apart, (lambda r: r.cherry_pick(["side"]),)),
     Deed("cherry-pick, conflict", clashing, (_pick_clash,)),
-    _rebasing("rebase", apart, lambda r: r.rebase("side")),
-    _rebasing("rebase, conflict", clashing, _rebase_clash),
+    Deed("rebase", apart, (lambda r: r.rebase("side"),)),
+    Deed("rebase, conflict", clashing, (_rebase_clash,)),
     Deed("rebase --abort", _rebasing_begun, (lambda r: r.abort("rebase"),)),
     Deed("reset --soft", staged, (lambda r: r.reset("HEAD~1", mode="soft"),)),
     Deed("reset --mixed", staged, (lambda r: r.reset("HEAD~1"),)),

@@ -8,6 +8,7 @@ from merge.world import model
 
 import mvc
 from mvc.errors import MergeConflict, UsageError
+from mvc.history.operations import OperationLog
 from mvc.history.signature import Signature
 from mvc.repository import Repository
 
@@ -90,3 +91,43 @@ def test_a_change_that_upstream_has_is_told_and_left_out(repo: Repository) -> No
         "warning: skipped previously applied commit"
     ]
     assert len([*repo.log(["main..topic"])]) == 1
+
+
+def _cut_off(repo: Repository, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """``act``, which gets as far as the files, and not to the refs."""
+    with monkeypatch.context() as patch:
+        patch.setattr(OperationLog, "append", _killed)
+        with pytest.raises(_KilledError):
+            act()
+    assert not repo.status().clean
+
+
+class _KilledError(Exception):
+    pass
+
+
+def _killed(*_: object) -> None:
+    raise _KilledError
+
+
+def test_a_rebase_that_was_cut_off_between_files_and_refs_goes_on(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cut_off(repo, monkeypatch, lambda: repo.rebase("topic"))
+    assert repo.rebase("topic").moved
+    assert repo.status().clean
+
+
+def test_work_is_not_taken_for_what_a_rebase_has_left(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cut_off(repo, monkeypatch, lambda: repo.rebase("topic"))
+    known = Path(repo.root, M).read_bytes()
+    for content in (model(a=9, b=9, c=9), b"".join(map(bytes, repo.read_file(M, "topic~1")))):
+        Path(repo.root, M).write_bytes(content)
+        before = repo.head
+        with pytest.raises(UsageError, match=r"You have unstaged changes\."):
+            repo.rebase("topic")
+        assert (repo.head, Path(repo.root, M).read_bytes()) == (before, content)
+    Path(repo.root, M).write_bytes(known)
+    assert repo.rebase("topic").moved
