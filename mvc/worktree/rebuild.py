@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Callable
 
-from mvc.errors import CorruptPack, IntegrityError, WeightsExpired
+from mvc.errors import IntegrityError, WeightsExpired
 from mvc.formats.layout import Storage
 from mvc.history import files as whole_files
 from mvc.history.context import Context
@@ -109,7 +109,7 @@ def _parts(
 ) -> tuple[list[tuple[ObjectId, int]], list[tuple[int, memoryview]]]:
     """The objects to put at offsets, and the bytes between them."""
     if manifest.content is not None:
-        _check_length(context, path, manifest.content, manifest.size)
+        whole_files.check_length(context.store, path, manifest.content, manifest.size)
         return [(manifest.content, 0)], []
     skeleton, ids = whole_files.plan(context.store, manifest, path)
     spans: list[tuple[ObjectId, int]] = []
@@ -118,16 +118,6 @@ def _parts(
         if not isinstance(piece, Storage):
             literals.append(piece)
         elif piece.length:
-            _check_length(context, path, ids[piece.key], piece.length)
+            whole_files.check_length(context.store, path, ids[piece.key], piece.length)
             spans.append((ids[piece.key], piece.offset))
     return spans, literals
-
-
-def _check_length(context: Context, path: str, id_: ObjectId, length: int) -> None:
-    """An object of another length would spill over its neighbours."""
-    found = context.store.length(id_)
-    if found != length:
-        raise CorruptPack(
-            f"{path}: its manifest gives a span of {length} bytes the object {id_} of {found} bytes",
-            hint="mvc fsck --full names what is whole",
-        )

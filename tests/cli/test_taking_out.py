@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import mvc
 from mvc.errors import UsageError
 from mvc.history.gitobjects import FILE_MODE
 from mvc.history.signature import Signature
+from mvc.store.fs import Disk
 
 
 @pytest.fixture
@@ -145,6 +147,29 @@ def test_an_export_that_fails_leaves_no_part_of_a_file(filled: Terminal, tmp_pat
     target = tmp_path / "out"
     assert filled.run("export", "HEAD", str(target), "d", "run.sh").code == 90
     assert [*target.iterdir()] == []
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(
+    filled: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+    script = (
+        "import os\n"
+        "from mvc.store.fs import Disk\n"
+        "from mvc.cli.app import main\n"
+        "Disk.replace = lambda *_: os._exit(9)\n"
+        f"main(['export', 'HEAD', {str(target)!r}])\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    (left,) = target.glob(".mvc-export-*")
+    assert len([*left.iterdir()]) == 6
+    with Disk().lock(str(left / "lock")):
+        filled("export", "HEAD", str(target), "run.sh")
+        assert left.exists()
+    (target / "run.sh").unlink()
+    filled("export", "HEAD", str(target))
+    assert contents(target) == contents(filled.root)
+    assert not left.exists()
 
 
 def test_an_export_stays_out_of_the_work_tree(filled: Terminal, tmp_path: Path) -> None:
