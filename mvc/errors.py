@@ -11,6 +11,7 @@
     ├── MergeConflict       6   a merge or revert stopped and waits for the user
     ├── RefConflict         7   a ref moved while the command ran
     ├── SigningError        9   a signature can't be made or judged, or is not what was asked for
+    ├── ModelMismatch      10   models that no strategy can merge as they are
     ├── FormatError        20   a file can't be taken as what its name says
     │   ├── MalformedFile      (with the offset, where one is known)
     │   ├── UnsupportedDtype
@@ -47,6 +48,7 @@ __all__ = [
     "MalformedFile",
     "MergeConflict",
     "MissingObject",
+    "ModelMismatch",
     "MvcError",
     "NotARepository",
     "NothingToCommit",
@@ -119,6 +121,12 @@ class SigningError(MvcError):
     """A signature can't be made or judged, or is not the one that was asked for."""
 
     exit_code = 9
+
+
+class ModelMismatch(MvcError):
+    """Models differ in what their tensors mean: shapes, tokens, tied weights, configuration."""
+
+    exit_code = 10
 
 
 class FormatError(MvcError):

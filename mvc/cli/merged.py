@@ -13,6 +13,7 @@ _WORDS = {
     "theirs": "changed by them",
     "both": "changed alike on both sides",
     "strategy": "settled by the strategy",
+    "mismatch": "taken as a whole",
 }
 
 
@@ -39,3 +40,5 @@ def merged_lines(outcome: Outcome) -> Iterator[str]:
     parts = [f"{tally[key]} {words}" for key, words in _WORDS.items() if tally.get(key)]
     if parts:
         yield f" tensors: {', '.join(parts)}"
+    for note in outcome.merged.notes if outcome.merged else ():
+        yield f" {note}"

@@ -30,6 +30,7 @@ class RecipeWords:
     dtype: str | None = None
     file: str | None = None
     again: bool = True
+    mismatch: str | None = None
 
     def recipe(self, strategy: str | None) -> Recipe | None:
         """The recipe that they make with ``strategy``; None if that is none or a three-way one, alone.
@@ -42,9 +43,9 @@ class RecipeWords:
 
         plain = strategy is None or strategy not in strategies.COMBINATIONS
         if plain and not (self.parameters or self.rules or self.file):
-            if self.seed is not None or self.dtype is not None:
+            if any(word is not None for word in (self.seed, self.dtype, self.mismatch)):
                 raise UsageError(
-                    "--seed and --dtype say how a strategy computes, and none is given",
+                    "--seed, --dtype and --mismatch say how a strategy computes, and none is given",
                     hint="mvc merge --strategy ties",
                 )
             return None
@@ -55,7 +56,8 @@ class RecipeWords:
             values["rules"] = [*rules, *(earlier if isinstance(earlier, list) else [earlier])]
         if strategy is not None:
             values["strategy"] = strategy
-        for word, value in (("seed", self.seed), ("dtype", self.dtype)):
+        own = (("seed", self.seed), ("dtype", self.dtype), ("mismatch", self.mismatch))
+        for word, value in own:
             if value is not None:
                 values[word] = value
         values.update({word: _value(value) for word, value in self.parameters})
@@ -81,6 +83,7 @@ def recipe_options(verb: Verb) -> Verb:
             given.pop("dtype"),
             given.pop("recipe_file"),
             not given.pop("from_result"),
+            given.pop("mismatch"),
         )
         return verb(*args, words=words, **given)
 
@@ -112,6 +115,11 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "--dtype",
         type=click.Choice(["float32", "float64"]),
         help="What to compute in; float64 only where a model has it.",
+    ),
+    click.option(
+        "--mismatch",
+        metavar="WAY,…",
+        help="Where models do not match: pad, skip, take=REVISION or three-way; refused without.",
     ),
     click.option(
         "--recipe", "recipe_file", metavar="FILE", help="All of this from a YAML or JSON file."

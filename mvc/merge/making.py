@@ -21,6 +21,9 @@ from mvc.errors import CorruptPack
 from mvc.history.manifest import Entry
 from mvc.history.tensors import tensor_chunks
 from mvc.limits import MIB, WINDOW
+from mvc.merge.aligned import Part, made_of_rows
+from mvc.merge.checks.rows import Rows, Sources
+from mvc.merge.held import Bytes, Held, bytes_of
 from mvc.merge.many import ToMake
 from mvc.merge.strategies.combination import Array, Piecewise, Place
 from mvc.merge.strategies.numbers import common_dtype, compute_dtype, narrowed, widened
@@ -47,8 +50,10 @@ class Bench:
     seed: int
     compute: str | None
 
-    def make(self, task: ToMake) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def make(self, task: ToMake) -> Bytes:
         """The bytes of one tensor."""
+        if task.rows is not None:
+            return self._in_rows(task, task.rows)
         if task.combination.piecewise:
             return self._in_pieces(task, cast(Piecewise, task.combination))
         dtype, shape = result_of(task)
@@ -70,13 +75,13 @@ class Bench:
             next(reader, None)  # to its end, where bytes are proven
         return result
 
-    def _in_pieces(
-        self, task: ToMake, combination: Piecewise
-    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def _in_pieces(self, task: ToMake, combination: Piecewise) -> Bytes:
         dtype, shape = result_of(task)
         wide = compute_dtype(tuple(piece.entry.dtype for piece in task.models), self.compute)
         base, *models = (
-            None if piece is None else _Held(self._bytes(piece), piece.entry, wide)
+            None
+            if piece is None
+            else Held(bytes_of(self.store, piece), piece.entry.dtype, piece.entry.shape, wide)
             for piece in (task.base, *task.models)
         )
         result = np.empty(nbytes(dtype, shape), np.uint8)
@@ -89,12 +94,33 @@ class Bench:
                 filled += narrow.size
         return result
 
-    def _bytes(self, piece: Piece) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        held, filled = np.empty(nbytes(piece.entry.dtype, piece.entry.shape), np.uint8), 0
-        for chunk in tensor_chunks(self.store, piece.home, piece.entry):
-            held[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-        return held
+    def _in_rows(self, task: ToMake, rows: Rows) -> Bytes:
+        dtype, _ = result_of(task)
+        wide = compute_dtype(tuple(piece.entry.dtype for piece in task.models), self.compute)
+
+        def part(piece: Piece, sources: Sources) -> Part:
+            return Part(bytes_of(self.store, piece), piece.entry.dtype, piece.entry.shape, sources)
+
+        statistics: list[Part | Array | None] = []
+        for number, piece in enumerate(task.statistics):
+            if piece is None:
+                statistics.append(None)
+            elif piece.entry.shape == task.models[number].entry.shape:
+                statistics.append(part(piece, rows.models[number]))
+            else:
+                whole = bytes_of(self.store, piece)
+                statistics.append(Held(whole, piece.entry.dtype, piece.entry.shape, wide).whole())
+        base = None if task.base is None or rows.base is None else part(task.base, rows.base)
+        with np.errstate(all="ignore"):
+            return made_of_rows(
+                task.combination,
+                rows,
+                base,
+                [part(piece, rows.models[n]) for n, piece in enumerate(task.models)],
+                statistics,
+                (dtype, wide),
+                Place(task.name, self.seed),
+            )
 
     def _merged(self, task: ToMake, numbers: list[Array | None], shape: tuple[int, ...]) -> Array:
         count = len(task.models)
@@ -137,21 +163,6 @@ class Bench:
         # The whole is proven only when its end was asked for.
         if spare.size or any(len(chunk) for chunk in chunks):
             raise CorruptPack(f"the tensor {entry.name!r} has more bytes than {list(entry.shape)}")
-
-
-class _Held:
-    """A tensor in memory as it is stored; a stretch becomes numbers when it is looked at."""
-
-    def __init__(
-        self, data: np.ndarray[Any, np.dtype[np.uint8]], entry: Entry, wide: np.dtype[Any]
-    ) -> None:
-        self._data, self._stored = data, entry.dtype
-        self._width = DTYPES[entry.dtype].bits // 8
-        self.size, self.shape, self.dtype = data.size // self._width, entry.shape, wide
-
-    def __getitem__(self, where: slice) -> Array:
-        part = self._data[where.start * self._width : where.stop * self._width]
-        return widened(part.data, self._stored, self.dtype)
 
 
 def make_all(
@@ -197,12 +208,13 @@ def make_all(
 def result_of(task: ToMake) -> tuple[str, tuple[int, ...]]:
     """Dtype and shape of the tensor."""
     kinds = tuple(piece.entry.dtype for piece in task.models)
-    return common_dtype(kinds), task.models[0].entry.shape
+    shape = task.models[0].entry.shape
+    if task.rows is not None:
+        shape = (task.rows.count, *shape[1:])
+    return common_dtype(kinds), shape
 
 
-def _computed(
-    bench: Bench, tasks: Sequence[ToMake]
-) -> Iterator[tuple[ToMake, np.ndarray[Any, np.dtype[np.uint8]]]]:
+def _computed(bench: Bench, tasks: Sequence[ToMake]) -> Iterator[tuple[ToMake, Bytes]]:
     """Each task with its bytes, in order; the next ones are being made meanwhile, within the budget."""
     threads = min(_THREADS, workers.cores())
     # Not the store's own threads: what runs there must never wait for what waits there.
@@ -231,6 +243,8 @@ def _cost(task: ToMake) -> int:
     dtype, shape = result_of(task)
     elements = nbytes("U8", shape)
     sides = len(task.models) + len(task.statistics) + (task.base is not None)
+    if task.rows is not None:  # bytes of all, taken apart, and as numbers
+        return nbytes(dtype, shape) + elements * 12 * (sides + 1)
     if task.combination.piecewise:  # as they are stored, and the magnitudes of one change
         pieces = [*task.models, *([task.base] if task.base is not None else [])]
         held = sum(nbytes(piece.entry.dtype, shape) for piece in pieces)

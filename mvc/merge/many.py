@@ -14,6 +14,7 @@ from mvc.merge.terms import Clash, Computed, Decision, Kept, Piece, Term, settle
 from mvc.values import dataclass
 
 if TYPE_CHECKING:
+    from mvc.merge.checks.rows import Rows
     from mvc.merge.strategies.combination import Combination
     from mvc.merge.strategies.strategy import Strategy
 
@@ -34,13 +35,15 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class ToMake:
-    """Settled by a tensor that ``combination`` makes of the models, all of which have it in one shape."""
+    """Settled by a tensor that ``combination`` makes of the models, all of which have it in one shape, or,
+    where ``rows`` says which belong together, with rows of their own."""
 
     name: str
     base: Piece | None
     models: tuple[Piece, ...]
     statistics: tuple[Piece | None, ...]
     combination: Combination
+    rows: Rows | None = None
 
 
 Settled: TypeAlias = Decision | ToMake

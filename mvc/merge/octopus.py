@@ -16,6 +16,7 @@ from mvc.history.record import Json
 from mvc.history.signature import Signature
 from mvc.history.unfinished import Unfinished
 from mvc.ids import CommitId
+from mvc.merge.checks import ways
 from mvc.merge.conflicts import announce
 from mvc.merge.heads import Origin, contributions, independent, origin_of, originals
 from mvc.merge.merging import Outcome, merge, refuse_unfinished, require_clean_stage, settle_down
@@ -70,7 +71,7 @@ def merge_many(
     made_of = heads
     if again and recipe.choices().combinations():
         made_of, recipe = originals(context, heads, recipe)
-    recipe = _with_samples(context, made_of, recipe)
+    recipe = _with_samples(context, made_of, _with_numbers(context, made_of, recipe))
     tensors, files = origin_of(context, made_of), origin_of(context, heads)
     recipe.choices().accept(len(made_of))
     objects = context.writer()
@@ -122,6 +123,29 @@ def _alone(
         who=who,
         progress=progress,
     )
+
+
+def _with_numbers(context: Context, models: Sequence[CommitId], recipe: Recipe) -> Recipe:
+    """``recipe``, in which ``take=REVISION`` is the number of that model, as records have it.
+
+    Raises:
+        UsageError: it is none of those that are merged.
+    """
+
+    def number(name: str) -> int:
+        if name in ("ours", "theirs"):
+            return 1 if name == "ours" else len(models)
+        id_ = revisions.resolve(context, name)
+        if id_ not in models:
+            raise UsageError(
+                f"--mismatch take={name}: it is none of the models that are merged",
+                hint=f"one of {', '.join(map(revisions.shorten, models))}",
+            )
+        return 1 + models.index(id_)
+
+    words = ((word, ways.named(word)) for word in recipe.mismatch)
+    numbered = (word if name is None else ways.take(number(name)) for word, name in words)
+    return replace(recipe, mismatch=tuple(numbered))
 
 
 def _with_samples(context: Context, models: Sequence[CommitId], recipe: Recipe) -> Recipe:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from mvc.errors import UsageError
 from mvc.history.record import Json
 from mvc.merge import strategies
+from mvc.merge.checks.ways import read_words
 from mvc.values import dataclass
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Rule:
 class Recipe:
     """The first rule that matches a tensor's name decides, else ``strategy``; None leaves conflicts open.
 
-    ``parameters`` are for every strategy that has them; a rule's own come first.
+    ``parameters`` are for every strategy that has them; a rule's own come first. ``mismatch``: what to do where
+    models do not match (``checks/ways.py``); without a word such a merge is refused.
     """
 
     strategy: str | None = None
@@ -45,12 +47,14 @@ class Recipe:
     rules: tuple[Rule, ...] = ()
     seed: int = 0
     dtype: str | None = None
+    mismatch: tuple[str, ...] = ()
 
     @staticmethod
     def read(values: Mapping[str, object]) -> Recipe:
         """The recipe that ``values`` are; the inverse of ``written``, and what recipe files hold.
 
-        Keys besides ``strategy``, ``rules``, ``seed``, ``dtype`` and ``parameters`` are parameters.
+        Keys besides ``strategy``, ``rules``, ``seed``, ``dtype``, ``mismatch`` and ``parameters`` are
+        parameters.
 
         Raises:
             UsageError: a value is not what it must be.
@@ -59,6 +63,7 @@ class Recipe:
         strategy, rules = rest.pop("strategy", None), rest.pop("rules", None)
         seed, dtype = rest.pop("seed", 0), rest.pop("dtype", None)
         parameters = rest.pop("parameters", None) or {}
+        mismatch = read_words(rest.pop("mismatch", None))
         if strategy is not None and not isinstance(strategy, str):
             raise UsageError(f"strategy is {strategy!r:.60}, and must be a name")
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _LARGEST_SEED:
@@ -68,7 +73,12 @@ class Recipe:
         if not isinstance(parameters, Mapping):
             raise UsageError("parameters must be a mapping of names to values")
         return Recipe(
-            strategy, {**parameters, **rest}, tuple(_rules(rules)), seed, dtype and str(dtype)
+            strategy,
+            {**parameters, **rest},
+            tuple(_rules(rules)),
+            seed,
+            dtype and str(dtype),
+            mismatch,
         )
 
     def choices(self) -> Choices:
@@ -116,6 +126,7 @@ class Recipe:
             "rules": rules,
             "seed": self.seed,
             "dtype": self.dtype,
+            "mismatch": list(self.mismatch),
         }
 
 

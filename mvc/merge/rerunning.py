@@ -19,6 +19,7 @@ from mvc.history.record import Record
 from mvc.history.snapshot import Snapshot
 from mvc.ids import CommitId, ObjectId
 from mvc.merge.bases import merge_base
+from mvc.merge.checks.ways import THREE_WAY
 from mvc.merge.heads import Origin, contributions, origin_of, recorded_models
 from mvc.merge.octopus import arithmetic
 from mvc.merge.recipe import Recipe
@@ -89,7 +90,14 @@ def _by_recipe(
 ) -> Merged:
     said = record.parameters
     words = ("strategy", "parameters", "rules", "dtype")
-    recipe = Recipe.read({**{word: said.get(word) for word in words}, "seed": record.seed or 0})
+    recipe = Recipe.read(
+        {
+            **{word: said.get(word) for word in words},
+            "seed": record.seed or 0,
+            # Before there were checks, who had changed it decided.
+            "mismatch": said.get("mismatch", [THREE_WAY]),
+        }
+    )
     base = said.get("base")
     at = CommitId(str(base["commit"])) if isinstance(base, dict) else None
     origin, files = Origin(recorded_models(record), at), origin_of(context, commit.parents)

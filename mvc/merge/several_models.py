@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from mvc import formats
 from mvc.history.manifest import BYTES, Manifest
 from mvc.history.snapshot import Snapshot
+from mvc.merge.checks.settling import Checked, check
+from mvc.merge.checks.ways import Ways
 from mvc.merge.compose import CHECKSUMMED, build
 from mvc.merge.content import Content, merge_content
 from mvc.merge.grouping import ModelSide, read_side
 from mvc.merge.job import Job
 from mvc.merge.making import Bench, make_all
-from mvc.merge.many import ToMake, decide, several
+from mvc.merge.many import Settled, Several, ToMake, decide, several
 from mvc.merge.models import MergedModel, count, is_exactly, moved, place, put_index
-from mvc.merge.recipe import Choices
+from mvc.merge.recipe import Choices, is_combination
 from mvc.merge.slots import Slots
 from mvc.merge.terms import Decision, Piece
+from mvc.merge.twins import once, renamed, with_statistics
 
 
 def is_mergeable(store_sides: Sequence[ModelSide | None]) -> bool:
@@ -44,8 +47,13 @@ def merge_several(
     group: frozenset[str],
     choices: Choices,
     statistics: Sequence[Mapping[str, Piece]],
-) -> MergedModel | None:
-    """Merge the files ``group`` of ``sides``, the base first, as one model; None where they can't be."""
+    allowed: Ways,
+) -> tuple[MergedModel, Checked] | None:
+    """Merge the files ``group`` of ``sides``, the base first, as one model; None where they can't be.
+
+    Raises:
+        ModelMismatch: they differ in what can't be merged, and no way that is ``allowed`` settles it.
+    """
     store = job.context.store
     found = [read_side(store, side, group) for side in sides]
     if not is_mergeable(found[1:]):
@@ -55,17 +63,31 @@ def merge_several(
     kind = next(iter(models[0].files.values())).format
     if base is None or any(m.format != kind for m in base.files.values()):
         base = ModelSide()
-    settled = [
-        (one, decide(one, choices.of(one.name), statistics))
-        for one in several(base.pieces, [model.pieces for model in models])
-    ]
-    tasks = [decision for _, decision in settled if isinstance(decision, ToMake)]
-    made = make_all(bench, job.pack, tasks, checksums=kind in CHECKSUMMED, progress=job.progress)
-    decisions: dict[str, Decision] = {
-        one.name: made[one.name] if isinstance(decision, ToMake) else decision
-        for one, decision in settled
+    tensors = several(base.pieces, [model.pieces for model in models])
+
+    def by_strategy(one: Several) -> Settled:
+        return decide(one, choices.of(one.name), statistics)
+
+    combined = {
+        one.name: (one, chosen) for one in tensors if is_combination(chosen := choices.of(one.name))
     }
-    return _laid_out(job, sides, decisions, base, models)
+    checked = check(store, sides, group, combined, by_strategy, allowed)
+    settled = {
+        one.name: checked.settled.get(one.name) or by_strategy(one)
+        for one in tensors
+        if one.name not in checked.alias
+    }
+    tasks, twins = once(with_statistics(settled, statistics))
+    made = make_all(bench, job.pack, tasks, checksums=kind in CHECKSUMMED, progress=job.progress)
+    decisions: dict[str, Decision] = {}
+    for name, decision in settled.items():
+        if isinstance(decision, ToMake):
+            decisions[name] = renamed(made[twins.get(name, name)], name)
+        else:
+            decisions[name] = decision
+    for name, other in checked.alias.items():
+        decisions[name] = renamed(decisions[other], name)
+    return _laid_out(job, sides, dict(sorted(decisions.items())), base, models), checked
 
 
 def _laid_out(

@@ -34,13 +34,15 @@ class Merged:
 
     ``conflicts`` are the files to settle, ``undecided`` the tensors to settle, by path. ``tally`` counts the
     tensors of models that both sides changed: ``unchanged``, ``ours``, ``theirs``, ``both`` (the same
-    change), ``strategy``, ``conflict``.
+    change), ``strategy``, ``mismatch``, ``conflict``. ``notes``: what of the models did not match, and how that
+    was settled.
     """
 
     files: Files
     conflicts: Mapping[str, FileConflict] = field(default_factory=dict)
     undecided: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tally: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def conflicted(self) -> bool:

@@ -81,6 +81,7 @@ def unite(
     job_strategy = _file_strategy(choices)
     result, conflicts = dict(merged.files), dict(merged.conflicts)
     undecided, tally = dict(merged.undecided), Counter(merged.tally)
+    notes: list[str] = []
     if found:
         _combine(
             Job(
@@ -95,11 +96,17 @@ def unite(
             choices,
             tensors,
             found,
-            _Result(result, conflicts, undecided, tally),
+            _Result(result, conflicts, undecided, tally, notes),
+            labels if tensors == files else _numbers(tensors),
             keep=keep,
         )
     _refuse_files_in_the_way(result)
-    return Merged(dict(sorted(result.items())), conflicts, undecided, tally)
+    return Merged(dict(sorted(result.items())), conflicts, undecided, tally, tuple(notes))
+
+
+def _numbers(tensors: Contributions) -> list[str]:
+    """What models are called that are not the sides of the merge."""
+    return [f"model {number}" for number in range(1, len(tensors.models) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ class _Result:
     conflicts: dict[str, FileConflict]
     undecided: dict[str, tuple[str, ...]]
     tally: Counter[str]
+    notes: list[str]
 
 
 def _combine(
@@ -117,24 +125,31 @@ def _combine(
     tensors: Contributions,
     found: Sequence[frozenset[str]],
     result: _Result,
+    labels: Sequence[str],
     *,
     keep: bool,
 ) -> None:
+    from mvc.merge.checks.files import put_beside
+    from mvc.merge.checks.ways import Ways
     from mvc.merge.making import Bench
     from mvc.merge.several_models import merge_several
     from mvc.merge.statistics import adding_up, is_statistic, statistics_of
 
     sides = (tensors.base, *tensors.models)
+    allowed = Ways.of(recipe.mismatch, labels)
     with job.pack as pack:
         bench = Bench(job.context.store, recipe.seed, recipe.dtype)
         for group in found:
             if any(map(is_statistic, group)):
-                model = merge_several(job, bench, sides, group, adding_up(sides[0], group), ())
+                how, known = adding_up(sides[0], group), []
             else:
-                known = statistics_of(tensors.models, group, choices)
-                model = merge_several(job, bench, sides, group, choices, known)
-            if model is None:
+                how, known = choices, statistics_of(tensors.models, group, choices)
+            made = merge_several(job, bench, sides, group, how, known, allowed)
+            if made is None:
                 raise UsageError(f"{min(group)} can't be merged as a model")
+            model, checked = made
+            result.notes.extend(checked.notes)
+            put_beside(job, checked, sides, result.files, result.conflicts)
             result.files.update(model.files)
             result.conflicts.update(model.conflicts)
             result.tally.update(model.tally)

@@ -173,6 +173,15 @@ def _unsigned(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     _conflict(terminal, patch)
 
 
+@situation("Models that do not match")
+def _mismatch(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    terminal.commit("one", model={"lm_head.weight": [1.0, 2.0]})
+    terminal("switch", "-c", "wide")
+    terminal.commit("theirs", model={"lm_head.weight": [3.0, 3.0, 3.0]})
+    terminal("switch", "main")
+    terminal.commit("ours", model={"lm_head.weight": [4.0, 4.0]})
+
+
 @situation("A branch that moved meanwhile")
 def _moved(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     first = _one(terminal)

@@ -127,16 +127,17 @@ def test_what_a_strategy_can_not_compute_takes_the_three_way_rule_or_is_a_confli
     assert stopped.undecided == {"m.safetensors": ("steps",)}
 
 
-def test_a_tensor_that_one_model_lacks_or_has_in_another_shape_is_settled_by_who_changed_it(
+def test_a_tensor_that_one_model_lacks_is_settled_by_who_changed_it_and_so_is_a_shape_if_told(
     world: World,
 ) -> None:
     base = {"m.safetensors": tensors(w=normal(0, 4), gone=normal(0, 2))}
     ours = {"m.safetensors": tensors(w=normal(0, 4), new=normal(1, 3))}
     theirs = {"m.safetensors": tensors(w=normal(2, 5), gone=normal(0, 2))}
-    found = read(world, merged(world, base, [ours, theirs], "ties"))
+    recipe = Recipe("ties", mismatch=("three-way",))
+    found = read(world, merged(world, base, [ours, theirs], recipe))
     assert {name: one.shape for name, one in found.items()} == {"w": (5,), "new": (3,)}
     other = {"m.safetensors": tensors(w=normal(3, 6), gone=normal(0, 2))}
-    stopped = merged(world, base, [other, theirs], "ties")
+    stopped = merged(world, base, [other, theirs], recipe)
     assert stopped.undecided == {"m.safetensors": ("w",)}
 
 
