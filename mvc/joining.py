@@ -74,6 +74,37 @@ def merge(
     )
 
 
+def merge_adapter(
+    repo: Opened,
+    path: str,
+    revision: str | None = None,
+    *,
+    into: str | None = None,
+    weight: float = 1.0,
+    message: str | None = None,
+    author: Signature | None = None,
+) -> Outcome:
+    """Write the LoRA adapter at ``path``, of ``revision`` or HEAD's own, into HEAD's model; a commit.
+
+    ``into`` names the model where there are several, ``weight`` scales the adapter. A revision is merged.
+    ModelMismatch if the adapter does not fit.
+    """
+    from mvc.merge.adapters import merging_in
+
+    inside = repo._inside([path])[0]
+    return merging_in.merge_adapter(
+        repo._context,
+        inside,
+        revision,
+        into=None if into is None else repo._inside([into])[0],
+        weight=weight,
+        message=message,
+        author=author,
+        who=repo._signer(),
+        progress=repo.progress,
+    )
+
+
 def rerun(repo: Opened, revision: str) -> Rerun:
     """Merge again what the merge commit ``revision`` merged, as its record says; nothing changes."""
     from mvc.merge import rerunning

@@ -54,6 +54,7 @@ class Repository(Opened):
         context.operations.recover()
 
     merge = joining.merge
+    merge_adapter = joining.merge_adapter
     rerun = joining.rerun
     revert = joining.revert
     revert_each = joining.revert_each

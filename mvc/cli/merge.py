@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 )
 @recipe_options
 @click.option(
+    "--adapter",
+    metavar="PATH",
+    help="Write a LoRA adapter, REVISION's or HEAD's own, into the model.",
+)
+@click.option("--into", metavar="MODEL", help="Which model, where there are several.")
+@click.option(
     "--continue", "conclude", is_flag=True, help="Conclude it: all conflicts are settled."
 )
 @click.option("--abort", is_flag=True, help="Give it up; everything as before.")
@@ -60,6 +67,8 @@ def command(
     ff_only: bool,
     strategy: str | None,
     words: RecipeWords,
+    adapter: str | None,
+    into: str | None,
     conclude: bool,
     abort: bool,
     no_edit: bool,
@@ -82,27 +91,34 @@ def command(
             raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
         output.note(committed(repository, repository.commit(message, author=author(repository))))
         return
-    if not others:
-        raise UsageError("nothing to merge", hint="mvc merge BRANCH")
-    if verified is None:
-        verified = is_true(here(repository), "merge.verifysignatures")
-
-    def vouched(found: Judged) -> None:
-        output.note(
-            [f"Commit {shorten(found.id)} has a good GPG signature by {found.check.signer}"]
+    if adapter is not None:
+        if len(others) > 1 or strategy is not None or ff_only or verified:
+            raise UsageError(
+                "--adapter takes one revision at most, no strategy, and verifies no signature"
+            )
+        outcome = repository.merge_adapter(
+            adapter,
+            others[0] if others else None,
+            into=into,
+            weight=words.scale(),
+            message=message,
+            author=author(repository),
         )
-
-    fast_forward = "only" if ff_only else "never" if ff is False else "allow"
-    outcome = repository.merge(
-        others[0] if len(others) == 1 else others,
-        message=message,
-        fast_forward=fast_forward,
-        strategy=strategy,
-        recipe=words.recipe(strategy),
-        again=words.again,
-        author=author(repository),
-        verify_signatures=vouched if verified else None,
-    )
+    elif into is not None:
+        raise UsageError("--into says where an adapter goes", hint="mvc merge --adapter PATH")
+    elif not others:
+        raise UsageError("nothing to merge", hint="mvc merge BRANCH")
+    else:
+        outcome = repository.merge(
+            others[0] if len(others) == 1 else others,
+            message=message,
+            fast_forward="only" if ff_only else "never" if ff is False else "allow",
+            strategy=strategy,
+            recipe=words.recipe(strategy),
+            again=words.again,
+            author=author(repository),
+            verify_signatures=_vouching(session, verified),
+        )
     if outcome.kind == "up-to-date":
         output.note(["Already up to date."])
         return
@@ -114,3 +130,16 @@ def command(
         output.note(merged_lines(outcome))
     if outcome.before:
         output.note(stat_lines(repository.diff(outcome.before, outcome.commit, numeric=False)))
+
+
+def _vouching(session: Session, asked: bool | None) -> Callable[[Judged], None] | None:
+    """Who hears of each good signature; None where none is asked for, here or in the configuration."""
+    if asked is None:
+        asked = is_true(here(session.repository), "merge.verifysignatures")
+
+    def vouched(found: Judged) -> None:
+        session.output.note(
+            [f"Commit {shorten(found.id)} has a good GPG signature by {found.check.signer}"]
+        )
+
+    return vouched if asked else None

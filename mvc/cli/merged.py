@@ -14,6 +14,7 @@ _WORDS = {
     "both": "changed alike on both sides",
     "strategy": "settled by the strategy",
     "mismatch": "taken as a whole",
+    "adapter": "with the adapter added",
 }
 
 
@@ -22,6 +23,9 @@ def made_lines(repository: Any, outcome: Outcome) -> list[str]:
     record = repository.record(outcome.commit)
     strategy = record.parameters.get("strategy") if record is not None else None
     models = record.parameters.get("models") if record is not None else None
+    adapter = record.parameters.get("adapter") if record is not None else None
+    if record is not None and isinstance(adapter, dict):
+        return [f"Merged the adapter {adapter['path']} into {record.parameters.get('into')}."]
     if not isinstance(models, list):
         return ["Merge made by the tensor three-way strategy."]
     how = f"strategy {strategy}" if strategy else "tensor three-way strategy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,8 @@ class RecipeWords:
     file: str | None = None
     again: bool = True
     mismatch: str | None = None
+    adapters: str | None = None
+    rank: int | None = None
 
     def recipe(self, strategy: str | None) -> Recipe | None:
         """The recipe that they make with ``strategy``; None if that is none or a three-way one, alone.
@@ -43,9 +46,10 @@ class RecipeWords:
 
         plain = strategy is None or strategy not in strategies.COMBINATIONS
         if plain and not (self.parameters or self.rules or self.file):
-            if any(word is not None for word in (self.seed, self.dtype, self.mismatch)):
+            if any(value is not None for _, value in self._own()):
                 raise UsageError(
-                    "--seed, --dtype and --mismatch say how a strategy computes, and none is given",
+                    "--seed, --dtype, --mismatch, --adapters and --rank say how a strategy computes, "
+                    "and none is given",
                     hint="mvc merge --strategy ties",
                 )
             return None
@@ -56,12 +60,34 @@ class RecipeWords:
             values["rules"] = [*rules, *(earlier if isinstance(earlier, list) else [earlier])]
         if strategy is not None:
             values["strategy"] = strategy
-        own = (("seed", self.seed), ("dtype", self.dtype), ("mismatch", self.mismatch))
-        for word, value in own:
+        for word, value in self._own():
             if value is not None:
                 values[word] = value
         values.update({word: _value(value) for word, value in self.parameters})
         return Recipe.read(values)
+
+    def _own(self) -> list[tuple[str, object]]:
+        """What is said beside the strategy, its parameters and rules."""
+        words = ("seed", "dtype", "mismatch", "adapters", "rank")
+        return [(word, getattr(self, word)) for word in words]
+
+    def scale(self) -> float:
+        """What an adapter is multiplied by, for which nothing but a weight can be said.
+
+        Raises:
+            UsageError: something else was said, or the weight is no number.
+        """
+        known = dict(self.parameters)
+        word = known.pop("weight", "1")
+        if known or self.rules or self.file or any(value is not None for _, value in self._own()):
+            raise UsageError("an adapter has a --weight, and no other parameter")
+        try:
+            weight = float(word)
+        except ValueError:
+            weight = math.nan
+        if not math.isfinite(weight):
+            raise UsageError(f"weight is {word!r:.60}, and must be a number")
+        return weight
 
 
 def recipe_options(verb: Verb) -> Verb:
@@ -84,6 +110,8 @@ def recipe_options(verb: Verb) -> Verb:
             given.pop("recipe_file"),
             not given.pop("from_result"),
             given.pop("mismatch"),
+            given.pop("adapters"),
+            given.pop("rank"),
         )
         return verb(*args, words=words, **given)
 
@@ -121,6 +149,12 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         metavar="WAY,…",
         help="Where models do not match: pad, skip, take=REVISION or three-way; refused without.",
     ),
+    click.option(
+        "--adapters",
+        type=click.Choice(["cat", "svd", "factors"]),
+        help="LoRA adapters: factors side by side, the closest product, or A and B each by itself.",
+    ),
+    click.option("--rank", type=click.IntRange(min=1), help="The rank that svd gives adapters."),
     click.option(
         "--recipe", "recipe_file", metavar="FILE", help="All of this from a YAML or JSON file."
     ),

@@ -1,16 +1,12 @@
-"""Tensors that strategies make of several models: read, computed and stored at the same time, a few at once.
+"""Tensors that strategies make of several models, from bytes to bytes.
 
-Memory is bounded by a budget, or by the one tensor that alone is larger: what is elementwise is computed in
-pieces, anything else needs its tensor from every model. Results come in order, so the same merge writes the
-same pack, whatever the threads do.
+What is elementwise is computed in pieces, anything else needs its tensor from every model. It must not know
+where results go: ``producing.py`` has many made at once, and stores them.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -18,28 +14,21 @@ import numpy as np
 
 from mvc.dtypes import DTYPES, nbytes
 from mvc.errors import CorruptPack
-from mvc.history.manifest import Entry
 from mvc.history.tensors import tensor_chunks
-from mvc.limits import MIB, WINDOW
 from mvc.merge.aligned import Part, made_of_rows
 from mvc.merge.checks.rows import Rows, Sources
 from mvc.merge.held import Bytes, Held, bytes_of
 from mvc.merge.many import ToMake
+from mvc.merge.producing import Planned
 from mvc.merge.strategies.combination import Array, Piecewise, Place
 from mvc.merge.strategies.numbers import common_dtype, compute_dtype, narrowed, widened
-from mvc.merge.terms import Made, Piece
-from mvc.store import workers
-from mvc.store.source import BytesSource, Candidate, Incoming
+from mvc.merge.terms import Piece
+from mvc.store.source import Candidate
 from mvc.store.store import Store
-from mvc.store.writing import PackWriter
 from mvc.values import dataclass
 
-#: Bytes of tensors being made that may be in memory; the writer's own come to as much again.
-BUDGET = 160 * MIB
 #: Elements of a piece of what is elementwise.
 _PIECE = 1 << 20
-#: More would wait for the writer.
-_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +38,13 @@ class Bench:
     store: Store
     seed: int
     compute: str | None
+
+    def plan(self, task: ToMake) -> Planned:
+        """The tensor as something to be made."""
+        dtype, shape = result_of(task)
+        return Planned(
+            task.name, dtype, shape, _cost(task), partial(self.make, task), partial(_sides, task)
+        )
 
     def make(self, task: ToMake) -> Bytes:
         """The bytes of one tensor."""
@@ -165,46 +161,6 @@ class Bench:
             raise CorruptPack(f"the tensor {entry.name!r} has more bytes than {list(entry.shape)}")
 
 
-def make_all(
-    bench: Bench,
-    pack: PackWriter,
-    tasks: Sequence[ToMake],
-    *,
-    checksums: bool,
-    progress: Callable[[str, int, int], None] | None,
-) -> dict[str, Made]:
-    """Make and store every tensor of ``tasks``, by name; ``checksums``: with the CRC-32 of its bytes."""
-    total = sum(nbytes(*result_of(task)) for task in tasks)
-    done = 0
-
-    def report(more: int) -> None:
-        nonlocal done
-        done += more
-        if progress is not None:
-            progress("merging", done, total)
-
-    made: dict[str, Made] = {}
-    batch: list[tuple[ToMake, Any]] = []
-
-    def store() -> None:
-        incoming = [
-            Incoming(BytesSource(data), result_of(task)[0], partial(_sides, task))
-            for task, data in batch
-        ]
-        for (task, data), id_ in zip(batch, pack.add(incoming, report), strict=True):
-            entry = Entry(task.name, *result_of(task), id_)
-            made[task.name] = Made(entry, zlib.crc32(data) if checksums else None)
-        batch.clear()
-
-    for task, data in _computed(bench, tasks):
-        batch.append((task, data))
-        if sum(data.nbytes for _, data in batch) >= WINDOW // 2:
-            store()
-    if batch:
-        store()
-    return made
-
-
 def result_of(task: ToMake) -> tuple[str, tuple[int, ...]]:
     """Dtype and shape of the tensor."""
     kinds = tuple(piece.entry.dtype for piece in task.models)
@@ -212,30 +168,6 @@ def result_of(task: ToMake) -> tuple[str, tuple[int, ...]]:
     if task.rows is not None:
         shape = (task.rows.count, *shape[1:])
     return common_dtype(kinds), shape
-
-
-def _computed(bench: Bench, tasks: Sequence[ToMake]) -> Iterator[tuple[ToMake, Bytes]]:
-    """Each task with its bytes, in order; the next ones are being made meanwhile, within the budget."""
-    threads = min(_THREADS, workers.cores())
-    # Not the store's own threads: what runs there must never wait for what waits there.
-    with ThreadPoolExecutor(threads, thread_name_prefix="mvc-merge") as pool:
-        waiting: deque[tuple[ToMake, Future[Any], int]] = deque()
-        held = 0
-        try:
-            for task in tasks:
-                cost = _cost(task)
-                while waiting and held + cost > BUDGET:
-                    first, future, freed = waiting.popleft()
-                    yield first, future.result()
-                    held -= freed
-                waiting.append((task, pool.submit(bench.make, task), cost))
-                held += cost
-            while waiting:
-                first, future, _ = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future, _ in waiting:
-                future.cancel()
 
 
 def _cost(task: ToMake) -> int:

@@ -25,7 +25,7 @@ from mvc.merge.content import Content, merge_content
 from mvc.merge.grouping import ModelSide, read_side
 from mvc.merge.job import Job
 from mvc.merge.slots import Slots
-from mvc.merge.terms import Clash, Decision, Kept, Made, decide, terms
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Made, decide, terms
 from mvc.merge.texts import write_text
 from mvc.values import dataclass
 
@@ -65,6 +65,12 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
         term.name: decide(term, job.strategy)
         for term in terms(base.pieces, ours.pieces, theirs.pieces)
     }
+    if any(isinstance(decision, Computed) for decision in decisions.values()):
+        from mvc.merge.checks.objections import (
+            objected,  # numbers of tensors, which most merges need not
+        )
+
+        decisions = objected(store, sides, group, decisions)
     resharded = moved(base, theirs) and not moved(base, ours)
     shape = theirs if resharded or not ours.files else ours
     other = ours if shape is theirs else theirs

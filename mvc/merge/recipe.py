@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What merges can compute in; without a word float64 where a model has it, else float32.
 DTYPES = ("float32", "float64")
+#: How factors of LoRA are merged: side by side, by the closest product, or each as a tensor.
+ADAPTERS = ("cat", "svd", "factors")
 _LARGEST_SEED = (1 << 63) - 1
 
 
@@ -39,7 +41,8 @@ class Recipe:
     """The first rule that matches a tensor's name decides, else ``strategy``; None leaves conflicts open.
 
     ``parameters`` are for every strategy that has them; a rule's own come first. ``mismatch``: what to do where
-    models do not match (``checks/ways.py``); without a word such a merge is refused.
+    models do not match (``checks/ways.py``); without a word such a merge is refused. ``adapters`` and
+    ``rank``: how LoRA adapters are merged with each other (``adapters/uniting.py``).
     """
 
     strategy: str | None = None
@@ -48,13 +51,15 @@ class Recipe:
     seed: int = 0
     dtype: str | None = None
     mismatch: tuple[str, ...] = ()
+    adapters: str | None = None
+    rank: int | None = None
 
     @staticmethod
     def read(values: Mapping[str, object]) -> Recipe:
         """The recipe that ``values`` are; the inverse of ``written``, and what recipe files hold.
 
-        Keys besides ``strategy``, ``rules``, ``seed``, ``dtype``, ``mismatch`` and ``parameters`` are
-        parameters.
+        Keys besides ``strategy``, ``rules``, ``seed``, ``dtype``, ``mismatch``, ``adapters``, ``rank`` and
+        ``parameters`` are parameters.
 
         Raises:
             UsageError: a value is not what it must be.
@@ -64,6 +69,11 @@ class Recipe:
         seed, dtype = rest.pop("seed", 0), rest.pop("dtype", None)
         parameters = rest.pop("parameters", None) or {}
         mismatch = read_words(rest.pop("mismatch", None))
+        adapters, rank = rest.pop("adapters", None), rest.pop("rank", None)
+        if adapters is not None and adapters not in ADAPTERS:
+            raise UsageError(f"adapters is {adapters!r:.60}, and must be {' or '.join(ADAPTERS)}")
+        if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or rank < 1):
+            raise UsageError(f"rank is {rank!r:.60}, and must be a whole number of at least 1")
         if strategy is not None and not isinstance(strategy, str):
             raise UsageError(f"strategy is {strategy!r:.60}, and must be a name")
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _LARGEST_SEED:
@@ -79,6 +89,8 @@ class Recipe:
             seed,
             dtype and str(dtype),
             mismatch,
+            adapters and str(adapters),
+            rank,
         )
 
     def choices(self) -> Choices:
@@ -127,6 +139,8 @@ class Recipe:
             "seed": self.seed,
             "dtype": self.dtype,
             "mismatch": list(self.mismatch),
+            **({"adapters": self.adapters} if self.adapters else {}),
+            **({"rank": self.rank} if self.rank else {}),
         }
 
 

@@ -18,6 +18,7 @@ from mvc.history.manifest import Manifest
 from mvc.history.record import Record
 from mvc.history.snapshot import Snapshot
 from mvc.ids import CommitId, ObjectId
+from mvc.merge.adapters.merging_in import Addend, merged_again
 from mvc.merge.bases import merge_base
 from mvc.merge.checks.ways import THREE_WAY
 from mvc.merge.heads import Origin, contributions, origin_of, recorded_models
@@ -58,13 +59,17 @@ def rerun(context: Context, revision: str, *, progress: Progress | None = None) 
     """
     commit = context.git.commit(revisions.resolve(context, revision))
     record = record_of(context, commit)
-    if record is None or record.operation != "merge" or len(commit.parents) < 2:
+    addend = None if record is None else Addend.recorded(record)
+    joins = addend is not None or len(commit.parents) > 1
+    if record is None or record.operation != "merge" or not joins:
         raise UsageError(
             f"commit {revisions.shorten(commit.id)} records no merge that could be run again",
             hint="mvc log --merges",
         )
     objects = context.writer()
-    if recorded_models(record):
+    if addend is not None:
+        merged = merged_again(context, objects, commit.parents, addend, progress)
+    elif recorded_models(record):
         merged = _by_recipe(context, objects, commit, record, progress)
     else:
         merged = _three_way(context, objects, commit, record, progress)
@@ -89,7 +94,7 @@ def _by_recipe(
     progress: Progress | None,
 ) -> Merged:
     said = record.parameters
-    words = ("strategy", "parameters", "rules", "dtype")
+    words = ("strategy", "parameters", "rules", "dtype", "adapters", "rank")
     recipe = Recipe.read(
         {
             **{word: said.get(word) for word in words},

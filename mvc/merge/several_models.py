@@ -17,9 +17,10 @@ from mvc.merge.compose import CHECKSUMMED, build
 from mvc.merge.content import Content, merge_content
 from mvc.merge.grouping import ModelSide, read_side
 from mvc.merge.job import Job
-from mvc.merge.making import Bench, make_all
+from mvc.merge.making import Bench
 from mvc.merge.many import Settled, Several, ToMake, decide, several
 from mvc.merge.models import MergedModel, count, is_exactly, moved, place, put_index
+from mvc.merge.producing import make_all
 from mvc.merge.recipe import Choices, is_combination
 from mvc.merge.slots import Slots
 from mvc.merge.terms import Decision, Piece
@@ -78,7 +79,8 @@ def merge_several(
         if one.name not in checked.alias
     }
     tasks, twins = once(with_statistics(settled, statistics))
-    made = make_all(bench, job.pack, tasks, checksums=kind in CHECKSUMMED, progress=job.progress)
+    planned = [bench.plan(task) for task in tasks]
+    made = make_all(job.pack, planned, checksums=kind in CHECKSUMMED, progress=job.progress)
     decisions: dict[str, Decision] = {}
     for name, decision in settled.items():
         if isinstance(decision, ToMake):
@@ -87,16 +89,17 @@ def merge_several(
             decisions[name] = decision
     for name, other in checked.alias.items():
         decisions[name] = renamed(decisions[other], name)
-    return _laid_out(job, sides, dict(sorted(decisions.items())), base, models), checked
+    return laid_out(job, sides, dict(sorted(decisions.items())), base, models), checked
 
 
-def _laid_out(
+def laid_out(
     job: Job,
     sides: Sequence[Snapshot],
     decisions: Mapping[str, Decision],
     base: ModelSide,
     models: Sequence[ModelSide],
 ) -> MergedModel:
+    """The files of a model whose tensors are decided; ``sides`` are the base's and the models'."""
     ours = models[0]
     others = [model for model in models[1:] if moved(base, model) and not moved(base, ours)]
     shape = others[0] if others else ours

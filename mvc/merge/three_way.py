@@ -34,8 +34,8 @@ class Merged:
 
     ``conflicts`` are the files to settle, ``undecided`` the tensors to settle, by path. ``tally`` counts the
     tensors of models that both sides changed: ``unchanged``, ``ours``, ``theirs``, ``both`` (the same
-    change), ``strategy``, ``mismatch``, ``conflict``. ``notes``: what of the models did not match, and how that
-    was settled.
+    change), ``strategy``, ``mismatch``, ``adapter``, ``conflict``. ``notes``: what of the models did not match,
+    and how that was settled.
     """
 
     files: Files

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from mvc.errors import MergeConflict, UsageError
@@ -19,8 +20,11 @@ from mvc.history.manifest import Entry
 from mvc.history.snapshot import Snapshot
 from mvc.history.unfinished import FileConflict
 from mvc.merge import strategies
+from mvc.merge.adapters.reading import is_adapter, settings_of
+from mvc.merge.checks.beside import CONFIG, TOKENIZER
 from mvc.merge.grouping import groups, read_side
 from mvc.merge.job import Job, Progress
+from mvc.merge.models import MergedModel
 from mvc.merge.recipe import Choices, Recipe, is_combination
 from mvc.merge.renames import follow
 from mvc.merge.strategies.strategy import Side, Strategy, Undecided, Verdict
@@ -76,6 +80,7 @@ def unite(
         tensors = files = Contributions(followed[0], followed[1:])
     found = _models(context, tensors)
     combined = {path for group in found for path in group}
+    combined |= {settings_of(min(group)) for group in found if is_adapter(tensors.models, group)}
     merged = _rest(context, objects, recipe, files, combined, labels, progress)
     objects.flush()
     job_strategy = _file_strategy(choices)
@@ -117,6 +122,16 @@ class _Result:
     tally: Counter[str]
     notes: list[str]
 
+    def take(self, model: MergedModel, notes: Sequence[str]) -> None:
+        """Add a model's part."""
+        self.files.update(model.files)
+        self.conflicts.update(model.conflicts)
+        self.tally.update(model.tally)
+        self.notes.extend(notes)
+        for path, manifest in model.manifests.items():
+            if manifest.conflicts:
+                self.undecided[path] = tuple(c.name for c in manifest.conflicts)
+
 
 def _combine(
     job: Job,
@@ -129,6 +144,7 @@ def _combine(
     *,
     keep: bool,
 ) -> None:
+    from mvc.merge.adapters.uniting import merge_adapters
     from mvc.merge.checks.files import put_beside
     from mvc.merge.checks.ways import Ways
     from mvc.merge.making import Bench
@@ -140,6 +156,11 @@ def _combine(
     with job.pack as pack:
         bench = Bench(job.context.store, recipe.seed, recipe.dtype)
         for group in found:
+            if is_adapter(tensors.models, group):
+                united = merge_adapters(job, bench, sides, min(group), choices, recipe)
+                result.take(united.model, united.notes)
+                united.put_beside(job, result.files)
+                continue
             if any(map(is_statistic, group)):
                 how, known = adding_up(sides[0], group), []
             else:
@@ -148,14 +169,8 @@ def _combine(
             if made is None:
                 raise UsageError(f"{min(group)} can't be merged as a model")
             model, checked = made
-            result.notes.extend(checked.notes)
+            result.take(model, checked.notes)
             put_beside(job, checked, sides, result.files, result.conflicts)
-            result.files.update(model.files)
-            result.conflicts.update(model.conflicts)
-            result.tally.update(model.tally)
-            for path, manifest in model.manifests.items():
-                if manifest.conflicts:
-                    result.undecided[path] = tuple(c.name for c in manifest.conflicts)
         if keep:
             pack.publish()
 
@@ -188,13 +203,17 @@ def _rest(
     labels: Sequence[str],
     progress: Progress | None,
 ) -> Merged:
-    """All files but the combined models, three ways, one side after the other."""
+    """All files but the combined models, three ways, one side after the other.
+
+    What a mismatch may settle afterwards is ours until then.
+    """
     base, ours, *others = (
         Snapshot(context.git, {path: side[path] for path in side if path not in combined})
         for side in (files.base, *files.models)
     )
     name = recipe.strategy if recipe.strategy in strategies.STRATEGIES else None
     merged = Merged(dict(ours))
+    put_off: dict[str, FileConflict] = {}
     for number, other in enumerate(others, 1):
         ours = Snapshot(context.git, merged.files)
         tally = merged.tally
@@ -209,6 +228,8 @@ def _rest(
             progress=progress,
         )
         objects.flush()  # the next side's merge reads what this one wrote
+        if len(others) > 1 and recipe.mismatch:
+            merged = _put_off(merged, ours, put_off)
         if merged.conflicted and len(others) > 1:
             paths = ", ".join(sorted({*merged.conflicts, *merged.undecided}))
             raise MergeConflict(
@@ -219,7 +240,19 @@ def _rest(
         merged = Merged(
             merged.files, merged.conflicts, merged.undecided, Counter(tally) + Counter(merged.tally)
         )
-    return merged
+    return replace(merged, conflicts={**merged.conflicts, **put_off})
+
+
+def _put_off(merged: Merged, ours: Snapshot, put_off: dict[str, FileConflict]) -> Merged:
+    """The merge with ours where configurations and tokenizers conflict, which are kept in ``put_off``."""
+    late = {
+        p: c for p, c in merged.conflicts.items() if p.rpartition("/")[2] in (CONFIG, *TOKENIZER)
+    }
+    put_off |= late
+    files = {path: entry for path, entry in merged.files.items() if path not in late}
+    files |= {path: ours[path] for path in late if path in ours}
+    rest = {path: found for path, found in merged.conflicts.items() if path not in late}
+    return replace(merged, files=files, conflicts=rest)
 
 
 def _file_strategy(choices: Choices) -> Strategy | None:

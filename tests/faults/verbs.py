@@ -29,6 +29,11 @@ from mvc.store.fs import Disk
 
 EDITED = {"config.json": b'{"layers": 99, "saved": false}\n'}
 NEW = {"new/model.safetensors": model(n=5, o=6), "notes.md": b"some words\n"}
+ADAPTER = {
+    "net.safetensors": model(**{"q.weight": 4}),
+    "lora/adapter_model.safetensors": model(**{"q.lora_A.weight": 1, "q.lora_B.weight": 2}),
+    "lora/adapter_config.json": b'{"lora_alpha": 8, "r": 8}\n',
+}
 CLASH = {"model.safetensors": model(a=7, b=2, c=3), "config.json": b'{"layers": 7}\n'}
 
 
@@ -55,6 +60,14 @@ def clashing(root: str, disk: Disk) -> None:
     save(root, {"model.safetensors": model(a=8, b=2, c=3), "config.json": b'{"layers": 8}\n'})
     opened(root, disk).commit("ours", all=True)
     save(root, {"mine.txt": b"not tracked"})
+
+
+def with_adapter(root: str, disk: Disk) -> None:
+    """A model, and an adapter that fits it."""
+    with_one(root, disk)
+    save(root, ADAPTER)
+    opened(root, disk).add(everything=True)
+    opened(root, disk).commit("adapter")
 
 
 def _merge_clash(repository: Repository) -> None:
@@ -341,6 +354,11 @@ DEEDS = [
     Deed("merge --no-ff", behind, (lambda r: r.merge("topic", fast_forward="never"),)),
     Deed("merge, clean", with_branches, (lambda r: r.merge("topic"),)),
     Deed("merge, average", clashing, (lambda r: r.merge("clash", strategy="ours"),)),
+    Deed(
+        "merge --adapter",
+        with_adapter,
+        (lambda r: r.merge_adapter("lora", into="net.safetensors"),),
+    ),
     Deed("merge, conflict", clashing, (_merge_clash,)),
     Deed("merge, resolve", conflicted, (lambda r: r.resolve_conflicts(["."], "theirs"),)),
     Deed("merge --continue", resolved, (lambda r: r.commit(),)),

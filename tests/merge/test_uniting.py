@@ -10,7 +10,7 @@ import pytest
 from merge.world import Tensors, World, index, model, safetensors
 
 from mvc.errors import MergeConflict, UsageError
-from mvc.merge import making
+from mvc.merge import making, producing
 from mvc.merge.recipe import Recipe
 from mvc.merge.strategies import sparsify
 from mvc.merge.three_way import Merged
@@ -259,9 +259,9 @@ def test_pieces_and_threads_change_no_bit(
         parameters, files = {}, files[:3]
     expected = world.files(merged(world, files[0], files[1:], strategy, **parameters))
     monkeypatch.setattr(making, "_PIECE", 13)
-    monkeypatch.setattr(making, "BUDGET", 1)
-    monkeypatch.setattr(making, "_THREADS", 1)
-    monkeypatch.setattr(making, "WINDOW", 1000)
+    monkeypatch.setattr(producing, "BUDGET", 1)
+    monkeypatch.setattr(producing, "_THREADS", 1)
+    monkeypatch.setattr(producing, "WINDOW", 1000)
     monkeypatch.setattr(sparsify, "STRETCH", 11)
     assert world.files(merged(world, files[0], files[1:], strategy, **parameters)) == expected
 

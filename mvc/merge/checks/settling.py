@@ -168,12 +168,13 @@ def _tie_again(models: Models, found: Checked) -> None:
     """What all models tie comes out tied, also where some store it twice and others once."""
     of_each = [ties(models, number) for number in range(len(models.labels))]
     for name, one in models.names.items():
-        if not is_output(name) or name in found.settled:
+        if not is_output(name):
             continue
         partners = {of.get(name) for of in of_each}
         partner = next(iter(partners))
         if len(partners) > 1 or partner is None:
             continue
+        found.settled.pop(name, None)
         if one.models[0] is not None:
             found.alias[name] = partner
         elif any(one.models):
