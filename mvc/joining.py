@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mvc.merge.rerunning import Rerun
 
 
-def merge(
+def merge(  # noqa: PLR0913 -- as many as the verb has options
     repo: Opened,
     other: str | Sequence[str],
     *,
@@ -30,14 +30,16 @@ def merge(
     strategy: str | None = None,
     recipe: Recipe | None = None,
     again: bool = True,
+    keep_conflicts: bool = False,
     author: Signature | None = None,
     verify_signatures: Callable[[Judged], None] | None = None,
 ) -> Outcome:
     """Merge a revision, or several, into HEAD; ``fast_forward`` is ``allow``, ``never`` or ``only``.
 
     ``recipe`` makes every tensor of all models; ``again``: of a model that one made, of those it was made of.
-    MergeConflict if both sides changed a tensor or text; ``status`` lists what waits. ``verify_signatures``
-    hears of each commit's good signature; SigningError where one has none.
+    ``keep_conflicts`` commits tensors that both sides changed as they are, with both sides. MergeConflict if
+    both changed a tensor, and that is not kept, or text; ``status`` lists what waits.
+    ``verify_signatures`` hears of each commit's good signature; SigningError where one has none.
     """
     if verify_signatures is not None:
         from mvc.history.judging import require_good
@@ -53,9 +55,7 @@ def merge(
             repo._context,
             [other] if isinstance(other, str) else other,
             recipe or Recipe(strategy),
-            message=message,
-            fast_forward=fast_forward,
-            again=again,
+            wish=octopus.Wish(message, fast_forward, again, keep_conflicts),
             author=author,
             who=repo._signer(),
             progress=repo.progress,
@@ -68,6 +68,7 @@ def merge(
         message=message,
         fast_forward=fast_forward,
         strategy=strategy,
+        keep_conflicts=keep_conflicts,
         author=author,
         who=repo._signer(),
         progress=repo.progress,
@@ -106,7 +107,7 @@ def merge_adapter(
 
 
 def rerun(repo: Opened, revision: str) -> Rerun:
-    """Merge again what the merge commit ``revision`` merged, as its record says; nothing changes."""
+    """Merge, or settle, again what the commit ``revision`` did, as its record says; nothing changes."""
     from mvc.merge import rerunning
 
     return rerunning.rerun(repo._context, revision, progress=repo.progress)

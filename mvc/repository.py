@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mvc import asking, joining, reading, replaying, retracing
+from mvc import asking, joining, reading, replaying, retracing, settling
 from mvc.opened import Opened, Progress, Who
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class Repository(Opened):
     revert = joining.revert
     revert_each = joining.revert_each
     resolve_conflicts = joining.resolve_conflicts
+    conflicts = settling.conflicts
+    undecided = settling.undecided
+    settle = settling.settle
     abort = joining.abort
     unfinished = joining.unfinished
 
@@ -214,10 +217,12 @@ class Repository(Opened):
         all: bool = False,
         amend: bool = False,
         allow_empty: bool = False,
+        keep_conflicts: bool = False,
     ) -> Commit:
         """Record the stage as a commit; concludes a merge or revert that waits for it.
 
         ``amend`` replaces HEAD's commit and keeps its message and author unless others are given.
+        ``keep_conflicts`` commits the tensors that a merge waits for as they are, with both sides.
 
         Raises:
             UsageError: nothing to commit (``NothingToCommit``), no message, or no author.
@@ -239,6 +244,7 @@ class Repository(Opened):
             who=self._signer(),
             amend=amend,
             allow_empty=allow_empty,
+            keep_conflicts=keep_conflicts,
         )
         return self._context.git.commit(id_)
 

@@ -16,6 +16,7 @@ from mvc.history import revisions
 from mvc.history.context import Context
 from mvc.history.manifest import BYTES, Manifest
 from mvc.history.snapshot import Snapshot
+from mvc.history.undecided import carried
 from mvc.ids import CommitId
 from mvc.values import dataclass
 
@@ -108,9 +109,11 @@ def _matched(
         # Its format is the tracked one's, whatever the copy is called.
         known = OpenFile(tracked, opened.file, opened.status, opened.seen)
         blob, manifest = describe_open(context, known, True, opaque=opaque, progress=progress)
-    if blob == files[tracked][1]:
+    if earlier is not None and manifest is not None:
+        manifest = carried(manifest, earlier.conflicts)  # undecided tensors are written as ours
+    if blob == files[tracked][1] or manifest == earlier is not None:
         return Verdict("equal", tracked, commit)
-    if earlier is None or manifest is None or not (earlier.tensors and manifest.tensors):
+    if earlier is None or manifest is None or not (earlier.values and manifest.values):
         return Verdict("different", tracked, commit)
     return _compared(tracked, commit, earlier, manifest)
 
@@ -119,7 +122,7 @@ def _compared(path: str, commit: CommitId, earlier: Manifest, manifest: Manifest
     from mvc.diff.tensors import tensor_changes
 
     changes = tuple(tensor_changes([(path, earlier)], [(path, manifest)], {}))
-    total = len({entry.name for entry in (*earlier.tensors, *manifest.tensors)})
+    total = len({*earlier.values, *manifest.values})
     return Verdict("different" if changes else "tensors", path, commit, changes, total)
 
 

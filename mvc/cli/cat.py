@@ -107,10 +107,11 @@ def _table(tensors: Sequence[Described]) -> Iterator[str]:
 def _row(tensor: Described) -> list[str]:
     found = tensor.summary
     known = [quoted(tensor.name), tensor.dtype, shape(tensor.shape)]
+    said = "undecided: ours" if tensor.undecided else ""
     if found is None:
-        return [*known, *[""] * (len(_HEADINGS) - len(known))]
+        return [*known, *[""] * (len(_HEADINGS) - len(known) - 1), said]
     numbers = map(_number, (found.min, found.max, found.mean, found.std, found.norm))
-    return [*known, *numbers, _share(found), _odd(found)]
+    return [*known, *numbers, _share(found), ", ".join(filter(None, [said, _odd(found)]))]
 
 
 def _number(value: float | None) -> str:

@@ -11,6 +11,7 @@ from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.revisions import Separated, is_revision
 from mvc.cli.switched import switched, way
+from mvc.cli.undecided import undecided_lines
 from mvc.errors import UsageError
 from mvc.repository import Repository
 
@@ -59,6 +60,7 @@ def command(
         )
         origin = revision or "the stage"
         output.note([f"Updated {len(restored)} path(s) from {origin}"])
+        output.note(undecided_lines(repository, restored))
     else:
         target = name or revision
         if target is None:
@@ -71,7 +73,7 @@ def command(
             discard=force,
             start=arguments[0] if name and arguments else None,
         )
-        output.note([switched(repository, words)])
+        output.note([switched(repository, words), *undecided_lines(repository)])
 
 
 def _split(repository: Repository, arguments: tuple[str, ...]) -> tuple[str | None, list[str]]:

@@ -205,7 +205,8 @@ def _row(tensor: TensorChange, told: Container[Rule]) -> list[str]:
     new = tensor.new.entry if tensor.new else None
     nothing = [""] * 4
     if tensor.status == "conflict":
-        return [click.style(name, fg="magenta"), "", "", "conflict", *nothing]
+        what = ["", "", "conflict"] if new is None else [new.dtype, shape(new.shape), "settled"]
+        return [click.style(name, fg="magenta"), *what, *nothing]
     if new is None:
         assert old is not None
         return [

@@ -47,6 +47,7 @@ def status(found: Status) -> dict[str, Any]:
         "untracked": list(found.untracked),
         "conflicts": [{"path": one.path, "kind": one.kind} for one in found.conflicts],
         "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped],
+        "undecided": [{"path": path, "tensors": list(names)} for path, names in found.undecided],
     }
 
 
@@ -79,12 +80,19 @@ def tracked_file(files: Snapshot, path: str) -> dict[str, Any]:
     mode, blob = files[path]
     common: dict[str, Any] = {"path": path, "mode": f"{mode:o}", "blob": blob}
     if manifest is None:
-        return {**common, "format": "text", "size": len(files.blob(path)), "tensors": []}
+        size = len(files.blob(path))
+        return {**common, "format": "text", "size": size, "tensors": [], "undecided": []}
     tensors = [
         {"name": e.name, "dtype": e.dtype, "shape": list(e.shape), "id": e.id}
-        for e in manifest.tensors
+        for e in manifest.written
     ]
-    return {**common, "format": manifest.format, "size": manifest.size, "tensors": tensors}
+    return {
+        **common,
+        "format": manifest.format,
+        "size": manifest.size,
+        "tensors": tensors,
+        "undecided": [conflict.name for conflict in manifest.conflicts],
+    }
 
 
 def move(found: Move) -> dict[str, Any]:
@@ -125,6 +133,7 @@ def described(found: Described) -> dict[str, Any]:
         "dtype": found.dtype,
         "shape": list(found.shape),
         "id": found.id,
+        "undecided": found.undecided,
         "stats": None if summary is None else asdict(summary),
     }
 

@@ -146,8 +146,18 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc merge experiment", "each side's tensors"),
         ("mvc merge experiment -X average", "the mean of what both changed"),
         ("mvc merge math code -X ties --density 0.5", "every tensor of three models"),
+        ("mvc merge --keep-conflicts experiment", "what both changed is committed with both sides"),
         ("mvc merge --continue", "when conflicts are settled"),
         ("mvc merge --abort", "as if nothing had been"),
+    ),
+    "conflicts": (
+        ("mvc conflicts", "all that is undecided now"),
+        ("mvc conflicts v2.0 -- 'layers.0.*'", "of a commit, these tensors"),
+    ),
+    "resolve": (
+        ("mvc resolve -X average", "all by the mean of both sides"),
+        ("mvc resolve 'layers.*.mlp.*' -X ties --density 0.5", "these by TIES"),
+        ("mvc resolve model.safetensors -X theirs -n", "a file, without a commit"),
     ),
     "rerun": (("mvc rerun --verify HEAD", "prove that the merge is what its record says"),),
     "revert": (

@@ -106,6 +106,8 @@ def _how(lineage: Lineage, version: Version) -> str:
     by = f" by {version.strategy}" if version.strategy else ""
     if version.how == "merged":
         return f"merged{by} from {_and(version.before)}"
+    if version.how == "resolved":
+        return f"resolved{by}"
     if version.how == "reverted" and version.source:
         return f"reverted {shorten(version.source)}{by}"
     if version.how == "picked" and version.source:

@@ -64,19 +64,24 @@ def _row(files: Snapshot, path: str) -> list[str]:
     manifest = files.manifest(path)
     if manifest is None:
         return ["text", size(len(files.blob(path))), "", quoted(path)]
-    count = counted(len(manifest.tensors), "tensor") if manifest.skeleton else ""
+    count = counted(len(manifest.written), "tensor") if manifest.skeleton else ""
     return [manifest.format, size(manifest.size), count, quoted(path)]
 
 
 def _tensor_lines(files: Snapshot, paths: list[str], globs: tuple[str, ...]) -> Iterator[str]:
     for path in paths:
         manifest = files.manifest(path)
-        if manifest is None or not manifest.tensors:
+        if manifest is None or not (manifest.tensors or manifest.conflicts):
             continue
+        undecided = {conflict.name for conflict in manifest.conflicts}
         yield click.style(quoted(path), bold=True)
         rows = [
-            ["  " + quoted(e.name), e.dtype, shape(e.shape), e.id[:12]]
-            for e in manifest.tensors
+            ["  " + quoted(e.name), e.dtype, shape(e.shape), e.id[:12], _mark(e.name in undecided)]
+            for e in manifest.written
             if any(fnmatchcase(e.name, glob) for glob in globs)
         ]
-        yield from columns(rows, "<<<<")
+        yield from columns(rows, "<<<<<")
+
+
+def _mark(undecided: bool) -> str:
+    return "undecided: ours" if undecided else ""

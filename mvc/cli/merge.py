@@ -14,9 +14,10 @@ from mvc.cli.difference import stat_lines
 from mvc.cli.identity import author
 from mvc.cli.merged import made_lines, merged_lines
 from mvc.cli.options import quiet
-from mvc.cli.recipes import RecipeWords, recipe_options
+from mvc.cli.recipes import RecipeWords, from_result, recipe_options
 from mvc.cli.settings import here, is_true
 from mvc.cli.signing import Signing, signs
+from mvc.cli.undecided import undecided_lines
 from mvc.errors import UsageError
 from mvc.history.revisions import shorten
 
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     help="For tensors that both sides changed: ours, theirs, base or average; or for all: linear, ties, …",
 )
 @recipe_options
+@from_result
+@click.option(
+    "--keep-conflicts",
+    is_flag=True,
+    help="Commit what both sides changed as it is, with both sides; mvc resolve settles it later.",
+)
 @click.option(
     "--adapter",
     metavar="PATH",
@@ -67,6 +74,7 @@ def command(
     ff_only: bool,
     strategy: str | None,
     words: RecipeWords,
+    keep_conflicts: bool,
     adapter: str | None,
     into: str | None,
     conclude: bool,
@@ -76,8 +84,8 @@ def command(
 ) -> None:
     """Merge REVISIONs into the current branch, tensor by tensor.
 
-    A tensor that one side changed is taken; one that both changed takes the strategy, or waits for you. With a
-    strategy such as linear or ties every tensor is made of all models.
+    A tensor that one side changed is taken; one that both changed takes the strategy, or waits for you, or is
+    kept undecided. With a strategy such as linear or ties every tensor is made of all models.
     """
     repository, output = session.repository, session.output
     if abort or conclude:
@@ -89,7 +97,11 @@ def command(
         waiting = repository.unfinished()
         if waiting is None or waiting.kind != "merge":
             raise UsageError("there is no merge in progress", hint="mvc merge REVISION")
-        output.note(committed(repository, repository.commit(message, author=author(repository))))
+        commit = repository.commit(
+            message, author=author(repository), keep_conflicts=keep_conflicts
+        )
+        output.note(committed(repository, commit))
+        output.note(undecided_lines(repository))
         return
     if adapter is not None:
         if len(others) > 1 or strategy is not None or ff_only or verified:
@@ -116,6 +128,7 @@ def command(
             strategy=strategy,
             recipe=words.recipe(strategy),
             again=words.again,
+            keep_conflicts=keep_conflicts,
             author=author(repository),
             verify_signatures=_vouching(session, verified),
         )
@@ -130,6 +143,7 @@ def command(
         output.note(merged_lines(outcome))
     if outcome.before:
         output.note(stat_lines(repository.diff(outcome.before, outcome.commit, numeric=False)))
+    output.note(undecided_lines(repository))
 
 
 def _vouching(session: Session, asked: bool | None) -> Callable[[Judged], None] | None:

@@ -15,6 +15,7 @@ _WORDS = {
     "strategy": "settled by the strategy",
     "mismatch": "taken as a whole",
     "adapter": "with the adapter added",
+    "conflict": "kept undecided",
 }
 
 

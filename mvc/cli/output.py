@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from mvc.cli.pager import Pager
 
+#: Names before the rest is counted.
+_NAMED = 3
 #: How long something may run before its progress is shown, in seconds.
 _PATIENCE = 1.0
 
@@ -152,6 +154,12 @@ def size(count: int) -> str:
         if amount < 999.95 or unit == "TB":
             break
     return f"{amount:.1f} {unit}"
+
+
+def some(names: Sequence[str]) -> str:
+    """``a, b, c and 4 more``."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def counted(number: int, what: str) -> str:

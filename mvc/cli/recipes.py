@@ -108,10 +108,10 @@ def recipe_options(verb: Verb) -> Verb:
             given.pop("seed"),
             given.pop("dtype"),
             given.pop("recipe_file"),
-            not given.pop("from_result"),
-            given.pop("mismatch"),
-            given.pop("adapters"),
-            given.pop("rank"),
+            not given.pop("from_result", False),
+            given.pop("mismatch", None),
+            given.pop("adapters", None),
+            given.pop("rank", None),
         )
         return verb(*args, words=words, **given)
 
@@ -119,6 +119,12 @@ def recipe_options(verb: Verb) -> Verb:
     for option in reversed(_OPTIONS):
         made = option(made)
     return made  # type: ignore[no-any-return]
+
+
+#: Of a merge alone: what is settled later has no models to be made of again.
+from_result = click.option(
+    "--from-result", is_flag=True, help="Take a merged model as it is, not what it was made of."
+)
 
 
 _OPTIONS: list[Callable[[Any], Any]] = [
@@ -157,9 +163,6 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--rank", type=click.IntRange(min=1), help="The rank that svd gives adapters."),
     click.option(
         "--recipe", "recipe_file", metavar="FILE", help="All of this from a YAML or JSON file."
-    ),
-    click.option(
-        "--from-result", is_flag=True, help="Take a merged model as it is, not what it was made of."
     ),
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mvc.cli.output import quoted
+from mvc.cli.output import quoted, some
 from mvc.history.refs import is_id
 from mvc.history.revisions import shorten
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _CODES = {"new file": "A", "modified": "M", "deleted": "D", "renamed": "R", "typechange": "T"}
 _WIDTH = 12
 
-_CONFLICTS = {
+#: What the kinds of conflicts are called.
+CONFLICTS = {
     "tensors": "tensors changed on both sides",
     "text": "both modified",
     "bytes": "both modified",
@@ -48,6 +49,7 @@ def seen_from(status: Status, folder: str) -> Status:
         untracked=tuple(map(seen, status.untracked)),
         conflicts=tuple(replace(one, path=seen(one.path)) for one in status.conflicts),
         skipped=tuple((seen(path), reason) for path, reason in status.skipped),
+        undecided=tuple((seen(path), names) for path, names in status.undecided),
     )
 
 
@@ -71,10 +73,15 @@ def status_lines(status: Status) -> Iterator[str]:
         yield from (_change(delta, "green") for delta in status.staged)
     if status.conflicts:
         yield "\nUnmerged paths:"
-        yield '  (use "mvc checkout --ours|--theirs <file>..." or edit and "mvc add <file>...")'
+        yield '  (use "mvc checkout --ours|--theirs <file>...", "mvc resolve" or edit and "mvc add <file>...")'
         for one in status.conflicts:
-            text = _CONFLICTS.get(one.kind, one.kind)
+            text = CONFLICTS.get(one.kind, one.kind)
             yield click.style(f"\t{text}:   {quoted(one.path)}", fg="red")
+    if status.undecided:
+        yield "\nUndecided tensors, in the files as ours:"
+        yield '  (use "mvc conflicts" to see their sides, "mvc resolve" to settle them)'
+        for path, names in status.undecided:
+            yield click.style(f"\t{quoted(path)}: {some([*map(quoted, names)])}", fg="magenta")
     if status.unstaged:
         yield "\nChanges not staged for commit:"
         yield '  (use "mvc add <file>..." to update what will be committed)'

@@ -8,6 +8,7 @@ from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
 from mvc.cli.switched import switched, way
+from mvc.cli.undecided import undecided_lines
 from mvc.errors import UsageError
 
 
@@ -56,4 +57,4 @@ def command(
         discard=discard,
         start=start,
     )
-    session.output.note([switched(repository, words)])
+    session.output.note([switched(repository, words), *undecided_lines(repository)])

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A tensor, the file it lies in, and its numbers, where they were asked for and there are any."""
+    """A tensor, the file it lies in, and its numbers, where they were asked for and there are any.
+
+    Of an ``undecided`` one they are ours, as the file has them.
+    """
 
     path: str
     name: str
@@ -31,6 +34,7 @@ class Described:
     shape: tuple[int, ...]
     id: str
     summary: TensorSummary | None = None
+    undecided: bool = False
 
 
 def chosen(side: Side, path: str, globs: Sequence[str]) -> list[TensorVersion]:
@@ -45,7 +49,7 @@ def chosen(side: Side, path: str, globs: Sequence[str]) -> list[TensorVersion]:
         TensorVersion(file, entry)
         for file in _files(side, path)
         if (manifest := side.manifest(file)) is not None
-        for entry in manifest.tensors
+        for entry in manifest.written
     ]
     names = {version.entry.name for version in every}
     for glob in globs:
@@ -79,8 +83,18 @@ def describe(
     """
     tensors = chosen(side, path, globs)
     found = _summaries(side, tensors, progress) if numeric else {}
+    files = {v.path: side.manifest(v.path) for v in tensors}
+    open_ = {(path, c.name) for path, m in files.items() if m is not None for c in m.conflicts}
     return [
-        Described(v.path, v.entry.name, v.entry.dtype, v.entry.shape, v.entry.id, found.get(number))
+        Described(
+            v.path,
+            v.entry.name,
+            v.entry.dtype,
+            v.entry.shape,
+            v.entry.id,
+            found.get(number),
+            (v.path, v.entry.name) in open_,
+        )
         for number, v in enumerate(tensors)
     ]
 

@@ -107,7 +107,8 @@ def _conflict(conflict: Conflict | None) -> dict[str, Any] | None:
     if conflict is None:
         return None
     sides = {"base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs}
-    return {name: entry and _entry(entry) for name, entry in sides.items()}
+    more = [entry and _entry(entry) for entry in conflict.more]
+    return {**{name: entry and _entry(entry) for name, entry in sides.items()}, "more": more}
 
 
 def _stats(stats: TensorStats | None) -> dict[str, Any] | None:

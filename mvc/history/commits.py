@@ -14,7 +14,6 @@ from mvc.history.revisions import shorten
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction
-from mvc.history.unfinished import undecided_paths
 from mvc.ids import CommitId, ObjectId
 from mvc.values import dataclass
 from mvc.version import VERSION
@@ -48,27 +47,34 @@ def write_commit(
     """A new commit of ``files``, signed if the context has a signer; no ref moves yet.
 
     Raises:
-        UsageError: a file holds undecided tensors, or the message is empty.
+        UsageError: the message is empty.
         SigningError: it shall be signed, and can't be.
     """
     if not plan.message.strip():
         raise UsageError("aborting commit due to empty commit message", hint="mvc commit -m TEXT")
-    undecided = undecided_paths(files)
-    if undecided:
-        raise UsageError(
-            f"committing is not possible with unresolved conflicts in {', '.join(undecided)}",
-            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
-        )
     root = merkle_root(files)
     git = transaction.context.git
     inputs = tuple(r for p in parents if (r := trailer(git.commit(p).message)) is not None)
     versions = {**plan.versions, "mvc": VERSION}
-    record = Record(plan.operation, root, inputs, plan.parameters, plan.seed, versions)
+    record = Record(
+        plan.operation,
+        root,
+        inputs,
+        plan.parameters,
+        plan.seed,
+        versions,
+        undecided=_undecided(files),
+    )
     blob = transaction.objects.blob(record.encode())
     tree = transaction.objects.files({**files, PATH: (FILE_MODE, blob)})
     message = with_trailer(plan.message, root)
     signer = transaction.context.signer()
     return transaction.objects.commit(tree, parents, plan.author, plan.committer, message, signer)
+
+
+def _undecided(files: Snapshot) -> dict[str, int]:
+    manifests = ((path, files.manifest(path)) for path in files)
+    return {path: len(m.conflicts) for path, m in manifests if m is not None and m.conflicts}
 
 
 def commit_stage(

@@ -165,7 +165,7 @@ def _objects(manifest: Manifest) -> Objects:
 
 def _named_objects(manifest: Manifest) -> Iterator[tuple[str, Candidate]]:
     inside: dict[str, list[Entry]] = {}
-    for entry in manifest.tensors:
+    for entry in manifest.written:
         if entry.storage is None:
             yield entry.name, Candidate(entry.id, entry.dtype, entry.shape)
         else:

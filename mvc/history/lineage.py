@@ -32,9 +32,14 @@ from mvc.history.record import Json, Record
 from mvc.ids import CommitId
 from mvc.values import dataclass
 
-How = Literal["added", "changed", "renamed", "merged", "reverted", "picked", "restored"]
+How = Literal["added", "changed", "renamed", "merged", "resolved", "reverted", "picked", "restored"]
 #: Operations that bring over, or take back, what one commit did.
-_OF_ONE: Mapping[str, How] = {"revert": "reverted", "cherry-pick": "picked", "rebase": "picked"}
+_OF_ONE: Mapping[str, How] = {
+    "resolve": "resolved",
+    "revert": "reverted",
+    "cherry-pick": "picked",
+    "rebase": "picked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,10 @@ class Version:
     """``entry`` is None for an undecided tensor; ``path`` is the file that it lies in, ``before`` what it was
     made from.
 
-    ``merged``: a merge made it, by ``strategy`` where one is recorded. ``reverted``: by the revert of
-    ``source``. ``picked``: brought over from ``source``. ``restored``: it is again what it was at
-    ``source``. ``renamed``: it is what ``before`` has under another name. ``operation`` is what the
-    commit's record says.
+    ``merged``: a merge made it, by ``strategy`` where one is recorded; ``resolved``: it was undecided before.
+    ``reverted``: by the revert of ``source``. ``picked``: brought over from ``source``. ``restored``: it is
+    again what it was at ``source``. ``renamed``: it is what ``before`` has under another name. ``operation``
+    is what the commit's record says.
     """
 
     commit: Commit

@@ -16,7 +16,7 @@ from mvc.history.tensors import tensor_bytes
 def load(context: Context, files: Snapshot, path: str | None, framework: str) -> LazyTensors:
     """The tensors of the model ``path`` (a file, a shard index, or None for the only model).
 
-    ``framework`` is ``np`` or ``pt``, as safetensors calls them.
+    ``framework`` is ``np`` or ``pt``, as safetensors calls them. An undecided tensor is ours, as in the file.
 
     Raises:
         UsageError: ``path`` names no model, or several models could be meant; no such framework.
@@ -29,7 +29,7 @@ def load(context: Context, files: Snapshot, path: str | None, framework: str) ->
     for file in _model_files(files, path):
         manifest = files.manifest(file)
         if manifest is not None:
-            found += [(manifest, entry) for entry in manifest.tensors]
+            found += [(manifest, entry) for entry in manifest.written]
     homes = {entry.name: (manifest, entry) for manifest, entry in found}
 
     def decode(name: str) -> Any:
@@ -44,7 +44,7 @@ def _model_files(files: Snapshot, path: str | None) -> tuple[str, ...]:
     groups = {
         model.name: model.files
         for model in models(files, files.blob)
-        if any((m := files.manifest(f)) is not None and m.tensors for f in model.files)
+        if any((m := files.manifest(f)) is not None and m.written for f in model.files)
     }
     if path is None:
         if len(groups) == 1:

@@ -19,8 +19,9 @@ from mvc.uncollected import uncollected
 from mvc.values import dataclass
 
 VERSION = 1
+#: Of a manifest with a conflict of more than two sides, which version 1 has no line for.
+VERSION_OF_MANY = 2
 _MAGIC = b"mvc-manifest "
-_FIRST_LINE = f"mvc-manifest {VERSION}"
 
 #: The format name of a file that is kept as plain bytes.
 BYTES = "bytes"
@@ -58,15 +59,31 @@ class StorageEntry:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A tensor both sides changed: the term base + (ours - base) + (theirs - base).
+    """A tensor that several sides changed: the term base + (ours - base) + (theirs - base) + …
 
-    A side that does not have the tensor is None.
+    A side that does not have the tensor is None. ``more`` are the sides after ``theirs``, of an octopus.
     """
 
     name: str
     base: Entry | None
     ours: Entry | None
     theirs: Entry | None
+    more: tuple[Entry | None, ...] = ()
+
+    @property
+    def models(self) -> tuple[Entry | None, ...]:
+        """What each merged side has: ours, theirs and more."""
+        return (self.ours, self.theirs, *self.more)
+
+    @property
+    def sides(self) -> tuple[Entry | None, ...]:
+        """The base and the models."""
+        return (self.base, *self.models)
+
+    @property
+    def line(self) -> str:
+        """How a manifest has it."""
+        return " ".join([_quote(self.name), "conflict", *map(_side, self.sides)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +103,16 @@ class Manifest:
 
     def encode(self) -> bytes:
         """The canonical text, UTF-8 (names are escaped to ASCII)."""
-        lines = [_FIRST_LINE, f"format {self.format}", f"size {self.size}"]
+        many = any(conflict.more for conflict in self.conflicts)
+        lines = [_first_line(VERSION_OF_MANY if many else VERSION)]
+        lines += [f"format {self.format}", f"size {self.size}"]
         if self.content is not None:
             lines.append(f"content {self.content}")
         if self.skeleton is not None:
             lines.append(f"skeleton {self.skeleton}")
         lines += [f"storage {_quote(s.key)} {s.length} {s.id}" for s in self.storages]
         named = [(e.name, _entry_line(e)) for e in self.tensors]
-        named += [(c.name, _conflict_line(c)) for c in self.conflicts]
+        named += [(c.name, c.line) for c in self.conflicts]
         named.sort()
         lines += [line for _, line in named]
         lines.append("")
@@ -122,9 +141,24 @@ class Manifest:
             yield self.skeleton
         yield from self.span_ids().values()
         for conflict in self.conflicts:
-            for side in (conflict.base, conflict.ours, conflict.theirs):
+            for side in conflict.sides:
                 if side is not None and side.storage is None:
                     yield side.id
+
+    @property
+    def written(self) -> tuple[Entry, ...]:
+        """The tensors as they lie in the file, by name: of an undecided one ours, where ours has it."""
+        if not self.conflicts:
+            return self.tensors
+        ours = [conflict.ours for conflict in self.conflicts if conflict.ours is not None]
+        return tuple(sorted([*self.tensors, *ours], key=lambda entry: entry.name))
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What each tensor is, by name, for telling whether two are the same; of an undecided one its term."""
+        found: dict[str, object] = {entry.name: entry.value for entry in self.tensors}
+        found.update((conflict.name, conflict) for conflict in self.conflicts)
+        return found
 
     def span_ids(self) -> dict[str, ObjectId]:
         """The object of each span of the skeleton, by the span's key."""
@@ -148,9 +182,8 @@ def _entry_line(entry: Entry) -> str:
     return line
 
 
-def _conflict_line(conflict: Conflict) -> str:
-    sides = (conflict.base, conflict.ours, conflict.theirs)
-    return " ".join([_quote(conflict.name), "conflict", *map(_side, sides)])
+def _first_line(version: int) -> str:
+    return f"mvc-manifest {version}"
 
 
 def _side(entry: Entry | None) -> str:
@@ -172,7 +205,7 @@ _TENSOR = (
     rf"(?: @ ({_STRING}) ({_NUMBER}) (\[(?:-?{_NUMBER}(?:,-?{_NUMBER})*)?\]))?"
 )
 _TERM = rf"-|[A-Z][A-Z0-9_]*:{_NUMBERS}:{_ID}"
-_CONFLICT = rf"({_STRING}) conflict ({_TERM}) ({_TERM}) ({_TERM})"
+_CONFLICT = rf"({_STRING}) conflict ((?:{_TERM})(?: (?:{_TERM})){{2,}})"
 _STORAGE = rf"storage ({_STRING}) ({_NUMBER}) ({_ID})"
 #: A whole tensor whose name needs no escape: such a line is canonical.
 _PLAIN = rf'(?m)^"([ !#-\[\]-~]*)" ([A-Z][A-Z0-9_]*) ({_NUMBERS}) ({_ID})$'
@@ -185,8 +218,9 @@ def _decode(data: bytes) -> Manifest:
     cut = text.find('\n"') + 1 or len(text)
     head, tail = text[:cut], text[cut:]
     first, *lines = head.split("\n")
-    if first != _FIRST_LINE:
-        raise ValueError(f"line 1 is {first[:40]!r}, not {_FIRST_LINE!r}: written by a newer mvc?")
+    if first not in map(_first_line, (VERSION, VERSION_OF_MANY)):
+        expected = _first_line(VERSION)
+        raise ValueError(f"line 1 is {first[:40]!r}, not {expected!r}: written by a newer mvc?")
     if text[-1:] != "\n":
         raise ValueError("the last line is cut off")
     fields, storages = _head_lines(lines[:-1])
@@ -283,8 +317,8 @@ def _tensor_line(line: str, tensors: list[Entry], conflicts: list[Conflict]) -> 
     match = re.fullmatch(_CONFLICT, line)
     if match:
         name = _string(match[1])
-        base, ours, theirs = (_parse_side(name, match[n]) for n in (2, 3, 4))
-        conflicts.append(Conflict(name, base, ours, theirs))
+        base, ours, theirs, *more = (_parse_side(name, side) for side in match[2].split(" "))
+        conflicts.append(Conflict(name, base, ours, theirs, tuple(more)))
         return name
     return None
 

@@ -1,8 +1,9 @@
 """The Merkle root: one hash over every weight of a commit, so that a signature reaches the weights.
 
 A file's root is BLAKE3 over its sorted lines ``"name" dtype shape id``; a commit's root is BLAKE3 over its
-sorted lines ``"path" root``. How tensors are laid out in the file does not enter, nor does text: metrics
-keyed by the root survive an edited README, an amended message and a rebase.
+sorted lines ``"path" root``. An undecided tensor counts with all its sides, by its line of the manifest. How
+tensors are laid out in the file does not enter, nor does text: metrics keyed by the root survive an edited
+README, an amended message and a rebase.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def file_root(manifest: Manifest) -> ObjectId:
             f"{_quote(e.name)} {e.dtype} [{','.join(map(str, e.shape))}] {e.id}"
             for e in manifest.tensors
         ]
+        lines += [conflict.line for conflict in manifest.conflicts]
         lines += [f"{_quote(s.key)} STORAGE [{s.length}] {s.id}" for s in manifest.storages]
     return _hash(lines)
 

@@ -26,7 +26,10 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``operation`` names what ran; ``inputs`` and ``result`` are Merkle roots."""
+    """``operation`` names what ran; ``inputs`` and ``result`` are Merkle roots.
+
+    ``undecided`` counts, by path, the tensors that the commit holds as conflicts.
+    """
 
     operation: str
     result: ObjectId
@@ -35,10 +38,11 @@ class Record:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    undecided: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Canonical JSON: sorted keys, no spare blanks, one line."""
-        body = {
+        body: dict[str, Json] = {
             "mvc-record": _VERSION,
             "operation": self.operation,
             "result": self.result,
@@ -48,6 +52,8 @@ class Record:
             "versions": dict(self.versions),
             "metrics": dict(self.metrics),
         }
+        if self.undecided:
+            body["undecided"] = dict(self.undecided)
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return text.encode() + b"\n"
 
@@ -70,6 +76,7 @@ class Record:
                 seed=body["seed"],
                 versions=_mapping(body["versions"]),
                 metrics=_mapping(body["metrics"]),
+                undecided=_mapping(body.get("undecided", {})),
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise CorruptPack(f"damaged record: {error}") from error

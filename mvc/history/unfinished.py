@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mvc.errors import CorruptPack
 from mvc.history.context import Context
@@ -21,6 +21,9 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import Transaction, read_stage
 from mvc.ids import BlobId, CommitId
 from mvc.values import dataclass
+
+if TYPE_CHECKING:
+    from mvc.history.manifest import Conflict
 
 _VERSION = 1
 
@@ -85,6 +88,8 @@ class Unfinished:
     A stash that is applied ends with its last conflict; the others wait for the commit that concludes them.
     Between the commits of a ``sequel``, ``theirs`` is the last one that was reverted, and ``onto`` where HEAD
     was left: elsewhere, the user has committed since. ``recipe``: what the record of a merge by one shall say.
+    ``keep``: undecided tensors are committed as they are, only files wait.
+    ``settled``: by which strategies conflicts were settled since, in order, as the record shall have it.
     """
 
     kind: str
@@ -98,6 +103,8 @@ class Unfinished:
     sequel: Sequel | None = None
     recipe: Mapping[str, Any] | None = None
     manner: Manner = WHOLE
+    keep: bool = False
+    settled: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def between(self) -> bool:
@@ -127,6 +134,10 @@ class Unfinished:
             body["manner"] = [how.mainline, how.tensors, how.cite, how.allow_empty]
         if self.recipe is not None:
             body["recipe"] = dict(self.recipe)
+        if self.keep:
+            body["keep"] = True
+        if self.settled:
+            body["settled"] = [dict(one) for one in self.settled]
         return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
 
     @staticmethod
@@ -154,6 +165,8 @@ class Unfinished:
                 _sequel(body.get("sequel")),
                 body.get("recipe"),
                 _manner(body.get("manner")),
+                bool(body.get("keep", False)),
+                tuple(dict(one) for one in body.get("settled", ())),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(
@@ -187,34 +200,64 @@ def follow(transaction: Transaction, waiting: Unfinished, sequel: Sequel | None)
         transaction.move(UNFINISHED, None)
         return
     left = replace(sequel, between=True)
-    write_unfinished(transaction, replace(waiting, conflicts={}, stage_before=None, sequel=left))
+    fresh = replace(waiting, conflicts={}, stage_before=None, sequel=left, settled=())
+    write_unfinished(transaction, fresh)
 
 
-def settle(transaction: Transaction, paths: Iterable[str]) -> None:
-    """Take ``paths`` off the list of conflicts: the user has said what they shall be."""
+def settle(
+    transaction: Transaction, paths: Iterable[str], step: Mapping[str, Any] | None = None
+) -> None:
+    """Take ``paths`` off the list of conflicts: the user has said what they shall be.
+
+    ``step``: the strategy that said it, for the record of the commit that follows.
+    """
     waiting = read_unfinished(transaction.context)
     if waiting is None:
         return
     left = {path: c for path, c in waiting.conflicts.items() if path not in set(paths)}
-    if waiting.kind == "stash" and not left and not undecided_paths(transaction.stage):
+    tensors = waiting_tensors(transaction.context, transaction.stage, waiting)
+    if waiting.kind == "stash" and not left and not tensors:
         transaction.move(UNFINISHED, None)
-    elif len(left) != len(waiting.conflicts):
-        write_unfinished(transaction, replace(waiting, conflicts=left))
+    elif step is not None or len(left) != len(waiting.conflicts):
+        settled = waiting.settled if step is None else (*waiting.settled, step)
+        write_unfinished(transaction, replace(waiting, conflicts=left, settled=settled))
 
 
 def conflicted_paths(context: Context, stage: Snapshot | None = None) -> dict[str, str]:
     """Every path that waits for a decision, with the kind of its conflict (``tensors`` for lines)."""
     waiting = read_unfinished(context)
-    found = {path: c.kind for path, c in waiting.conflicts.items()} if waiting else {}
+    if waiting is None:
+        return {}
+    found = {path: c.kind for path, c in waiting.conflicts.items()}
     files = stage if stage is not None else read_stage(context)
-    if waiting is not None:
-        found |= dict.fromkeys(undecided_paths(files), "tensors")
+    found |= dict.fromkeys(waiting_tensors(context, files, waiting), "tensors")
     return dict(sorted(found.items()))
 
 
-def undecided_paths(files: Snapshot) -> list[str]:
-    """The files of which some tensors are still a conflict."""
-    return [path for path in files if (m := files.manifest(path)) is not None and m.conflicts]
+def waiting_tensors(
+    context: Context, stage: Snapshot, waiting: Unfinished
+) -> dict[str, tuple[Conflict, ...]]:
+    """The tensors that ``waiting`` left undecided, by path; not those that a side had as kept conflicts."""
+    if waiting.keep:
+        return {}
+    manifests = ((path, stage.manifest(path)) for path in stage)
+    found = {path: m.conflicts for path, m in manifests if m is not None and m.conflicts}
+    known = _kept(context, waiting) if found else set()
+    left = {path: tuple(c for c in all_ if c not in known) for path, all_ in found.items()}
+    return {path: conflicts for path, conflicts in left.items() if conflicts}
+
+
+def _kept(context: Context, waiting: Unfinished) -> set[Conflict]:
+    """The conflicts in what is put together: HEAD, the other side and, where that is a step, before it."""
+    git = context.git
+    ends = [waiting.onto, waiting.theirs]
+    ends += git.commit(waiting.theirs).parents if waiting.kind != "merge" else ()
+    found: set[Conflict] = set()
+    for id_ in ends:
+        side = Snapshot.of_tree(git, git.commit(id_).tree)
+        for manifest in map(side.manifest, side):
+            found.update(manifest.conflicts if manifest is not None else ())
+    return found
 
 
 def _sequel(value: list[object] | None) -> Sequel | None:

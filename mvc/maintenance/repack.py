@@ -92,7 +92,7 @@ class _Versions:
             name, dtype = names.get(storage.key, (storage.key, None))
             self._put(name, bytes.fromhex(storage.id), dtype)
         for conflict in manifest.conflicts:
-            for side in (conflict.base, conflict.ours, conflict.theirs):
+            for side in conflict.sides:
                 if side is not None and side.storage is None:
                     self._put(side.name, bytes.fromhex(side.id), side.dtype)
 

@@ -270,6 +270,10 @@ def _parts(context: Context, blob: BlobId, globs: Sequence[str]) -> Iterator[tup
                 yield entry.name, bytes.fromhex(entry.id)
             else:
                 names.setdefault(entry.storage, entry.name)
+    for conflict in manifest.conflicts:
+        if not globs or any(fnmatchcase(conflict.name, glob) for glob in globs):
+            ids = {side.id for side in conflict.sides if side is not None}
+            yield from ((conflict.name, bytes.fromhex(id_)) for id_ in sorted(ids))
     for storage in manifest.storages:
         if storage.key in names or not globs:
             yield names.get(storage.key, REST), bytes.fromhex(storage.id)

@@ -64,4 +64,4 @@ def touches(before: Snapshot, after: Snapshot, globs: tuple[str, ...]) -> bool:
 
 def _values(files: Snapshot, path: str) -> dict[str, object]:
     manifest: Manifest | None = files.manifest(path) if path in files else None
-    return {} if manifest is None else {entry.name: entry.value for entry in manifest.tensors}
+    return {} if manifest is None else manifest.values

@@ -43,6 +43,8 @@ def build(job: Job, content: Content, decisions: Sequence[Decision]) -> Manifest
     checksums = _checksums(job, decisions) if template.format in CHECKSUMMED else {}
     tensors = _settled(job, decisions)
     conflicts = [_conflict(job, d) for d in decisions if isinstance(d, Clash)]
+    kept = [d.piece for d in decisions if isinstance(d, Kept) and d.piece is not None]
+    conflicts += [piece.conflict for piece in kept if piece.conflict is not None]
     written = {e.name: e for e in (*tensors, *(c.ours for c in conflicts if c.ours is not None))}
     composed = tuple(
         ComposedTensor(name, e.dtype, e.shape, tensor_nbytes(e), checksums.get(name))
@@ -81,10 +83,13 @@ def _checksums(job: Job, decisions: Iterable[Decision]) -> dict[str, int]:
             chunks = BlendSource.of(job.context.store, decision).blocks()
         else:
             piece = decision.piece if isinstance(decision, Kept) else decision.term.ours
-            if piece is None:
+            entry = None if piece is None else piece.entry
+            if piece is not None and piece.conflict is not None:
+                entry = piece.conflict.ours
+            if piece is None or entry is None:
                 continue
-            name = piece.entry.name
-            chunks = tensor_chunks(job.context.store, piece.home, piece.entry)
+            name = entry.name
+            chunks = tensor_chunks(job.context.store, piece.home, entry)
         for chunk in chunks:
             checksum = zlib.crc32(chunk, checksum)
         found[name] = checksum
@@ -104,7 +109,9 @@ def _settled(job: Job, decisions: Iterable[Decision]) -> list[Entry]:
     found = [
         whole(job, decision.piece)
         for decision in decisions
-        if isinstance(decision, Kept) and decision.piece is not None
+        if isinstance(decision, Kept)
+        and decision.piece is not None
+        and decision.piece.conflict is None
     ]
     found += [decision.entry for decision in decisions if isinstance(decision, Made)]
     computed = [decision for decision in decisions if isinstance(decision, Computed)]
@@ -113,8 +120,8 @@ def _settled(job: Job, decisions: Iterable[Decision]) -> list[Entry]:
 
 def _conflict(job: Job, clash: Clash) -> Conflict:
     term = clash.term
-    sides = [None if p is None else whole(job, p) for p in (term.base, term.ours, term.theirs)]
-    return Conflict(term.name, *sides)
+    base, ours, theirs, *more = (None if p is None else whole(job, p) for p in term.sides)
+    return Conflict(term.name, base, ours, theirs, tuple(more))
 
 
 def _computed(job: Job, computed: Sequence[Computed]) -> list[Entry]:

@@ -7,6 +7,7 @@ without it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mvc.errors import MergeConflict, NothingToCommit, UsageError
 from mvc.history.commits import Plan, commit_stage, first_line
@@ -14,10 +15,12 @@ from mvc.history.context import Context
 from mvc.history.record import Json, without_trailer
 from mvc.history.signature import Signature
 from mvc.history.transaction import Transaction, transaction
-from mvc.history.unfinished import Unfinished, conflicted_paths, follow, read_unfinished
+from mvc.history.unfinished import Unfinished, follow, read_unfinished, waiting_tensors
 from mvc.ids import CommitId
-from mvc.merge.accounting import Taken
 from mvc.worktree import index
+
+if TYPE_CHECKING:
+    from mvc.merge.accounting import Taken
 
 #: What brings a commit over keeps its author.
 KEPT_AUTHOR = ("cherry-pick", "rebase")
@@ -32,10 +35,12 @@ def conclude(
     amend: bool,
     allow_empty: bool,
     going_on: bool = False,
+    keep_conflicts: bool = False,
 ) -> CommitId:
     """Commit the stage: the end of a merge or revert when one waits, an ordinary commit else.
 
     Of a revert of several commits the rest keeps waiting; ``going_on``: for the caller to go on with.
+    ``keep_conflicts``: commit the tensors that a merge left undecided, as such.
 
     Raises:
         MergeConflict: conflicts are not settled.
@@ -48,7 +53,10 @@ def conclude(
                 raise UsageError("you are in the middle of a merge -- cannot amend")
             if waiting.kind in KEPT_AUTHOR:
                 author = context.git.commit(waiting.theirs).author
-            plan = plan_of(replace(waiting, message=message or waiting.message), author or who, who)
+            if keep_conflicts and waiting.kind == "merge":
+                waiting = replace(waiting, keep=True)
+            told = replace(waiting, message=message or waiting.message)
+            plan = plan_of(told, author or who, who, _accounted(current, waiting))
             id_ = _conclude(current, waiting, plan, allow_empty=allow_empty)
             if waiting.kind in KEPT_AUTHOR:
                 current.message = f"commit ({waiting.kind}): {first_line(plan.message)}"
@@ -72,11 +80,13 @@ def _conclude(
     *,
     allow_empty: bool,
 ) -> CommitId:
-    conflicts = conflicted_paths(current.context)
-    if conflicts:
+    files = dict.fromkeys(waiting.conflicts)
+    files |= dict.fromkeys(waiting_tensors(current.context, current.stage, waiting))
+    if files:
         raise MergeConflict(
-            f"committing is not possible because you have unmerged files: {', '.join(conflicts)}",
-            hint="mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it",
+            f"committing is not possible because you have unmerged files: {', '.join(sorted(files))}",
+            hint="mvc checkout --ours|--theirs PATH, mvc resolve --strategy NAME, or mvc add PATH once "
+            "it is as you want it",
         )
     parents = (waiting.theirs,) if waiting.kind == "merge" else ()
     try:
@@ -90,6 +100,21 @@ def _conclude(
     return id_
 
 
+def _accounted(current: Transaction, waiting: Unfinished) -> Taken | None:
+    """What became of the tensors of a commit that takes a change back, or over."""
+    if waiting.kind == "merge":
+        return None
+    from mvc.history import log
+    from mvc.merge.accounting import accounted
+    from mvc.merge.bringing import parent_snapshot
+
+    context = current.context
+    theirs = log.snapshot(context, waiting.theirs)
+    if waiting.kind == "revert":
+        theirs = parent_snapshot(context, waiting.theirs, waiting.manner.mainline)
+    return accounted(log.snapshot(context, waiting.onto), current.stage, theirs)
+
+
 def plan_of(
     plan: Unfinished, author: Signature, who: Signature, taken: Taken | None = None
 ) -> Plan:
@@ -97,10 +122,14 @@ def plan_of(
     if plan.recipe is not None:
         made = dict(plan.recipe)
         seed, versions = made.pop("seed"), made.pop("versions")
+        made |= {"settled": [dict(one) for one in plan.settled]} if plan.settled else {}
         return Plan(plan.message, author, who, plan.operation, made, seed, versions)
     parameters: dict[str, Json] = {"strategy": plan.strategy, "theirs": plan.theirs}
     if plan.manner.tensors:
         parameters["tensors"] = [*plan.manner.tensors]
     if taken is not None:
         parameters |= taken.parameters(plan.strategy)
-    return Plan(plan.message, author, who, plan.operation, parameters)
+    if plan.settled:
+        parameters["settled"] = [dict(one) for one in plan.settled]
+    versions = plan.settled[-1]["versions"] if plan.settled else {}
+    return Plan(plan.message, author, who, plan.operation, parameters, versions=versions)

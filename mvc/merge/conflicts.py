@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mvc.history.unfinished import FileConflict
 from mvc.merge.three_way import Merged
 
 _NAMED = 3
 
 
-def announce(merged: Merged, labels: tuple[str, str]) -> list[str]:
-    """One line a file with conflicts, sorted by path; ``labels`` name ours and theirs."""
+def announce(merged: Merged, labels: tuple[str, str], *, keep: bool = False) -> list[str]:
+    """One line a file with conflicts, sorted by path; ``labels`` name ours and theirs.
+
+    ``keep``: those of tensors shall be kept, and do not wait.
+    """
     lines = [(path, _file(path, found, labels)) for path, found in merged.conflicts.items()]
-    lines += [(path, _tensors(path, names)) for path, names in merged.undecided.items()]
+    lines += [(path, _tensors(path, names, keep)) for path, names in merged.undecided.items()]
     return [line for _, line in sorted(lines)]
 
 
@@ -29,6 +34,13 @@ def _file(path: str, found: FileConflict, labels: tuple[str, str]) -> str:
     return f"CONFLICT ({kind}): Merge conflict in {path}"
 
 
-def _tensors(path: str, names: tuple[str, ...]) -> str:
+def _tensors(path: str, names: Sequence[str], keep: bool = False) -> str:
+    """The line for a file with undecided tensors."""
+    what = "Kept in" if keep else "Merge conflict in"
+    return f"CONFLICT (tensors): {what} {path}: {_some(names)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"CONFLICT (tensors): Merge conflict in {path}: {', '.join(names[:_NAMED])}{more}"
+    return ", ".join(names[:_NAMED]) + more

@@ -56,7 +56,7 @@ def _of_file(before: Snapshot, after: Snapshot, path: str) -> Iterator[object]:
 
 
 def _values(manifest: Manifest | None) -> dict[str, object]:
-    return {} if manifest is None else {entry.name: entry.value for entry in manifest.tensors}
+    return {} if manifest is None else manifest.values
 
 
 def _lines(before: Snapshot, after: Snapshot, path: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from mvc.formats import sharded
 from mvc.formats.sharded import ShardIndex
 from mvc.history.manifest import BYTES, Manifest
 from mvc.history.snapshot import Snapshot
-from mvc.merge.terms import Piece
+from mvc.merge.terms import Piece, pieces_of
 from mvc.merge.texts import read_text
 from mvc.store.store import Store
 from mvc.values import dataclass
@@ -64,11 +64,12 @@ def read_side(store: Store, snapshot: Snapshot, group: frozenset[str]) -> ModelS
             return None
         else:
             side.files[path] = manifest
-            for entry in manifest.tensors:
-                if entry.name in side.places:
+            for piece in pieces_of(manifest):
+                name = piece.entry.name
+                if name in side.places:
                     return None
-                side.places[entry.name] = path
-                side.pieces[entry.name] = Piece(entry, manifest)
+                side.places[name] = path
+                side.pieces[name] = piece
     if index_path is None:
         return side if len(side.files) < 2 else None
     try:

@@ -29,8 +29,9 @@ class Several:
 
     @property
     def term(self) -> Term:
-        """The first two sides, as a conflict has them."""
-        return Term(self.name, self.base, self.models[0], self.models[-1])
+        """The sides as a conflict has them."""
+        ours, theirs, *more = self.models
+        return Term(self.name, self.base, ours, theirs, tuple(more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,14 @@ def _three_way(one: Several, strategy: Strategy | None) -> Decision:
         return Kept(one.models[first], how)
     term = Term(one.name, one.base, one.models[first], one.models[last])
     if strategy is None:
-        return Clash(term, "was changed on several sides")
+        return Clash(one.term, "was changed on several sides")
     settled = settle(term, strategy)
+    if isinstance(settled, Clash):
+        return Clash(one.term, settled.reason)
     if isinstance(settled, Computed) and len(changed) > 2:
-        return Clash(term, f"was changed on more sides than {strategy.name} computes with")
+        return Clash(one.term, f"was changed on more sides than {strategy.name} computes with")
     return settled
 
 
 def _value(piece: Piece | None) -> object:
-    return None if piece is None else piece.entry.value
+    return None if piece is None else piece.value

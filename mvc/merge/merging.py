@@ -23,6 +23,7 @@ from mvc.history.unfinished import (
     follow,
     read_unfinished,
     settle,
+    waiting_tensors,
     write_unfinished,
 )
 from mvc.ids import CommitId
@@ -31,6 +32,7 @@ from mvc.merge.accounting import Taken, accounted
 from mvc.merge.bases import merge_base
 from mvc.merge.concluding import plan_of
 from mvc.merge.conflicts import announce
+from mvc.merge.recipe import Recipe
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.merge.wording import merge_message
@@ -62,11 +64,12 @@ def merge(
     message: str | None,
     fast_forward: str,
     strategy: str | None,
+    keep_conflicts: bool = False,
     author: Signature | None = None,
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
-    """Merge the revision ``other`` into HEAD.
+    """Merge the revision ``other`` into HEAD; ``keep_conflicts``: commit tensors that stay undecided, as such.
 
     Raises:
         UsageError: a merge is unfinished, or a fast-forward was demanded and is not possible.
@@ -97,6 +100,7 @@ def merge(
         message=message or merge_message(context, other),
         operation="merge",
         strategy=strategy,
+        keep=keep_conflicts,
     )
     sides = _bases(context, ours, theirs)
     return carry_out(context, plan, sides, other, author or who, who, progress)
@@ -158,6 +162,7 @@ def settle_down(
     """
     result = Snapshot(context.git, merged.files)
     before = read_stage(context)
+    stopped = bool(merged.conflicts) if plan.keep else merged.conflicted
     empty = (
         plan.kind == "cherry-pick"
         and dict(result) == dict(before)
@@ -174,7 +179,7 @@ def settle_down(
         transaction(context, plan.kind, who) as current,
     ):
         _require_unmoved(current, plan.onto)
-        if merged.conflicted or empty:
+        if stopped or empty:
             stage_before = context.refs.raw(STAGE)
             waiting = replace(plan, conflicts=merged.conflicts, stage_before=stage_before)
             write_unfinished(current, waiting)
@@ -199,10 +204,10 @@ def settle_down(
             "The previous cherry-pick is now empty, possibly due to conflict resolution.",
             hint="mvc commit --allow-empty commits it anyway; mvc cherry-pick --skip leaves it out",
         )
-    if not merged.conflicted:
+    if not stopped:
         return Outcome(plan.kind, id_, plan.onto, merged)
     raise MergeConflict(
-        "\n".join([*announce(merged, ("HEAD", label)), failed(context, plan)]),
+        "\n".join([*announce(merged, ("HEAD", label), keep=plan.keep), failed(context, plan)]),
         hint=f"mvc status lists them; mvc checkout --ours|--theirs PATH, then mvc {plan.kind} "
         f"--continue; or {f'mvc {plan.kind} --skip, or ' if plan.kind != 'merge' else ''}"
         f"mvc {plan.kind} --abort",
@@ -239,7 +244,11 @@ def resolve(
     if waiting is None or not conflicted:
         raise UsageError(f"no conflict in {', '.join(paths)}", hint="mvc status lists conflicts")
     objects = context.writer()
-    changes = resolved(context, objects, stage, waiting, conflicted, strategy)
+    tensors = waiting_tensors(context, stage, waiting)
+    names = {path: [one.name for one in conflicts] for path, conflicts in tensors.items()}
+    changes, step = resolved(
+        context, objects, stage, waiting.conflicts, conflicted, Recipe(strategy), names=names
+    )
     objects.flush()
     target = stage.with_files(changes)
     with (
@@ -249,7 +258,7 @@ def resolve(
         if dict(current.stage) != dict(stage):
             raise _forestalled("something was staged", "command")
         current.put_stage(target)
-        settle(current, conflicted)
+        settle(current, conflicted, step)
         current.worktree = True
         current.message = f"checkout --{strategy}: {named(paths)}"
         files.put_in_place()

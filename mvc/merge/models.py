@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from mvc.errors import FormatError
+from mvc.errors import FormatError, MergeConflict
 from mvc.formats.sharded import ShardIndex, render_index
 from mvc.history.git import Files
 from mvc.history.manifest import Manifest
@@ -34,11 +34,15 @@ Sides = tuple[Snapshot, Snapshot, Snapshot]
 
 @dataclass(slots=True)
 class MergedModel:
-    """``files``: the model's files in the result; a path of the group that is not here is gone."""
+    """``files``: the model's files in the result; a path of the group that is not here is gone.
+
+    ``undecided``: the tensors, by path, that this merge could not settle; one that a side had so is not new.
+    """
 
     files: Files = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     conflicts: dict[str, FileConflict] = field(default_factory=dict)
+    undecided: dict[str, tuple[str, ...]] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
 
 
@@ -65,6 +69,7 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
         term.name: decide(term, job.strategy)
         for term in terms(base.pieces, ours.pieces, theirs.pieces)
     }
+    refuse_undecided(decisions.values(), ours, theirs)
     if any(isinstance(decision, Computed) for decision in decisions.values()):
         from mvc.merge.checks.objections import (
             objected,  # numbers of tensors, which most merges need not
@@ -88,6 +93,27 @@ def merge_model(job: Job, sides: Sides, group: frozenset[str]) -> MergedModel | 
             return None
     put_index(job, result, sides, (base, ours, theirs), shape)
     return result
+
+
+def refuse_undecided(decisions: Iterable[Decision], *models: ModelSide) -> None:
+    """Let a merge go on unless a tensor was changed that a side has not decided.
+
+    Raises:
+        MergeConflict: one was.
+    """
+    for decision in decisions:
+        if isinstance(decision, Clash) and decision.term.undecided:
+            name = decision.term.name
+            path = next(model.places[name] for model in models if name in model.places)
+            raise undecided_there(path, name, "the other side has changed it; nothing has changed")
+
+
+def undecided_there(path: str, name: str, why: str) -> MergeConflict:
+    """What to say of a conflict that stands in the way."""
+    return MergeConflict(
+        f"{path}: the tensor {name!r} is undecided on one side, and {why}",
+        hint="mvc conflicts REVISION shows it; mvc resolve settles it where it is",
+    )
 
 
 def _narrowed(base: ModelSide, theirs: ModelSide, globs: tuple[str, ...]) -> ModelSide:
@@ -129,6 +155,8 @@ def _merge_file(
             result.manifests[path] = manifest
             result.files[path] = (slots.mode, slot[1])
             return
+    if clashes := [name for name, d in decisions.items() if isinstance(d, Clash)]:
+        result.undecided[path] = tuple(sorted(clashes))
     built = build(job, content, list(decisions.values()))
     result.manifests[path] = built
     result.files[path] = (slots.mode, job.objects.blob(built.encode()))
@@ -144,8 +172,8 @@ def is_exactly(manifest: Manifest, decisions: Mapping[str, Decision]) -> bool:
         if not isinstance(decision, Kept):
             return False
         if decision.piece is not None:
-            wanted[name] = decision.piece.entry.value
-    return wanted == {entry.name: entry.value for entry in manifest.tensors}
+            wanted[name] = decision.piece.value
+    return wanted == manifest.values
 
 
 def moved(base: ModelSide, side: ModelSide) -> bool:
@@ -233,8 +261,7 @@ def _weigh(manifests: Mapping[str, Manifest]) -> tuple[dict[str, str], dict[str,
     weight_map: dict[str, str] = {}
     totals = {"total_size": 0, "total_parameters": 0}
     for path, manifest in manifests.items():
-        undecided = [conflict.ours for conflict in manifest.conflicts]
-        for entry in (*manifest.tensors, *(ours for ours in undecided if ours is not None)):
+        for entry in manifest.written:
             weight_map[entry.name] = path.rpartition("/")[2]
             elements = 1
             for extent in entry.shape:

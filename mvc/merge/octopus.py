@@ -16,6 +16,7 @@ from mvc.history.record import Json
 from mvc.history.signature import Signature
 from mvc.history.unfinished import Unfinished
 from mvc.ids import CommitId
+from mvc.merge import arithmetic
 from mvc.merge.checks import ways
 from mvc.merge.conflicts import announce
 from mvc.merge.heads import Origin, contributions, independent, origin_of, originals
@@ -23,7 +24,21 @@ from mvc.merge.merging import Outcome, merge, refuse_unfinished, require_clean_s
 from mvc.merge.recipe import Recipe
 from mvc.merge.uniting import unite
 from mvc.merge.wording import merge_message, octopus_message
+from mvc.values import dataclass
 from mvc.worktree.ingest import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How it shall be merged; ``again``: what a recipe made from what it was made of.
+
+    ``keep_conflicts``: commit tensors that stay undecided, as such.
+    """
+
+    message: str | None
+    fast_forward: str
+    again: bool
+    keep_conflicts: bool
 
 
 @writes_objects
@@ -32,20 +47,19 @@ def merge_many(
     others: Sequence[str],
     recipe: Recipe,
     *,
-    message: str | None,
-    fast_forward: str,
-    again: bool,
+    wish: Wish,
     author: Signature | None,
     who: Signature,
     progress: Progress | None,
 ) -> Outcome:
-    """Merge the revisions ``others`` into HEAD; ``again``: what a recipe made from what it was made of.
+    """Merge the revisions ``others`` into HEAD.
 
     Raises:
         UsageError: a merge is unfinished, a revision or a parameter is off, or a fast-forward was demanded.
         DirtyWorktree: unsaved work is in the way.
         MergeConflict: something is left undecided; nothing has changed.
     """
+    message, fast_forward = wish.message, wish.fast_forward
     refuse_unfinished(context)
     recipe.choices()  # a word that is off is refused even when it is not needed
     others = ["@{-1}" if other == "-" else other for other in others]
@@ -69,7 +83,7 @@ def merge_many(
         return _alone(context, names[heads[0]], message, fast_forward, author, who, progress)
     require_clean_stage(context)
     made_of = heads
-    if again and recipe.choices().combinations():
+    if wish.again and recipe.choices().combinations():
         made_of, recipe = originals(context, heads, recipe)
     recipe = _with_samples(context, made_of, _with_numbers(context, made_of, recipe))
     tensors, files = origin_of(context, made_of), origin_of(context, heads)
@@ -80,11 +94,13 @@ def merge_many(
     labels = [names.get(id_, "HEAD") for id_ in heads]
     merged = unite(context, objects, recipe, of_tensors, of_files, labels=labels, progress=progress)
     objects.flush()
-    if merged.conflicted and not (heads == [ours, heads[-1]] and tensors == files):
+    # A conflict's sides are those of the commit's parents, in their order; nothing else can be settled later.
+    kept = wish.keep_conflicts and heads[0] == ours and tensors == files and not merged.conflicts
+    if merged.conflicted and not (kept or (heads == [ours, heads[-1]] and tensors == files)):
         lines = announce(merged, (labels[0], labels[-1]))
         raise MergeConflict(
             "\n".join([*lines, "Automatic merge failed; nothing has changed."]),
-            hint="a --rule for these tensors; or mvc merge them one by one",
+            hint="a --rule for these tensors; --keep-conflicts; or mvc merge them one by one",
         )
     if message is None:
         given = list(names.values())
@@ -98,6 +114,7 @@ def merge_many(
         operation="merge",
         strategy=recipe.strategy,
         recipe=_recorded(context, recipe, tensors),
+        keep=wish.keep_conflicts,
     )
     label = " ".join(others)
     return settle_down(context, plan, merged, label, author or who, who, progress, heads=heads)
@@ -175,12 +192,4 @@ def _with_samples(context: Context, models: Sequence[CommitId], recipe: Recipe) 
 
 def _recorded(context: Context, recipe: Recipe, origin: Origin) -> dict[str, Json]:
     """What the merge commit says: all that it takes to merge again."""
-    return {**recipe.written(), **origin.written(context), "versions": arithmetic()}
-
-
-def arithmetic() -> dict[str, Json]:
-    """The versions of the libraries that compute."""
-    import ml_dtypes
-    import numpy as np
-
-    return {"numpy": np.__version__, "ml_dtypes": ml_dtypes.__version__}
+    return {**recipe.written(), **origin.written(context), "versions": arithmetic.versions()}

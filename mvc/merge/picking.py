@@ -11,11 +11,13 @@ from mvc.history.gitobjects import ObjectWriter
 from mvc.history.kin import Kin
 from mvc.history.manifest import Manifest, is_manifest
 from mvc.history.snapshot import Snapshot
+from mvc.history.transaction import read_stage
+from mvc.history.undecided import carried, undecided
 from mvc.ids import BlobId
 from mvc.merge.compose import build
 from mvc.merge.content import Content
 from mvc.merge.job import Job
-from mvc.merge.terms import Decision, Kept, Piece
+from mvc.merge.terms import Decision, Kept, pieces_of
 from mvc.worktree.ingest import stow
 from mvc.worktree.reading import classify, open_file
 
@@ -57,18 +59,20 @@ def pick(
 
 def _sources(origin: Snapshot, path: str, globs: Sequence[str]) -> bool:
     manifest = origin.manifest(path) if path in origin else None
-    return manifest is not None and any(_matches(e.name, globs) for e in manifest.tensors)
+    return manifest is not None and any(_matches(name, globs) for name in manifest.values)
 
 
 def _taken_in(context: Context, paths: Sequence[str]) -> dict[str, tuple[int, Manifest]]:
     """Mode and manifest of each file on disk, its tensors in the store."""
     found: dict[str, tuple[int, Manifest]] = {}
-    kin = Kin(context)
+    kin, conflicts = Kin(context), undecided(context, read_stage(context))
     with context.store.writer() as pack:
         for path in paths:
             with open_file(context.root, path) as opened:
                 blob = stow(pack, opened, classify(opened), kin)
             manifest = Manifest.decode(blob) if is_manifest(blob) else None
+            if manifest is not None and path in conflicts:
+                manifest = carried(manifest, conflicts[path])
             if manifest is None or manifest.skeleton is None:
                 raise UsageError(f"{path} has no tensors on disk", hint=f"mvc restore {path}")
             found[path] = (opened.mode, manifest)
@@ -77,8 +81,8 @@ def _taken_in(context: Context, paths: Sequence[str]) -> dict[str, tuple[int, Ma
 
 
 def _decisions(current: Manifest, source: Manifest, globs: Sequence[str]) -> list[Decision]:
-    kept = {e.name: Piece(e, current) for e in current.tensors if not _matches(e.name, globs)}
-    taken = {e.name: Piece(e, source) for e in source.tensors if _matches(e.name, globs)}
+    kept = {p.entry.name: p for p in pieces_of(current) if not _matches(p.entry.name, globs)}
+    taken = {p.entry.name: p for p in pieces_of(source) if _matches(p.entry.name, globs)}
     return [Kept(piece, "theirs") for _, piece in sorted({**kept, **taken}.items())]
 
 

@@ -1,11 +1,13 @@
 """The verb ``rerun``: a recorded merge once more, from the inputs in its record; does the same come out?
 
-Nothing that can be seen changes: what is computed is hashed and let go. A merge commit of another tool
-can't be run again; of one whose conflicts were settled by hand, just those tensors differ.
+So of a commit of ``resolve``, and of the conflicts of a merge that strategies settled. Nothing that can be seen
+changes: what is computed is hashed and let go. A merge commit of another tool can't be run again; of one whose
+conflicts were settled by hand, just those tensors differ.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from mvc.errors import UsageError
@@ -15,15 +17,17 @@ from mvc.history.context import Context, writes_objects
 from mvc.history.git import Commit
 from mvc.history.gitobjects import ObjectWriter
 from mvc.history.manifest import Manifest
-from mvc.history.record import Record
+from mvc.history.record import Json, Record
 from mvc.history.snapshot import Snapshot
+from mvc.history.unfinished import FileConflict
 from mvc.ids import CommitId, ObjectId
+from mvc.merge import arithmetic
 from mvc.merge.adapters.merging_in import Addend, merged_again
 from mvc.merge.bases import merge_base
 from mvc.merge.checks.ways import THREE_WAY
 from mvc.merge.heads import Origin, contributions, origin_of, recorded_models
-from mvc.merge.octopus import arithmetic
 from mvc.merge.recipe import Recipe
+from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.merge.uniting import unite
 from mvc.values import dataclass
@@ -51,39 +55,84 @@ class Rerun:
 
 @writes_objects
 def rerun(context: Context, revision: str, *, progress: Progress | None = None) -> Rerun:
-    """Merge again what the commit ``revision`` merged.
+    """Merge, or settle, again what the commit ``revision`` did.
 
     Raises:
-        UsageError: it records no merge.
+        UsageError: it records neither.
         MissingObject: weights of an input are gone.
     """
     commit = context.git.commit(revisions.resolve(context, revision))
     record = record_of(context, commit)
+    what = "" if record is None else record.operation
     addend = None if record is None else Addend.recorded(record)
-    joins = addend is not None or len(commit.parents) > 1
-    if record is None or record.operation != "merge" or not joins:
+    parents = {"merge": 2 if addend is None else 1, "resolve": 1}.get(what, sys.maxsize)
+    if record is None or len(commit.parents) < parents:
         raise UsageError(
             f"commit {revisions.shorten(commit.id)} records no merge that could be run again",
             hint="mvc log --merges",
         )
     objects = context.writer()
-    if addend is not None:
+    if what == "resolve":
+        parent = log.snapshot(context, commit.parents[0])
+        whole = {**record.parameters, "seed": record.seed}
+        result = _settled(context, objects, parent, {}, whole, progress)
+    elif addend is not None:
         merged = merged_again(context, objects, commit.parents, addend, progress)
-    elif recorded_models(record):
-        merged = _by_recipe(context, objects, commit, record, progress)
+        objects.flush()
+        result = Snapshot(context.git, merged.files)
     else:
-        merged = _three_way(context, objects, commit, record, progress)
-    objects.flush()
-    result, before = Snapshot(context.git, merged.files), log.snapshot(context, commit.id)
+        make = _by_recipe if recorded_models(record) else _three_way
+        merged = make(context, objects, commit, record, progress)
+        objects.flush()
+        result = Snapshot(context.git, merged.files)
+        for step in _steps(record):
+            result = _settled(context, objects, result, merged.conflicts, step, progress)
+    before = log.snapshot(context, commit.id)
     known = [before.manifest(path) for path in before]
     return Rerun(
         commit.id,
         record.result,
         merkle_root(result),
-        sum(len(manifest.tensors) for manifest in known if manifest is not None),
+        sum(len(manifest.values) for manifest in known if manifest is not None),
         tuple(_differing(before, result)),
         _versions(record),
     )
+
+
+def _steps(record: Record) -> list[Mapping[str, Json]]:
+    """How the merge's conflicts were settled, in order."""
+    found = record.parameters.get("settled")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _settled(
+    context: Context,
+    objects: ObjectWriter,
+    files: Snapshot,
+    conflicts: Mapping[str, FileConflict],
+    step: Mapping[str, Json],
+    progress: Progress | None,
+) -> Snapshot:
+    """``files`` once the conflicts that ``step`` names are settled as it says."""
+    told = step.get("tensors")
+    names = {
+        path: [*map(str, named)] if isinstance(named, list) else []
+        for path, named in (told.items() if isinstance(told, dict) else ())
+    }
+    recipe = _recipe(step, step.get("seed"))
+    changes, _ = resolved(
+        context, objects, files, conflicts, names, recipe, names=names, progress=progress
+    )
+    objects.flush()
+    return files.with_files(changes)
+
+
+def _recipe(said: Mapping[str, Json], seed: Json) -> Recipe:
+    words = ("strategy", "parameters", "rules", "dtype", "adapters", "rank")
+    # Before there were checks, who had changed it decided.
+    mismatch = said.get("mismatch", [THREE_WAY])
+    words_said = {word: said.get(word) for word in words}
+    return Recipe.read({**words_said, "seed": seed or 0, "mismatch": mismatch})
 
 
 def _by_recipe(
@@ -94,15 +143,7 @@ def _by_recipe(
     progress: Progress | None,
 ) -> Merged:
     said = record.parameters
-    words = ("strategy", "parameters", "rules", "dtype", "adapters", "rank")
-    recipe = Recipe.read(
-        {
-            **{word: said.get(word) for word in words},
-            "seed": record.seed or 0,
-            # Before there were checks, who had changed it decided.
-            "mismatch": said.get("mismatch", [THREE_WAY]),
-        }
-    )
+    recipe = _recipe(said, record.seed)
     base = said.get("base")
     at = CommitId(str(base["commit"])) if isinstance(base, dict) else None
     origin, files = Origin(recorded_models(record), at), origin_of(context, commit.parents)
@@ -115,7 +156,7 @@ def _by_recipe(
         of_files,
         labels=[revisions.shorten(id_) for id_ in commit.parents],
         progress=progress,
-        keep=False,
+        keep=bool(_steps(record)),  # what is settled next is written around it
     )
 
 
@@ -156,11 +197,14 @@ def _weights(manifest: Manifest | None) -> dict[str, object]:
         return {}
     if manifest.content is not None:
         return {"": manifest.content}
-    return {entry.name: entry.value for entry in manifest.tensors}
+    return manifest.values
 
 
 def _versions(record: Record) -> dict[str, tuple[str, str]]:
-    now = {**{name: str(version) for name, version in arithmetic().items()}, "mvc": VERSION}
+    now = {
+        **{name: str(version) for name, version in arithmetic.versions().items()},
+        "mvc": VERSION,
+    }
     return {
         name: (then, now[name])
         for name, then in record.versions.items()

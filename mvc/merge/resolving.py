@@ -1,127 +1,184 @@
-"""Settling later what a merge left open: tensors by their recorded terms, files by their recorded sides.
+"""Settling later what a merge left open: tensors by their recorded sides, files by theirs.
 
-Owns the step from a stage with conflicts to the entries that settle them; moving the stage and the list of
-conflicts is the caller's.
+Owns the step from files with conflicts to the entries that settle them; moving the stage, the list of conflicts
+and the branch is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from mvc.errors import MvcError, UsageError
 from mvc.formats import sharded
 from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
 from mvc.history.manifest import Conflict, Entry, Manifest, is_manifest
+from mvc.history.record import Json
 from mvc.history.snapshot import Snapshot
-from mvc.history.unfinished import FileConflict, Unfinished
-from mvc.merge import strategies
-from mvc.merge.compose import build
+from mvc.history.unfinished import FileConflict
+from mvc.merge import arithmetic, strategies
+from mvc.merge.compose import CHECKSUMMED, build
 from mvc.merge.content import Content, merge_content
-from mvc.merge.job import Job
+from mvc.merge.job import Job, Progress
+from mvc.merge.many import Several, ToMake, decide
 from mvc.merge.models import reindexed
+from mvc.merge.recipe import Choices, Recipe, is_combination
 from mvc.merge.slots import Slot
-from mvc.merge.strategies.strategy import Strategy
-from mvc.merge.terms import Clash, Decision, Kept, Piece, Term, settle
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Made, Piece, settle
 from mvc.merge.texts import read_text, write_text
 
-_HINT = "mvc checkout --ours|--theirs PATH, or mvc add PATH once it is as you want it"
+if TYPE_CHECKING:
+    from mvc.merge.strategies.strategy import Strategy
+
+_HINT = "name others with a glob, or another strategy; or mvc add PATH once it is as you want it"
+
+#: What a record says of it: the recipe, the versions, and ``tensors``, names by path (None: the file).
+Step = dict[str, Json]
 
 
 def resolved(
     context: Context,
     objects: ObjectWriter,
     stage: Snapshot,
-    waiting: Unfinished,
+    conflicts: Mapping[str, FileConflict],
     paths: Iterable[str],
-    strategy: str,
+    recipe: Recipe,
     *,
-    names: Sequence[str] = ("*",),
-) -> dict[str, Slot | None]:
-    """What the stage shall hold once ``strategy`` has settled the conflicts of ``paths``.
+    names: Mapping[str, Collection[str]] | None = None,
+    progress: Progress | None = None,
+    keep: bool = True,
+) -> tuple[dict[str, Slot | None], Step]:
+    """What the files of ``stage`` shall be once ``recipe`` has settled the conflicts of ``paths``, and how.
 
-    ``names`` are globs over tensor names; conflicts of other tensors stay. The index of a sharded model is
-    among the result when its tensors changed. ``objects`` is not flushed; store objects are published.
+    ``conflicts`` are those of whole files. ``names``: of a file, the tensors that alone are settled. The index
+    of a sharded model is among the result when its tensors changed. ``objects`` is not flushed; store objects
+    are published, if it is to ``keep`` them.
 
     Raises:
-        UsageError: the strategy can't settle one of them; nothing is changed.
+        UsageError: a strategy can't settle one of them; nothing is changed.
     """
-    chosen = strategies.named(strategy)
+    choices = recipe.choices()
     changes: dict[str, Slot | None] = {}
     made: dict[str, Manifest] = {}
+    told: dict[str, Json] = {}
+    computed = False
     with context.store.writer() as pack:
-        job = Job(context, objects, pack, chosen, ("ours", "theirs"))
+        default = choices.default
+        whole = None if is_combination(default) else cast("Strategy | None", default)
+        job = Job(context, objects, pack, whole, ("ours", "theirs"), progress)
         for path in paths:
-            conflict = waiting.conflicts.get(path)
+            conflict = conflicts.get(path)
             if conflict is not None and conflict.kind != "metadata":
-                changes[path] = _side_of(path, conflict, chosen)
+                changes[path], told[path] = _side_of(path, conflict, whole), None
                 continue
             manifest = stage.manifest(path) if path in stage else None
             if manifest is None:
-                raise UsageError(f"{path} holds no conflict", hint="mvc status lists them")
-            content = Content(manifest) if conflict is None else _content(job, conflict)
-            made[path] = resolve(job, path, manifest, names, chosen, content)
+                raise UsageError(f"{path} holds no conflict", hint="mvc conflicts lists them")
+            content = None if conflict is None else _content(job, path, conflict)
+            wanted = None if names is None else names.get(path, ())
+            work = _File(job, recipe, choices, path, manifest)
+            made[path] = work.settled(wanted, content)
+            computed = computed or work.computed
             changes[path] = (stage[path][0], objects.blob(made[path].encode()))
-        _put_indexes(job, stage, waiting, changes, made)
-        pack.publish()
-    return changes
+            told[path] = [*work.names]
+        _put_indexes(job, stage, conflicts, changes, made)
+        if keep:
+            pack.publish()
+    versions = arithmetic.versions() if computed else {}
+    return changes, {**recipe.written(), "versions": versions, "tensors": told}
 
 
-def resolve(
-    job: Job,
-    path: str,
-    manifest: Manifest,
-    names: Sequence[str],
-    strategy: Strategy,
-    content: Content | None = None,
-) -> Manifest:
-    """``manifest`` with its conflicts called as the globs ``names`` settled.
+class _File:
+    """One file whose conflicts are settled; ``names`` of those that were, ``computed``: by arithmetic."""
 
-    Raises:
-        UsageError: the strategy can't settle a tensor.
-        FormatError: the format can't write the file.
-    """
-    decisions: list[Decision] = [Kept(Piece(e, manifest), "unchanged") for e in manifest.tensors]
-    for conflict in manifest.conflicts:
-        term = _term(conflict, manifest)
-        if not any(fnmatchcase(conflict.name, glob) for glob in names):
-            decisions.append(Clash(term, "was not named"))
-            continue
-        decision = settle(term, strategy)
-        if isinstance(decision, Clash):
-            raise UsageError(
-                f"{strategy.name} can't settle {path}: the tensor {term.name!r} {decision.reason}",
-                hint=_HINT,
-            )
-        decisions.append(decision)
-    return build(job, content or Content(manifest), decisions)
+    def __init__(
+        self, job: Job, recipe: Recipe, choices: Choices, path: str, manifest: Manifest
+    ) -> None:
+        self._job, self._recipe, self._choices = job, recipe, choices
+        self._path, self._manifest = path, manifest
+        self.names: list[str] = []
+        self.computed = False
+
+    def settled(self, wanted: Collection[str] | None, content: Content | None) -> Manifest:
+        """The file with the conflicts of ``wanted`` tensors (None: all) settled.
+
+        Raises:
+            UsageError: a strategy can't settle one.
+            FormatError: the format can't write the file.
+        """
+        home = self._manifest
+        decisions: list[Decision] = [Kept(Piece(e, home), "unchanged") for e in home.tensors]
+        tasks: list[ToMake] = []
+        for conflict in home.conflicts:
+            side = _sides(conflict, home)
+            chosen = self._choices.of(conflict.name)
+            if chosen is None or (wanted is not None and conflict.name not in wanted):
+                decisions.append(Clash(side.term, "was not named"))
+                continue
+            if is_combination(chosen):
+                if chosen.statistic is not None:
+                    raise self._refused(
+                        chosen.name, conflict.name, "has no recorded statistics here"
+                    )
+                chosen.accept(len(side.models))
+                decision = decide(side, chosen)
+            else:
+                decision = settle(side.term, cast("Strategy", chosen))
+            if isinstance(decision, Clash):
+                raise self._refused(chosen.name, conflict.name, decision.reason)
+            self.names.append(conflict.name)
+            if isinstance(decision, ToMake):
+                tasks.append(decision)
+            else:
+                decisions.append(decision)
+                self.computed = self.computed or isinstance(decision, Computed)
+        decisions += self._made(tasks)
+        return build(self._job, content or Content(home), decisions)
+
+    def _made(self, tasks: list[ToMake]) -> Iterable[Made]:
+        if not tasks:
+            return ()
+        from mvc.merge.making import Bench
+        from mvc.merge.producing import make_all
+
+        self.computed = True
+        job, recipe = self._job, self._recipe
+        bench = Bench(job.context.store, recipe.seed, recipe.dtype)
+        checksums = self._manifest.format in CHECKSUMMED
+        planned = [bench.plan(task) for task in tasks]
+        return make_all(job.pack, planned, checksums=checksums, progress=job.progress).values()
+
+    def _refused(self, strategy: str, name: str, why: str) -> UsageError:
+        what = f"{strategy} can't settle {self._path}: the tensor {name!r} {why}"
+        return UsageError(what, hint=_HINT)
 
 
-def _term(conflict: Conflict, home: Manifest) -> Term:
+def _sides(conflict: Conflict, home: Manifest) -> Several:
     def piece(entry: Entry | None) -> Piece | None:
         return None if entry is None else Piece(entry, home)
 
-    return Term(conflict.name, piece(conflict.base), piece(conflict.ours), piece(conflict.theirs))
+    return Several(conflict.name, piece(conflict.base), tuple(map(piece, conflict.models)))
 
 
-def _side_of(path: str, conflict: FileConflict, strategy: Strategy) -> Slot | None:
-    if strategy.file_side is None:
-        raise UsageError(
-            f"{strategy.name} can't settle {path}: it is not a conflict of tensors", hint=_HINT
-        )
+def _side_of(path: str, conflict: FileConflict, strategy: Strategy | None) -> Slot | None:
+    side = None if strategy is None else strategy.file_side
+    if side is None:
+        name = "a strategy for tensors" if strategy is None else strategy.name
+        raise UsageError(f"{name} can't settle {path}: it is not a conflict of tensors", hint=_HINT)
     sides = {"base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs}
-    return sides[strategy.file_side]
+    return sides[side]
 
 
-def _content(job: Job, conflict: FileConflict) -> Content:
+def _content(job: Job, path: str, conflict: FileConflict) -> Content:
     base, ours, theirs = (
         _manifest(job, s) for s in (conflict.base, conflict.ours, conflict.theirs)
     )
     if ours is None or theirs is None:
-        raise MvcError("a conflict of metadata has lost a side", hint="mvc merge --abort")
-    return merge_content(job.context.store, base, ours, theirs, job.strategy)
+        raise MvcError(f"{path}: a conflict of metadata has lost a side", hint="mvc merge --abort")
+    strategy = job.strategy or strategies.named("ours")  # no mean exists of two texts
+    return merge_content(job.context.store, base, ours, theirs, strategy)
 
 
 def _manifest(job: Job, slot: Slot | None) -> Manifest | None:
@@ -132,14 +189,14 @@ def _manifest(job: Job, slot: Slot | None) -> Manifest | None:
 def _put_indexes(
     job: Job,
     stage: Snapshot,
-    waiting: Unfinished,
+    conflicts: Mapping[str, FileConflict],
     changes: dict[str, Slot | None],
     made: Mapping[str, Manifest],
 ) -> None:
     """Bring the indexes of sharded models in line with the files just made."""
     read: Callable[[str], bytes] = partial(read_text, job.context.store, stage)
     for model in sharded.models(stage, read) if made else ():
-        if model.index is None or model.index in changes or model.index in waiting.conflicts:
+        if model.index is None or model.index in changes or model.index in conflicts:
             continue
         if made.keys().isdisjoint(model.files):
             continue

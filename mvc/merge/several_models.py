@@ -23,7 +23,7 @@ from mvc.merge.models import MergedModel, count, is_exactly, moved, place, put_i
 from mvc.merge.producing import make_all
 from mvc.merge.recipe import Choices, is_combination
 from mvc.merge.slots import Slots
-from mvc.merge.terms import Decision, Piece
+from mvc.merge.terms import Clash, Decision, Piece
 from mvc.merge.twins import once, renamed, with_statistics
 
 
@@ -136,6 +136,8 @@ def _put_file(
             result.manifests[path] = manifest
             result.files[path] = (slots.mode, side[path][1])
             return
+    if clashes := [name for name, d in decisions.items() if isinstance(d, Clash)]:
+        result.undecided[path] = tuple(sorted(clashes))
     built = build(job, content, list(decisions.values()))
     result.manifests[path] = built
     result.files[path] = (slots.mode, job.objects.blob(built.encode()))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 
-from mvc.errors import MergeConflict, UsageError
+from mvc.errors import UsageError
 from mvc.history.context import Context
 from mvc.history.git import Files
 from mvc.history.gitobjects import ObjectWriter
@@ -69,7 +69,7 @@ def merge_commits(
 
     Raises:
         UsageError: no such strategy, or a file with such a tensor can't be changed tensor by tensor.
-        MergeConflict: a side still holds undecided tensors.
+        MergeConflict: one side has not decided a tensor that the other has changed.
     """
     chosen = None if strategy is None else strategies.named(strategy)
     base = Snapshot(context.git, {}) if base is None else base
@@ -101,7 +101,6 @@ class _Merge:
             else:
                 self._put(path, settled[0])
         if contested:
-            self._refuse_undecided()
             self._settle(contested)
         self._part_files_from_folders()
         return Merged(
@@ -140,9 +139,7 @@ class _Merge:
             self._put(path, model.files.get(path))
         self._conflicts.update(model.conflicts)
         self._tally += model.tally
-        for path, manifest in model.manifests.items():
-            if manifest.conflicts:
-                self._undecided[path] = tuple(c.name for c in manifest.conflicts)
+        self._undecided.update(model.undecided)
 
     def _merge_file(self, path: str) -> None:
         """A file that both sides changed and that has no tensors to merge."""
@@ -198,16 +195,6 @@ class _Merge:
 
     def _is_text(self, blob: BlobId) -> bool:
         return not is_manifest(self._job.context.git.blob(blob))
-
-    def _refuse_undecided(self) -> None:
-        for side in self._sides:
-            for path in side:
-                manifest = side.manifest(path)
-                if manifest is not None and manifest.conflicts:
-                    raise MergeConflict(
-                        f"{path}: the tensor {manifest.conflicts[0].name!r} is still undecided",
-                        hint="mvc checkout --ours|--theirs PATH settles it",
-                    )
 
 
 def _slashes(path: str) -> list[int]:

@@ -24,7 +24,7 @@ from mvc.merge.adapters.reading import is_adapter, settings_of
 from mvc.merge.checks.beside import CONFIG, TOKENIZER
 from mvc.merge.grouping import groups, read_side
 from mvc.merge.job import Job, Progress
-from mvc.merge.models import MergedModel
+from mvc.merge.models import MergedModel, undecided_there
 from mvc.merge.recipe import Choices, Recipe, is_combination
 from mvc.merge.renames import follow
 from mvc.merge.strategies.strategy import Side, Strategy, Undecided, Verdict
@@ -127,10 +127,8 @@ class _Result:
         self.files.update(model.files)
         self.conflicts.update(model.conflicts)
         self.tally.update(model.tally)
+        self.undecided.update(model.undecided)
         self.notes.extend(notes)
-        for path, manifest in model.manifests.items():
-            if manifest.conflicts:
-                self.undecided[path] = tuple(c.name for c in manifest.conflicts)
 
 
 def _combine(
@@ -266,10 +264,8 @@ def _refuse_undecided(sides: Sequence[Snapshot], paths: set[str]) -> None:
         for path in paths.intersection(side):
             manifest = side.manifest(path)
             if manifest is not None and manifest.conflicts:
-                raise MergeConflict(
-                    f"{path}: the tensor {manifest.conflicts[0].name!r} is still undecided",
-                    hint="mvc checkout --ours|--theirs PATH settles it",
-                )
+                name = manifest.conflicts[0].name
+                raise undecided_there(path, name, "several models are merged")
 
 
 def _refuse_files_in_the_way(files: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from mvc.errors import StorageError
 from mvc.history.context import Context
 from mvc.history.refs import STAGE
 from mvc.history.transaction import head_snapshot, read_stage
+from mvc.history.undecided import counted
 from mvc.ids import BlobId
 from mvc.values import dataclass
 from mvc.worktree import index_text
@@ -111,6 +112,8 @@ def refresh(context: Context, seen: Mapping[str, Known] | None = None) -> None:
         entries[path] = fact if fact is not None and fits else Known(mode, blob, 0, UNKNOWN)
     head = context.refs.head()
     head_files = context.writer().files(head_snapshot(context)) if head else None
+    if head_files is not None and counted(context):
+        head_files = None  # there is something to say that the files alone don't tell
     save(context, Index(context.refs.raw(STAGE), head, head_files, entries=entries))
 
 

@@ -19,6 +19,7 @@ from mvc.history.context import Context
 from mvc.history.gitobjects import ObjectWriter
 from mvc.history.kin import Kin, namesakes, tails
 from mvc.history.manifest import Manifest
+from mvc.history.undecided import Undecided, carried
 from mvc.ids import BlobId, object_id
 from mvc.limits import KIB
 from mvc.store.source import Incoming
@@ -35,6 +36,8 @@ from mvc.worktree.recognition import Recognition
 
 #: Called with (what, bytes done, bytes in all).
 Progress = Callable[[str, int, int], None]
+
+_NONE: Undecided = {}
 
 #: A file from this size on may be worth a pack of its own, so that it can stand on what others hold.
 _OWN_PACK = 256 * KIB
@@ -59,12 +62,14 @@ def take_in(
     *,
     opaque: Collection[str] = frozenset(),
     lenient: bool = False,
+    undecided: Undecided = _NONE,
     progress: Progress | None = None,
 ) -> Taken:
     """Put files into the store, durably, and their blobs into ``objects``, not flushed.
 
     ``opaque`` are the paths to keep as plain bytes whatever their format; ``lenient`` keeps those as plain
-    bytes, too, that their format refuses. Either all files are taken in, or none.
+    bytes, too, that their format refuses. What the stage has ``undecided`` stays so where the file still has
+    ours. Either all files are taken in, or none.
 
     Raises:
         FormatError: a file is refused; the message begins with its path.
@@ -92,6 +97,8 @@ def take_in(
                     if large and _alike(content, inside) and not _alike(content, stored):
                         break  # it may stand on what this pack holds, once that can be read
                     data = stow(pack, opened, content, kin, advance, known_before)
+                if isinstance(content, Model) and path in undecided:
+                    data = carried(Manifest.decode(data), undecided[path]).encode()
                 waiting.popleft()
                 if isinstance(content, Model):
                     for tensor in content.layout.tensors:

@@ -21,6 +21,7 @@ from mvc.history.signature import NOBODY, Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.stashes import Stashed
 from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.undecided import undecided
 from mvc.history.unfinished import conflicted_paths
 from mvc.ids import BlobId, CommitId
 from mvc.values import dataclass
@@ -157,6 +158,7 @@ def _look_at(
         [*modified, *extra],
         opaque=frozenset(opaque),
         lenient=True,
+        undecided=undecided(context, known),
         progress=progress,
     ).files
     files = dict.fromkeys(gone) | {path: taken[path] for path in modified}

@@ -12,6 +12,7 @@ from mvc.history.context import Context
 from mvc.history.manifest import BYTES, Entry, Manifest
 from mvc.history.side import SnapshotSide
 from mvc.history.snapshot import Snapshot
+from mvc.history.undecided import carried
 from mvc.ids import BlobId
 from mvc.limits import WINDOW
 from mvc.worktree.compare import Comparison
@@ -90,7 +91,11 @@ class WorktreeSide:
         earlier = self._stage.manifest(path)
         opaque = earlier is not None and earlier.format == BYTES
         with open_file(self._context.root, path) as opened:
-            blob, self._manifests[path] = describe_open(
+            blob, manifest = describe_open(
                 self._context, opened, True, opaque=opaque, progress=self._progress
             )
+        if earlier is not None and earlier.conflicts and manifest is not None:
+            manifest = carried(manifest, earlier.conflicts)  # as add and commit -a will have it
+            blob = self._context.writer().blob(manifest.encode())
+        self._manifests[path] = manifest
         return opened.mode, blob

@@ -19,6 +19,7 @@ from mvc.history.refs import OPERATIONS, STAGE, UNFINISHED
 from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage, transaction
+from mvc.history.undecided import undecided
 from mvc.history.unfinished import settle
 from mvc.store.writing import PackReport
 from mvc.values import dataclass
@@ -62,12 +63,19 @@ def add(
     wanted = list(paths) or ([""] if everything or update else [])
     if not wanted:
         raise UsageError("nothing specified, nothing added", hint="mvc add . or mvc add FILE")
-    present, removed = _select(context, stage, wanted, update=update, force=force)
+    # To add a file settles it, as in Git; a folder, or all, is no word about a file that is as it was.
+    conflicts = {} if context.refs.raw(UNFINISHED) else undecided(context, stage)
+    meant = [path for path in conflicts if path in wanted]
+    present, removed = _select(context, stage, wanted, meant, update=update, force=force)
+    for path in meant:
+        del conflicts[path]
     objects = context.writer()
     taken: Taken | None = None
     if present:
         refused = frozenset(present) if opaque else frozenset[str]()
-        taken = take_in(context, objects, present, opaque=refused, progress=progress)
+        taken = take_in(
+            context, objects, present, opaque=refused, undecided=conflicts, progress=progress
+        )
         # The blobs must be on disk before the lock: a manifest of 100,000 lines takes its time.
         objects.flush()
     files = taken.files if taken else {}
@@ -241,9 +249,15 @@ def _check_free(context: Context, end: str, what: str, force: bool) -> None:
 
 
 def _select(
-    context: Context, stage: Snapshot, wanted: Sequence[str], *, update: bool, force: bool
+    context: Context,
+    stage: Snapshot,
+    wanted: Sequence[str],
+    meant: Sequence[str],
+    *,
+    update: bool,
+    force: bool,
 ) -> tuple[list[str], list[str]]:
-    """The paths to read, and the tracked ones whose file is gone."""
+    """The paths to read, ``meant`` ones whatever is in them, and the tracked ones whose file is gone."""
     if update:
         present = [p for p in stage if matches(p, wanted) and _is_there(context, p)]
     else:
@@ -260,7 +274,8 @@ def _select(
     changed = changed_paths(context, stage, present, unread=True)
     # A file that is named is looked at closely: it may be the way to bring back what was lost.
     same = set(present).intersection(wanted, stage).difference(changed)
-    return sorted({*changed, *(p for p in same if not is_stored(context, stage, p))}), absent
+    lost = (path for path in same if not is_stored(context, stage, path))
+    return sorted({*changed, *lost, *same.intersection(meant)}), absent
 
 
 def _refuse_unsaved(context: Context, stage: Snapshot, doomed: Sequence[str], cached: bool) -> None:

@@ -15,6 +15,7 @@ from mvc.history.context import Context
 from mvc.history.refs import BRANCHES, UNFINISHED
 from mvc.history.snapshot import Snapshot
 from mvc.history.transaction import head_snapshot, read_stage
+from mvc.history.undecided import undecided
 from mvc.history.unfinished import conflicted_paths, read_unfinished
 from mvc.ids import BlobId, CommitId
 from mvc.values import dataclass
@@ -49,7 +50,8 @@ class Status:
 
     ``staged`` is HEAD → stage, ``unstaged`` stage → work tree; conflicted paths are in neither. An untracked
     folder is listed once, with a slash at its end. ``skipped`` are things that can't be tracked, with the
-    reason. ``unfinished`` is merge, revert, cherry-pick or rebase while one waits.
+    reason. ``unfinished`` is merge, revert, cherry-pick or rebase while one waits. ``undecided`` are tensors
+    that a commit has kept so, by path; nothing waits for them.
     """
 
     branch: str | None
@@ -63,10 +65,11 @@ class Status:
     skipped: tuple[tuple[str, str], ...] = ()
     between: bool = False
     bisecting: str | None = None
+    undecided: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is staged, changed or undecided; untracked files don't count."""
+        """Whether nothing is staged, changed or waiting; untracked files don't count."""
         return not (self.staged or self.unstaged or self.conflicts or self.unfinished)
 
 
@@ -81,6 +84,7 @@ def status(context: Context, progress: Progress | None = None) -> Status:
     stage = read_stage(context)
     waiting, (_, search) = read_unfinished(context), read_bisection(context)
     conflicts = conflicted_paths(context, stage)
+    kept = {p: c for p, c in undecided(context, stage).items() if conflicts.get(p) != "tensors"}
     comparison = Comparison(context, progress)
     unstaged = [
         Delta(state, path)
@@ -104,6 +108,7 @@ def status(context: Context, progress: Progress | None = None) -> Status:
         bisecting=None
         if search is None
         else search.start.removeprefix("ref: ").removeprefix(BRANCHES),
+        undecided=tuple((path, tuple(one.name for one in c)) for path, c in kept.items()),
     )
 
 

@@ -182,6 +182,25 @@ def _mismatch(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     terminal.commit("ours", model={"lm_head.weight": [4.0, 4.0]})
 
 
+@situation("A change against an undecided tensor")
+def _against(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    _conflict(terminal, patch)
+    terminal("merge", "--keep-conflicts", "wide")
+    terminal("switch", "wide")
+    _one(terminal, "again", w=[5.0, 5.0])
+    terminal("switch", "main")
+
+
+@situation("A strategy that can't settle a tensor")
+def _unsettled(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    _one(terminal, w=[1.0], v=[1.0])
+    terminal("switch", "-c", "wide")
+    _one(terminal, "theirs", w=[2.0])
+    terminal("switch", "main")
+    _one(terminal, "ours", w=[1.0], v=[2.0])
+    terminal("merge", "--keep-conflicts", "wide")
+
+
 @situation("A branch that moved meanwhile")
 def _moved(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
     first = _one(terminal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -63,6 +63,13 @@ ASKED_OF_SIGNED = {
     "verify-signed": ["verify", "m.safetensors", "--at", "v1"],
     "log-signed": ["log", "--show-signature"],
     "show-signed": ["show", "--show-signature", "v1"],
+}
+#: The same of a repository whose last commit keeps two tensors undecided.
+ASKED_UNDECIDED = {
+    "conflicts": ["conflicts", "HEAD"],
+    "status-undecided": ["status"],
+    "ls-undecided": ["ls", "HEAD"],
+    "diff-undecided": ["diff", "HEAD~1", "HEAD"],
 }
 #: The numbers of three are bytes of packs and the present; the last is about a code repository
 #: (``tests/hooks``).
@@ -125,16 +132,51 @@ def signed(storied: Terminal, monkeypatch: pytest.MonkeyPatch) -> Callable[[], T
     return go_on
 
 
+@pytest.fixture
+def undecided(
+    bare_terminal: Terminal, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
+    """A merge that kept a tensor which both sides changed, and one that ours alone has deleted."""
+    monkeypatch.setattr("mvc.history.commits.VERSION", "0")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
+    terminal = bare_terminal
+    clock(1_700_000_000)
+    terminal("init")
+    terminal.commit("base", m={"a": [1.0], "b": [1.0], "c": [1.0]})
+    terminal("switch", "-c", "side")
+    terminal.commit("theirs", m={"a": [2.0], "b": [2.0], "c": [1.0]})
+    terminal("switch", "main")
+    terminal.commit("ours", m={"a": [3.0], "c": [5.0]})
+    terminal("merge", "--keep-conflicts", "side")
+    return terminal
+
+
 def test_json_is_what_it_was(storied: Terminal, signed: Callable[[], Terminal]) -> None:
     """One story for all, as it takes longer to tell than to ask."""
-    found = {name: storied.run(*words, "--json").out for name, words in ASKED.items()}
-    more = signed()
-    found |= {name: more.run(*words, "--json").out for name, words in ASKED_OF_SIGNED.items()}
+    _hold(storied, ASKED)
+    _hold(signed(), ASKED_OF_SIGNED)
+
+
+def test_json_of_what_is_undecided_is_what_it_was(undecided: Terminal) -> None:
+    _hold(undecided, ASKED_UNDECIDED)
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == {
+        *ASKED,
+        *ASKED_OF_SIGNED,
+        *ASKED_UNDECIDED,
+    }
+
+
+def _hold(terminal: Terminal, asked: Mapping[str, Sequence[str]]) -> None:
+    found = {name: terminal.run(*words, "--json").out for name, words in asked.items()}
     if os.environ.get("MVC_GOLDEN") == "write":
         for name, text in found.items():
             (GOLDEN / f"{name}.json").write_text(text, "utf-8", newline="\n")
-    golden = {path.stem: path.read_text("utf-8") for path in GOLDEN.glob("*.json")}
-    assert found.keys() == golden.keys()
+    golden = {name: (GOLDEN / f"{name}.json").read_text("utf-8") for name in asked}
     assert not {name: text for name, text in found.items() if text != golden[name]}
 
 
@@ -147,7 +189,7 @@ def test_every_golden_file_names_its_schema_and_the_page_has_it() -> None:
 
 
 def test_every_verb_with_json_has_a_golden_file_and_a_section() -> None:
-    typed = (*ASKED.values(), *ASKED_OF_SIGNED.values())
+    typed = (*ASKED.values(), *ASKED_OF_SIGNED.values(), *ASKED_UNDECIDED.values())
     asked = {" ".join(word for word in words if word.replace("-", "").isalpha()) for words in typed}
     sections = re.findall(r"^## mvc (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
     for path in with_json():

@@ -85,6 +85,24 @@ def resolved(root: str, disk: Disk) -> None:
     opened(root, disk).resolve_conflicts(["."], "theirs")
 
 
+def clashing_tensors(root: str, disk: Disk) -> None:
+    """``main`` and ``clash`` change the same tensor of their common parent, and no text."""
+    with_one(root, disk)
+    opened(root, disk).switch("clash", create="new")
+    save(root, {"model.safetensors": model(a=7, b=2, c=3)})
+    repository = opened(root, disk)
+    repository.commit("clash", all=True)
+    repository.switch("main")
+    save(root, {"model.safetensors": model(a=8, b=2, c=3)})
+    opened(root, disk).commit("ours", all=True)
+    save(root, {"mine.txt": b"not tracked"})
+
+
+def undecided(root: str, disk: Disk) -> None:
+    clashing_tensors(root, disk)
+    opened(root, disk).merge("clash", keep_conflicts=True)
+
+
 def behind(root: str, disk: Disk) -> None:
     """``main`` is an ancestor of ``topic``."""
     with_one(root, disk)
@@ -362,6 +380,14 @@ DEEDS = [
     Deed("merge, conflict", clashing, (_merge_clash,)),
     Deed("merge, resolve", conflicted, (lambda r: r.resolve_conflicts(["."], "theirs"),)),
     Deed("merge --continue", resolved, (lambda r: r.commit(),)),
+    Deed(
+        "merge --keep-conflicts",
+        clashing_tensors,
+        (lambda r: r.merge("clash", keep_conflicts=True),),
+    ),
+    Deed("resolve", undecided, (lambda r: r.settle((), "theirs"),)),
+    Deed("resolve -n", undecided, (lambda r: r.settle(["a"], "average", commit=False),)),
+    Deed("resolve, of a merge", conflicted, (lambda r: r.settle(["a"], "theirs"),)),
     Deed("merge --abort", conflicted, (lambda r: r.abort(),)),
     Deed("revert", with_two, (lambda r: r.revert("HEAD"),)),
     Deed("revert, conflict", reverting, (_revert_clash,)),

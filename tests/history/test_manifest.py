@@ -43,7 +43,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
     conflicts = []
     for name in sorted(contested):
         sides = [draw(st.none() | entries(name, views=False)) for _ in range(3)]
-        conflicts.append(Conflict(name, *sides))
+        more = draw(st.lists(st.none() | entries(name, views=False), max_size=2))
+        conflicts.append(Conflict(name, *sides, tuple(more)))
     return Manifest(
         format=draw(st.sampled_from(["safetensors", "pytorch"])),
         size=draw(st.integers(0, 2**50)),
@@ -126,7 +127,33 @@ def test_text_that_is_not_canonical_is_refused(was: str, becomes: str) -> None:
 
 def test_a_newer_version_is_named_in_the_error() -> None:
     with pytest.raises(CorruptPack, match="newer mvc"):
-        Manifest.decode(GOOD.replace("manifest 1", "manifest 2").encode())
+        Manifest.decode(GOOD.replace("manifest 1", "manifest 3").encode())
+
+
+def test_a_conflict_of_many_sides_is_of_a_version_that_says_so() -> None:
+    one, two = (Conflict("a", None, None, None, more) for more in ((), (None,)))
+    texts = [Manifest("t", 1, ID, conflicts=(conflict,)).encode() for conflict in (one, two)]
+    assert [text.split(b"\n")[0] for text in texts] == [b"mvc-manifest 1", b"mvc-manifest 2"]
+    for text, other in ((texts[0], b"2\n"), (texts[1], b"1\n")):
+        with pytest.raises(CorruptPack, match="canonical"):
+            Manifest.decode(text[:13] + other + text[15:])
+
+
+def test_an_undecided_tensor_is_written_as_ours_and_is_its_term() -> None:
+    ours, kept = Entry("b", "F32", (1,), ID), Entry("a", "F32", (1,), ID)
+    conflict = Conflict("b", None, ours, None)
+    found = Manifest("t", 1, ID, tensors=(kept,), conflicts=(conflict,))
+    assert found.written == (kept, ours)
+    assert found.values == {"a": kept.value, "b": conflict}
+
+
+def test_the_merkle_root_tells_a_conflict_from_ours_and_counts_every_side() -> None:
+    ours, other = Entry("b", "F32", (1,), ID), Entry("b", "F32", (1,), ObjectId("1" * 64))
+    conflicts = [Conflict("b", None, ours, None), Conflict("b", None, ours, other)]
+    conflicts.append(Conflict("b", None, ours, other, (other,)))
+    files = [Manifest("t", 1, ID, conflicts=(one,)) for one in conflicts]
+    roots = {file_root(one) for one in [*files, Manifest("t", 1, ID, tensors=(ours,))]}
+    assert len(roots) == 4
 
 
 def test_every_object_is_counted_conflict_terms_included() -> None:

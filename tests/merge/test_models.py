@@ -192,11 +192,20 @@ def test_a_model_against_bytes_is_a_conflict_of_files(world: World) -> None:
     assert merged.conflicts["m.bin"].kind == "bytes"
 
 
-def test_a_side_with_undecided_tensors_is_refused(world: World) -> None:
+def test_an_undecided_tensor_that_the_other_side_changed_is_refused(world: World) -> None:
     merged = world.merge({M: model(a=1)}, {M: model(a=2)}, {M: model(a=3)})
     undecided = Snapshot(world.context.git, merged.files)
-    with pytest.raises(MergeConflict, match="'a' is still undecided"):
+    with pytest.raises(MergeConflict, match="'a' is undecided on one side"):
         world.merge({M: model(a=1)}, undecided, {M: model(a=4)})
+
+
+def test_an_undecided_tensor_that_the_other_side_left_alone_stays(world: World) -> None:
+    base = {M: model(a=1, b=1)}
+    merged = world.merge(base, {M: model(a=2, b=1)}, {M: model(a=3, b=1)})
+    undecided = Snapshot(world.context.git, merged.files)
+    again = world.merge(base, undecided, {M: model(a=1, b=4)})
+    assert not again.conflicted and world.files(again) == {M: model(a=2, b=4)}
+    assert world.manifest(again, M).conflicts == world.manifest(merged, M).conflicts
 
 
 def test_a_clean_merge_of_one_header_stores_nothing_but_the_skeleton(world: World) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pygit2
@@ -19,8 +20,8 @@ from mvc.history.gitobjects import FILE_MODE
 from mvc.history.manifest import BYTES, Entry, Manifest, StorageEntry, is_manifest
 from mvc.history.snapshot import Snapshot
 from mvc.history.tensors import gather
-from mvc.history.unfinished import Unfinished
-from mvc.ids import BlobId, CommitId, ObjectId, object_id
+from mvc.ids import BlobId, ObjectId, object_id
+from mvc.merge.recipe import Recipe
 from mvc.merge.resolving import resolved
 from mvc.merge.three_way import Merged, merge_commits
 from mvc.store.fs import Disk
@@ -143,12 +144,19 @@ class World:
         self, merged: Merged, path: str, strategy: str, *names: str
     ) -> dict[str, bytes | None]:
         """The files that change when the conflicts of ``path`` are settled."""
-        nowhere = CommitId("0" * 40)
-        waiting = Unfinished("merge", nowhere, nowhere, "m", "merge", conflicts=merged.conflicts)
         objects = self.context.writer()
         stage = Snapshot(self.context.git, merged.files)
-        found = resolved(
-            self.context, objects, stage, waiting, [path], strategy, names=names or ("*",)
+        manifest = stage.manifest(path)
+        every = [c.name for c in manifest.conflicts] if manifest is not None else []
+        named = [n for n in every if any(fnmatchcase(n, glob) for glob in names or ("*",))]
+        found, _ = resolved(
+            self.context,
+            objects,
+            stage,
+            merged.conflicts,
+            [path],
+            Recipe(strategy),
+            names={path: named},
         )
         objects.flush()
         return {p: None if slot is None else self.file(slot[1]) for p, slot in found.items()}

@@ -19,6 +19,7 @@ from mvc.history.signature import Signature
 from mvc.history.snapshot import Snapshot
 from mvc.history.unfinished import Unfinished
 from mvc.ids import CommitId
+from mvc.merge import arithmetic
 from mvc.merge.adapters.into_base import addition
 from mvc.merge.adapters.reading import find, is_adapter, read_adapter
 from mvc.merge.bases import merge_base
@@ -26,7 +27,6 @@ from mvc.merge.compose import CHECKSUMMED
 from mvc.merge.grouping import read_side
 from mvc.merge.job import Job
 from mvc.merge.merging import Outcome, refuse_unfinished, require_clean_stage, settle_down
-from mvc.merge.octopus import arithmetic
 from mvc.merge.producing import make_all
 from mvc.merge.several_models import laid_out
 from mvc.merge.statistics import is_statistic
@@ -117,7 +117,7 @@ def merge_adapter(
         message=message,
         operation="merge",
         strategy=STRATEGY,
-        recipe={**addend.written(context), "seed": None, "versions": arithmetic()},
+        recipe={**addend.written(context), "seed": None, "versions": arithmetic.versions()},
     )
     return settle_down(context, plan, merged, label, author or who, who, progress, heads=parents)
 
