@@ -200,7 +200,8 @@ def test_a_random_merge_is_what_its_seed_makes_it(terminal: Terminal) -> None:
 def test_rerun_names_what_comes_out_otherwise(branches: Terminal) -> None:
     branches("switch", "one")
     branches.run("merge", "two")
-    branches("checkout", "--theirs", "m.safetensors")
+    branches.write("m.safetensors", safetensors({"w": [9.0, 9.0], "v": [1.0]}))
+    branches("add", "m.safetensors")
     branches("merge", "--continue")
     result = branches.run("rerun", "--verify", "HEAD")
     assert result.code == 1

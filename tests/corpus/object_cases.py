@@ -71,7 +71,7 @@ def _manifests() -> Iterator[Case]:
     }
     for what, text in rows.items():
         yield _case(f"a manifest with {what}", _manifest(*text), CORRUPT, "damaged manifest")
-    future = b"mvc-manifest 2\nformat bytes\nsize 1\n"
+    future = b"mvc-manifest 3\nformat bytes\nsize 1\n"
     yield _case("a manifest from the future", lambda f: f.files(m_pt=future), CORRUPT, "newer mvc")
     cut = lines(*SOUND)[:-1]
     yield _case("a manifest cut off", lambda f: f.files(m_pt=cut), CORRUPT, "cut off")
@@ -109,6 +109,10 @@ def _lies() -> Iterator[Case]:
     yield _case("an unknown format", _manifest("format evil", *SOUND[1:]), None)
     conflict = '"c" conflict - U8:[64]:{o} -'
     yield _case("a conflict in a commit", _manifest(*SOUND, conflict), None)
+    yield _case("a conflict of nothing", _manifest(*SOUND, '"c" conflict - - -'), None)
+    sides = '"c" conflict - U8:[64]:{o} - -'
+    many = _manifest(*SOUND, sides)  # which only version 2 has a line for
+    yield _case("a conflict of many in a commit", many, CORRUPT, "canonical form")
     yield _case("its own manifest as content", _own, None)
 
 

@@ -10,6 +10,7 @@ import pytest
 from formats.pytorch.torch_zip import Store, saved, tensor
 from merge.world import World, describe
 
+from mvc.history.snapshot import Snapshot
 from mvc.merge.three_way import Merged
 
 M = "m.pt"
@@ -147,3 +148,18 @@ def _scalars(data: bytes) -> dict[str, str]:
     from mvc.formats.pytorch import PYTORCH
 
     return dict(PYTORCH.read_layout(io.BytesIO(data), len(data)).metadata)
+
+
+def test_an_undecided_tensor_comes_through_another_merge_with_right_crcs(world: World) -> None:
+    base = checkpoint(a=[1, 1], b=[1], c=[1], z=[0])
+    ours, theirs = checkpoint(a=[2, 2], c=[1], z=[0]), checkpoint(a=[3, 3], b=[3], c=[1], z=[0])
+    kept = world.merge({M: base}, {M: ours}, {M: theirs})
+    assert kept.undecided == {M: ("state.a", "state.b")}
+    stage = Snapshot(world.context.git, kept.files)
+    again = world.merge({M: base}, stage, {M: checkpoint(a=[1, 1], b=[1], c=[5], z=[0], d=[7])})
+    assert not again.conflicted
+    assert read(world.files(again)[M]) == read(checkpoint(a=[2, 2], c=[5], d=[7], z=[0]))
+    assert world.manifest(again, M).conflicts == world.manifest(kept, M).conflicts
+    settled = world.settle(again, M, "theirs")[M]
+    assert settled is not None
+    assert read(settled) == read(checkpoint(a=[3, 3], b=[3], c=[5], d=[7], z=[0]))
