@@ -12,7 +12,7 @@ from mvc.ids import ObjectId
 from mvc.limits import KIB
 from mvc.store.bases import Bases, Foundation, Ground
 from mvc.store.codecs import OVER_BASE, Place, Plan, base_span, codec, may_gain
-from mvc.store.workers import Buffers
+from mvc.store.workers import Buffers, pages
 
 #: The sample: pieces of this many bytes, at a quarter and at three quarters of what is looked at.
 _PIECE = 128 * KIB
@@ -36,7 +36,7 @@ class Held:
         self.digest, self.depth, self.stored = ground.digest, ground.depth, ground.stored
         self.pieces: Pieces = []
         for start, size in _places(length):
-            piece = memoryview(bytearray(size))
+            piece = pages(size)  # goes back whole: on the heap, 50 MiB of these leave holes
             ground.read_into(start, piece)
             self.pieces.append((start, piece))
 
