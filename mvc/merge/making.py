@@ -177,10 +177,11 @@ def _cost(task: ToMake) -> int:
     sides = len(task.models) + len(task.statistics) + (task.base is not None)
     if task.rows is not None:  # bytes of all, taken apart, and as numbers
         return nbytes(dtype, shape) + elements * 12 * (sides + 1)
-    if task.combination.piecewise:  # as they are stored, and the magnitudes of one change
+    if task.combination.piecewise:  # as they are stored, and what is kept besides
         pieces = [*task.models, *([task.base] if task.base is not None else [])]
         held = sum(nbytes(piece.entry.dtype, shape) for piece in pieces)
-        return nbytes(dtype, shape) + held + 4 * elements
+        scratch = cast(Piecewise, task.combination).scratch
+        return nbytes(dtype, shape) + held + 4 * scratch * elements
     at_once = min(elements, _PIECE) if task.combination.elementwise else elements
     return nbytes(dtype, shape) + at_once * 4 * (2 * sides + 3)
 

@@ -107,7 +107,12 @@ class Combination(Protocol):
 
 
 class Piecewise(Combination, Protocol):
-    """A combination that needs no tensor as numbers in one piece."""
+    """A combination that needs no model's tensor as numbers in one piece."""
+
+    @property
+    def scratch(self) -> int:
+        """Whole arrays of numbers that are kept besides."""
+        ...
 
     def pieces(
         self, base: Numbers | None, models: Sequence[Numbers], place: Place

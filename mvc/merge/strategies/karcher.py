@@ -10,14 +10,23 @@ models, and needs no base.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from mvc.merge.strategies.combination import Array, Place
-from mvc.merge.strategies.measures import identical, inner, norm, weighted_sum
+from mvc.merge.strategies.combination import Array, Numbers, Place
+from mvc.merge.strategies.measures import (
+    Whole,
+    assembled,
+    identical,
+    inner,
+    norm,
+    stretches,
+    unchanged,
+    weighted_sum,
+)
 from mvc.merge.strategies.parameters import Count, Parameters, Positive
 
 
@@ -34,49 +43,98 @@ class Karcher(Parameters):
         """The models as they are."""
         return False
 
+    @property
+    def piecewise(self) -> bool:
+        """Of the models only stretches are numbers; the mean is one in whole, and each step."""
+        return True
+
+    @property
+    def scratch(self) -> int:
+        """The mean and the step."""
+        return 2
+
     def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
         """The mean; the base does not count."""
+        return assembled(self.pieces(None, [Whole(one) for one in models], place), models[0])
+
+    def pieces(
+        self, base: Numbers | None, models: Sequence[Numbers], place: Place
+    ) -> Iterator[Array]:
+        """The mean, stretch by stretch."""
         if identical(models):
-            return models[0].copy()
+            yield from unchanged(models[0])
+            return
         norms = [norm(model) for model in models]
         units = [
-            model / model.dtype.type(length)
+            _Unit(model, length)
             for model, length in zip(models, norms, strict=True)
             if length > self.tol
         ]
-        if not units:
-            return np.zeros_like(models[0])
+        mean = self._mean(units) if units else Whole(np.zeros(models[0].size, models[0].dtype))
+        scale = models[0].dtype.type(sum(norms) / len(norms) if units else 0)
+        for here in stretches(models[0].size):
+            yield mean[here] * scale
+
+    def _mean(self, units: Sequence[_Unit]) -> Whole:
+        """On the sphere."""
         share = 1 / len(units)
-        mean = weighted_sum(units, [share] * len(units))
+        size, kind = units[0].size, units[0].dtype.type
+        mean, step = (Whole(np.empty(size, units[0].dtype)) for _ in range(2))
+        for here in stretches(size):
+            mean[here][...] = weighted_sum([unit[here] for unit in units], [share] * len(units))
         length = norm(mean)
-        mean = units[0].copy() if length < self.tol else _divided(mean, length)
+        if length < self.tol:
+            for here in stretches(size):
+                mean[here][...] = units[0][here]
+        else:
+            _divide(mean, length)
         for _ in range(self.max_iter):
-            step = self._step(mean, units, share)
+            self._step(mean, units, share, step)
             length = norm(step)
             if length < self.tol:
                 break
-            kind = mean.dtype.type
-            mean = kind(math.cos(length)) * mean + kind(math.sin(length)) * _divided(step, length)
+            _divide(step, length)
+            for here in stretches(size):
+                mean[here][...] = (
+                    kind(math.cos(length)) * mean[here] + kind(math.sin(length)) * step[here]
+                )
             length = norm(mean)
             if length > self.tol:
-                mean = _divided(mean, length)
-        mean *= mean.dtype.type(sum(norms) / len(norms))
+                _divide(mean, length)
         return mean
 
-    def _step(self, mean: Array, units: Sequence[Array], share: float) -> Array:
-        """Where the models pull the mean."""
-        step = np.zeros_like(mean)
+    def _step(self, mean: Whole, units: Sequence[_Unit], share: float, step: Whole) -> None:
+        """Where the models pull the mean, put into ``step``."""
+        pulls = []
         for unit in units:
             cosine = max(-1.0, min(1.0, inner(mean, unit)))
             angle = math.acos(cosine)
             if angle < self.tol or math.sin(angle) == 0:
                 continue
-            pull = unit - mean.dtype.type(cosine) * mean
-            pull *= mean.dtype.type(share * angle / math.sin(angle))
-            step += pull
-        return step
+            pulls.append((unit, cosine, share * angle / math.sin(angle)))
+        kind = mean.dtype.type
+        for here in stretches(mean.size):
+            total = np.zeros_like(mean[here])
+            for unit, cosine, strength in pulls:
+                pull = unit[here] - kind(cosine) * mean[here]
+                pull *= kind(strength)
+                total += pull
+            step[here][...] = total
 
 
-def _divided(values: Array, by: float) -> Array:
-    values /= values.dtype.type(by)
-    return values
+class _Unit:
+    """A model divided by its length, as ``Numbers``."""
+
+    def __init__(self, model: Numbers, length: float) -> None:
+        self._model, self._length = model, model.dtype.type(length)
+        self.size, self.shape, self.dtype = model.size, model.shape, model.dtype
+
+    def __getitem__(self, where: slice) -> Array:
+        part: Array = self._model[where] / self._length
+        return part
+
+
+def _divide(values: Whole, by: float) -> None:
+    for here in stretches(values.size):
+        part = values[here]
+        part /= values.dtype.type(by)

@@ -7,11 +7,11 @@ and no float64 copy of a tensor is held.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mvc.merge.strategies.combination import Array
+from mvc.merge.strategies.combination import Array, Numbers
 
 _STRETCH = 1 << 18
 
@@ -27,19 +27,33 @@ class Whole:
         return self._flat[where]
 
 
-def inner(one: Array, other: Array) -> float:
+def stretches(size: int) -> Iterator[slice]:
+    """The stretches in which sums are taken."""
+    for start in range(0, size, _STRETCH):
+        yield slice(start, min(start + _STRETCH, size))
+
+
+def assembled(pieces: Iterator[Array], like: Array) -> Array:
+    """The tensor that flat ``pieces`` make, in the shape and dtype of another."""
+    result = np.empty_like(like)
+    flat, filled = result.reshape(-1), 0
+    for piece in pieces:
+        flat[filled : filled + piece.size] = piece
+        filled += piece.size
+    return result
+
+
+def dot(one: Array, other: Array) -> float:
+    """The inner product of a stretch of two tensors."""
+    return float(np.multiply(one, other, dtype=np.float64).sum())
+
+
+def inner(one: Numbers, other: Numbers) -> float:
     """The inner product of two tensors of one shape."""
-    a, b = one.reshape(-1), other.reshape(-1)
-    total = 0.0
-    for start in range(0, a.size, _STRETCH):
-        part = np.multiply(
-            a[start : start + _STRETCH], b[start : start + _STRETCH], dtype=np.float64
-        )
-        total += float(part.sum())
-    return total
+    return sum((dot(one[here], other[here]) for here in stretches(one.size)), 0.0)
 
 
-def norm(values: Array) -> float:
+def norm(values: Numbers) -> float:
     """The L2 norm."""
     return math.sqrt(inner(values, values))
 
@@ -66,8 +80,17 @@ def keep_equal(result: Array, models: Sequence[Array]) -> Array:
     return result
 
 
-def identical(models: Sequence[Array]) -> bool:
+def identical(models: Sequence[Numbers]) -> bool:
     """Whether all are the same to the bit."""
     bits = np.dtype(f"u{models[0].dtype.itemsize}")
-    first = models[0].view(bits)
-    return all(np.array_equal(first, other.view(bits)) for other in models[1:])
+    for here in stretches(models[0].size):
+        first = models[0][here].view(bits)
+        if not all(np.array_equal(first, other[here].view(bits)) for other in models[1:]):
+            return False
+    return True
+
+
+def unchanged(model: Numbers) -> Iterator[Array]:
+    """The tensor as it is, stretch by stretch."""
+    for here in stretches(model.size):
+        yield model[here]

@@ -57,6 +57,11 @@ class Parameters:
         return False
 
     @property
+    def scratch(self) -> int:
+        """Most keep nothing beside the pieces."""
+        return 0
+
+    @property
     def needs_base(self) -> bool:
         """Most merge what models changed."""
         return True

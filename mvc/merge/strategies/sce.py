@@ -8,14 +8,15 @@ result = base + Σ wᵢ mᵢ τᵢ / Σ wᵢ mᵢ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from mvc.merge.strategies.combination import Array, Place
-from mvc.merge.strategies.measures import inner, keep_equal
+from mvc.errors import MvcError
+from mvc.merge.strategies.combination import Array, Numbers, Place
+from mvc.merge.strategies.measures import Whole, assembled, dot, keep_equal, stretches
 from mvc.merge.strategies.parameters import Parameters, Share
 from mvc.merge.strategies.task_vectors import majority, require_base
 
@@ -30,27 +31,60 @@ class Sce(Parameters):
     name: ClassVar[str] = "sce"
     select_topk: Share = 1.0
 
+    @property
+    def piecewise(self) -> bool:
+        """Stretch by stretch, once it is known which elements count, and how much of which model."""
+        return True
+
+    @property
+    def scratch(self) -> int:
+        """The variances, twice while they are ranked."""
+        return 2 if self.select_topk < 1 else 0
+
     def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
         """The base with what is selected and agrees."""
         start = require_base(base)
-        changes = [model - start for model in models]
-        if self.select_topk < 1:
-            chosen = self._chosen(changes).reshape(start.shape)
-            changes = [change * chosen for change in changes]
-        weights = _weights(changes)
-        sign = majority(changes)
-        mixed, divisor = np.zeros_like(sign), np.zeros_like(sign)
-        for change, weight in zip(changes, weights, strict=True):
-            agrees = (np.sign(change) == sign) * sign.dtype.type(weight)
-            mixed += change * agrees
-            divisor += agrees
-        mixed /= np.maximum(divisor, sign.dtype.type(_TINY))
-        mixed += start
-        return keep_equal(mixed, [start, *models])
+        pieces = self.pieces(Whole(start), [Whole(model) for model in models], place)
+        return assembled(pieces, start)
 
-    def _chosen(self, changes: Sequence[Array]) -> Array:
-        variance = _variance(changes).reshape(-1)
+    def pieces(
+        self, base: Numbers | None, models: Sequence[Numbers], place: Place
+    ) -> Iterator[Array]:
+        """The base with what is selected and agrees, stretch by stretch."""
+        if base is None:
+            raise MvcError("a strategy that merges changes was given no base")
+        chosen = self._chosen(base, models) if self.select_topk < 1 else None
+        squares = [0.0] * len(models)
+        for here in stretches(base.size):
+            for number, change in enumerate(_changes(base, models, chosen, here)):
+                squares[number] += dot(change, change)
+        weights = _weights([square / max(base.size, 1) for square in squares])
+        for here in stretches(base.size):
+            changes = _changes(base, models, chosen, here)
+            sign = majority(changes)
+            mixed, divisor = np.zeros_like(sign), np.zeros_like(sign)
+            for change, weight in zip(changes, weights, strict=True):
+                agrees = (np.sign(change) == sign) * sign.dtype.type(weight)
+                mixed += change * agrees
+                divisor += agrees
+            mixed /= np.maximum(divisor, sign.dtype.type(_TINY))
+            mixed += base[here]
+            yield keep_equal(mixed, [base[here], *(model[here] for model in models)])
+
+    def _chosen(self, base: Numbers, models: Sequence[Numbers]) -> Array:
+        variance = np.empty(base.size, base.dtype)
+        for here in stretches(base.size):
+            variance[here] = _variance(_changes(base, models, None, here))
         return _largest(variance, int(np.count_nonzero(variance) * self.select_topk))
+
+
+def _changes(
+    base: Numbers, models: Sequence[Numbers], chosen: Array | None, here: slice
+) -> list[Array]:
+    """A stretch of what each model changed, zero where it is not ``chosen``."""
+    start = base[here]
+    changes = [model[here] - start for model in models]
+    return changes if chosen is None else [change * chosen[here] for change in changes]
 
 
 def _variance(changes: Sequence[Array]) -> Array:
@@ -68,11 +102,11 @@ def _variance(changes: Sequence[Array]) -> Array:
     return total
 
 
-def _weights(changes: Sequence[Array]) -> list[float]:
-    squares = [inner(change, change) / max(change.size, 1) for change in changes]
+def _weights(squares: Sequence[float]) -> list[float]:
+    """Of each model's mean square."""
     total = sum(squares)
     if abs(total) < _TINY:
-        return [1 / len(changes)] * len(changes)
+        return [1 / len(squares)] * len(squares)
     return [square / total for square in squares]
 
 

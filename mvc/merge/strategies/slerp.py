@@ -10,12 +10,21 @@ the same or the opposite way, |cos θ| > 0.9995, it is (1 - t) a + t b.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mvc.merge.strategies.combination import Array, Place
-from mvc.merge.strategies.measures import identical, inner, norm, weighted_sum
+from mvc.merge.strategies.combination import Array, Numbers, Place
+from mvc.merge.strategies.measures import (
+    Whole,
+    assembled,
+    identical,
+    inner,
+    norm,
+    stretches,
+    unchanged,
+    weighted_sum,
+)
 from mvc.merge.strategies.parameters import Parameters, Share, require_models
 
 _STRAIGHT = 0.9995
@@ -39,10 +48,22 @@ class Slerp(Parameters):
         super().accept(models)
         require_models(self.name, models, 2, 2)
 
+    @property
+    def piecewise(self) -> bool:
+        """Stretch by stretch, once lengths and angle are known."""
+        return True
+
     def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
         """The point on the arc; the base does not count."""
+        return assembled(self.pieces(None, [Whole(one) for one in models], place), models[0])
+
+    def pieces(
+        self, base: Numbers | None, models: Sequence[Numbers], place: Place
+    ) -> Iterator[Array]:
+        """The point on the arc, stretch by stretch."""
         if identical(models):
-            return models[0].copy()
+            yield from unchanged(models[0])
+            return
         lengths = [length if length > _TINY else 1.0 for length in map(norm, models)]
         cosine = max(-1.0, min(1.0, inner(*models) / lengths[0] / lengths[1]))
         if abs(cosine) > _STRAIGHT:
@@ -53,4 +74,5 @@ class Slerp(Parameters):
                 math.sin((1 - self.t) * angle) / math.sin(angle),
                 math.sin(self.t * angle) / math.sin(angle),
             )
-        return weighted_sum(models, coefficients)
+        for here in stretches(models[0].size):
+            yield weighted_sum([model[here] for model in models], coefficients)

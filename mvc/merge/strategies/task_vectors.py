@@ -16,7 +16,7 @@ import numpy as np
 
 from mvc.errors import MvcError
 from mvc.merge.strategies.combination import Array, Numbers, Place
-from mvc.merge.strategies.measures import Whole, keep_equal
+from mvc.merge.strategies.measures import Whole, assembled, keep_equal
 from mvc.merge.strategies.parameters import Number, Parameters, Weights, spread
 from mvc.merge.strategies.sparsify import Change, Keep, Rule, rescaling, stretches
 
@@ -36,15 +36,16 @@ class TaskVectors(Parameters):
         """Stretch by stretch, once the rule has seen all."""
         return True
 
+    @property
+    def scratch(self) -> int:
+        """The magnitudes of one change."""
+        return 1
+
     def combine(self, base: Array | None, models: Sequence[Array], place: Place) -> Array:
         """The merged tensor."""
         start = require_base(base)
-        result = np.empty(start.shape, start.dtype)
-        flat, filled = result.reshape(-1), 0
-        for piece in self.pieces(Whole(start), [Whole(model) for model in models], place):
-            flat[filled : filled + piece.size] = piece
-            filled += piece.size
-        return result
+        pieces = self.pieces(Whole(start), [Whole(model) for model in models], place)
+        return assembled(pieces, start)
 
     def pieces(
         self, base: Numbers | None, models: Sequence[Numbers], place: Place
