@@ -265,6 +265,19 @@ def test_keys_that_change_what_weights_mean_must_agree(world: World) -> None:
     assert waiting.conflicts.keys() == {"config.json"}
 
 
+def test_configurations_of_three_models_are_settled_by_the_same_ways(world: World) -> None:
+    words = [WORDS, [*WORDS, "x"], [*WORDS, "x", "y"]]
+    sides = [language_model(some, seed=n) for n, some in enumerate(words, 1)]
+    for way, number in (("pad", 2), ("skip", 0), ("take=2", 1)):
+        found = made(world, sides, way)
+        files = world.files(found)
+        assert not found.conflicted
+        assert files["tokenizer.json"] == sides[number]["tokenizer.json"]
+        assert json.loads(files["config.json"])["vocab_size"] == len(words[number])
+    embed = read(world, made(world, sides, "pad"))[EMBED][:, 0]
+    assert embed.tolist() == [*(n + 0.5 for n in range(1, 7)), 24.625, 25.75]
+
+
 def test_a_key_that_nobody_settled_stays_a_conflict(world: World) -> None:
     sides = [language_model(seed=n, rope_theta=float(n), dropout=n / 10) for n in (1, 2)]
     found = made(world, sides, "skip")

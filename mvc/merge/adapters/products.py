@@ -83,11 +83,10 @@ def rounded(values: Array, dtype: str) -> Bytes:
     if dtype in ("F64", "F32"):
         return narrowed(values, dtype)
     single = values.astype(np.float32)
-    away = np.isfinite(single) & (single != values)
-    bits = single.view(np.uint32)
+    again, bits = single.astype(_DOUBLE), single.view(np.uint32)
     # Towards zero, then the last bit set: the neighbour of both that is odd.
-    bits[away & (np.abs(single.astype(_DOUBLE)) > np.abs(values))] -= 1
-    bits[away] |= 1
+    bits -= (np.abs(again) > np.abs(values)).view(np.uint8)
+    bits |= (again != values).view(np.uint8)
     return narrowed(single, dtype)
 
 
