@@ -9,19 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mvc.merge.many import Settled, ToMake
-from mvc.merge.terms import Clash, Decision, Kept, Made, Piece
+from mvc.merge.terms import Clash, Decision, Kept, Made, Piece, Term
 
 
 def renamed(decision: Decision, name: str) -> Decision:
     """The same for a tensor that is tied to it; a conflict has both of them."""
     if isinstance(decision, Made):
         return Made(decision.entry._replace(name=name), decision.checksum)
-    if isinstance(decision, Kept) and decision.piece is not None:
-        piece = decision.piece
-        return Kept(Piece(piece.entry._replace(name=name), piece.home), decision.how)
+    if isinstance(decision, Kept):
+        return Kept(_renamed(decision.piece, name), decision.how)
     if isinstance(decision, Clash):
-        return Clash(replace(decision.term, name=name), decision.reason)
+        term = decision.term
+        sides = (_renamed(piece, name) for piece in (term.base, term.ours, term.theirs))
+        return Clash(Term(name, *sides), decision.reason)
     return decision
+
+
+def _renamed(piece: Piece | None, name: str) -> Piece | None:
+    return None if piece is None else Piece(piece.entry._replace(name=name), piece.home)
 
 
 def with_statistics(

@@ -223,6 +223,17 @@ def test_what_all_models_tie_comes_out_tied(
         assert found[HEAD].tobytes() not in [normal(n, 6, 3).tobytes() for n in (0, 1, 2)]
 
 
+def test_a_conflict_of_a_tied_tensor_is_one_of_both_its_names(world: World) -> None:
+    def tied(seed: int, rows: int) -> dict[str, bytes]:
+        embed = normal(seed, rows, 3)
+        return {M: tensors(**{EMBED: embed, HEAD: embed})}
+
+    recipe = Recipe("linear", mismatch=("three-way",))
+    found = merged(world, tied(0, 4), [tied(1, 5), tied(2, 6)], recipe)
+    assert found.undecided == {M: (HEAD, EMBED)}
+    assert world.files(found) == tied(1, 5)
+
+
 def test_a_head_that_one_side_untied_is_refused_and_each_way_settles_head_and_config(
     world: World,
 ) -> None:

@@ -5,7 +5,7 @@ Promises never to fail: a file that can't be read says nothing. It must not know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -33,7 +33,7 @@ TOKENIZER = (
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """One model's. ``tokens`` maps each to its row; None where nothing could be read."""
+    """One model's. ``tokens`` maps each to its row; None where nothing was or could be read."""
 
     config: Mapping[str, Any] = field(default_factory=dict)
     tokens: Mapping[str, int] | None = None
@@ -51,17 +51,20 @@ def folder_of(group: Iterable[str]) -> str:
     return min(group).rpartition("/")[0] + "/" if "/" in min(group) else ""
 
 
-def read_beside(store: Store, sides: Iterable[Snapshot], folder: str) -> list[Beside]:
-    """What each side has in ``folder``; a tokenizer is read once, however many sides have it."""
+def read_beside(store: Store, sides: Sequence[Snapshot], folder: str) -> list[Beside]:
+    """What each side has in ``folder``, the base first.
+
+    Tokenizers are read only where the models' are not all one file, and each once.
+    """
+    names = (*_VOCABULARIES, *_SENTENCE_PIECES, "added_tokens.json")
+    blobs = [tuple(side.get(folder + name) for name in names) for side in sides]
+    one = len(set(blobs[1:])) < 2
     known: dict[tuple[object, ...], Mapping[str, int] | None] = {}
     found = []
-    for side in sides:
-        blobs = tuple(side.get(folder + name) for name in (*_VOCABULARIES, *_SENTENCE_PIECES))
-        blobs += (side.get(f"{folder}added_tokens.json"),)
-        if blobs not in known:
-            known[blobs] = _tokens(store, side, folder)
-        config = _json(store, side, folder + CONFIG)
-        found.append(Beside(config if isinstance(config, dict) else {}, known[blobs], blobs))
+    for side, files in zip(sides, blobs, strict=True):
+        if files not in known:
+            known[files] = None if one else _tokens(store, side, folder)
+        found.append(Beside(read_json(store, side, folder + CONFIG), known[files], files))
     return found
 
 
