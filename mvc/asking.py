@@ -26,9 +26,16 @@ if TYPE_CHECKING:
 
 
 def blame(
-    repo: Opened, path: str, revision: str = "HEAD", *, tensors: Sequence[str] = ()
+    repo: Opened, path: str, revision: str | None = None, *, tensors: Sequence[str] = ()
 ) -> list[Blamed]:
-    """The commit that last changed each tensor of a file or sharded model; renames are followed."""
+    """The commit that last changed each tensor of a file or sharded model; renames are followed.
+
+    Without a revision it is about the work tree: what is not committed yet has a commit of zeros.
+    """
+    if revision is None:
+        from mvc.uncommitted import blame_worktree
+
+        return blame_worktree(repo._context, repo._inside([path])[0], tensors, repo.progress)
     from mvc.history.blame import blame
 
     return blame(repo._context, repo._inside([path])[0], revision, tensors)
@@ -100,6 +107,11 @@ def shortlog(
     range_ = (all_ends if all else parse_range)(repo._context, texts)
     commits = log.walk(repo._context, range_, paths=repo._inside(paths))
     return shortlog(commits, committer=committer, email=email)
+
+
+def is_ancestor(repo: Opened, old: str, new: str) -> bool:
+    """Whether ``new`` is ``old`` or comes after it: ``git merge-base --is-ancestor``."""
+    return repo._context.git.is_ancestor(repo.resolve(old), repo.resolve(new))
 
 
 def follow(

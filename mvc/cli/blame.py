@@ -21,6 +21,8 @@ from mvc.repository import Repository
 if TYPE_CHECKING:
     from mvc.history.blame import Blamed
 
+#: The commit of what is not committed yet.
+_NONE = "0" * 40
 #: Letters of a subject before it is cut; the names of tensors beside it are long.
 _SUBJECT = 40
 
@@ -53,8 +55,9 @@ def command(
 ) -> None:
     """Show for each tensor of a model the commit that last changed it.
 
-    PATH is a file or the name of a sharded model, REVISION where to begin (HEAD). Renames of files are
-    followed; of a merge, the side that has the same tensor.
+    PATH is a file or the name of a sharded model, REVISION where to begin: without it in the work tree, of
+    which some may be not committed yet. Renames of files are followed; of a merge, the side that has the same
+    tensor.
     """
     repository = session.repository
     path, revision, globs = _asked(repository, arguments)
@@ -68,14 +71,14 @@ def command(
     session.output.page(columns(rows, "<" * len(rows[0])))
 
 
-def _asked(repository: Repository, words: Sequence[str]) -> tuple[str, str, Sequence[str]]:
-    """Path, revision and globs; the first two in either order, as Git takes them."""
+def _asked(repository: Repository, words: Sequence[str]) -> tuple[str, str | None, Sequence[str]]:
+    """Path, revision (None: the work tree) and globs; the first two in either order, as Git takes them."""
     at = words.index("--") if "--" in words else len(words)
     before, after = words[:at], words[at + 1 :]
     if len(before) == 1 and after and _is_revision(repository, before[0], ""):
         return after[0], before[0], after[1:]  # Git's form: REVISION -- PATH
     if len(before) == 1:
-        return before[0], "HEAD", after
+        return before[0], None, after
     if len(before) == 2:
         path, revision = before
         if not _is_revision(repository, revision, path):
@@ -113,12 +116,12 @@ def _row(one: Blamed, *, bare: bool, email: bool, long: bool, renamed: bool) -> 
 
 
 def _document(
-    repository: Repository, path: str, revision: str, found: Sequence[Blamed]
+    repository: Repository, path: str, revision: str | None, found: Sequence[Blamed]
 ) -> dict[str, object]:
     gone = tombstones(repository)
-    commits = {one.commit.id: one.commit for one in found}
+    commits = {one.commit.id: one.commit for one in found if one.commit.id != _NONE}
     return {
-        "commit": repository.resolve(revision),
+        "commit": repository.resolve(revision or "HEAD"),
         "path": inside(repository.root, path, repository.cwd),
         "tensors": [*map(_tensor, found)],
         "commits": [documents.commit(one, gone.get(id_)) for id_, one in sorted(commits.items())],
@@ -133,6 +136,6 @@ def _tensor(one: Blamed) -> dict[str, object]:
         "shape": entry and list(entry.shape),
         "id": entry and entry.id,
         "path": one.path,
-        "commit": one.commit.id,
+        "commit": None if one.commit.id == _NONE else one.commit.id,
         "origin": one.origin,
     }

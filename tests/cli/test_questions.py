@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from cli.terminal import Terminal
+from cli.terminal import Terminal, safetensors
 
 #: Of a lineage: the drawing, how a version came to be, and its subject.
 _ROW = re.compile(r"^(\W+)[0-9a-f]{7}  \S+  [0-9a-f]{12}  (.*\S) {2,}(\S.*)$")
@@ -67,6 +67,23 @@ def test_blame_takes_path_and_revision_in_any_order(told: Terminal) -> None:
     assert told("blame", path, "side", "--", "a") == told("blame", path, "side", "-t", "a")
     assert told("blame", "-s", path, "side", "-t", "b").split()[1:] == ["base", "b", "F32", "1"]
     assert "ada@example.org" in told("blame", "-e", path)
+
+
+def test_blame_says_what_is_not_committed_yet(told: Terminal) -> None:
+    before = told("blame", "m.safetensors")
+    assert before == told("blame", "m.safetensors", "HEAD")
+    known = {line.split()[-3]: line for line in before.splitlines()}
+    changed = {"a": [9.0], "b": [2.0], "new": [1.0]}
+    told.write("m.safetensors", safetensors(changed))
+    rows = {line.split()[-3]: line for line in told("blame", "m.safetensors").splitlines()}
+    assert rows.keys() == changed.keys()
+    for name in ("a", "new"):
+        assert rows[name].startswith("0000000  Not Committed Yet  ")
+    assert rows["b"].split()[0] == known["b"].split()[0]
+    assert told("blame", "m.safetensors", "HEAD") == before
+    found = json.loads(told("blame", "m.safetensors", "--json", "--", "a"))
+    assert [one["commit"] for one in found["tensors"]] == [None]
+    assert found["commits"] == []
 
 
 def test_blame_names_the_file_where_it_had_another_name(told: Terminal) -> None:
