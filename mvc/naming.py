@@ -51,6 +51,12 @@ class Branches(Mapping[str, CommitId]):
         with transaction(self._context, "branch", self._repo._now) as current:
             return branches.delete_branch(current, name, force=force)
 
+    def copy(self, old: str, new: str, *, force: bool = False) -> None:
+        """A branch ``new`` where ``old`` is."""
+        if old not in self:
+            raise UsageError(f"no branch named '{old}'", hint="mvc branch lists them")
+        self.create(new, BRANCHES + old, force=force)
+
     def rename(self, old: str, new: str, *, force: bool = False) -> None:
         """Rename a branch."""
         with transaction(self._context, "branch", self._repo._now) as current:

@@ -87,6 +87,7 @@ class Repository(Opened):
     lineage_steps = asking.lineage_steps
     describe = asking.describe
     follow = asking.follow
+    is_ancestor = asking.is_ancestor
     shortlog = asking.shortlog
     archive = asking.archive
     export = asking.export

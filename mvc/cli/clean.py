@@ -7,6 +7,7 @@ import posixpath
 import click
 
 from mvc.cli.app import Session
+from mvc.cli.options import quiet
 from mvc.cli.output import quoted
 from mvc.errors import UsageError
 from mvc.paths import inside
@@ -20,6 +21,7 @@ from mvc.paths import inside
 @click.option("-x", "which", flag_value="all", help="Ignored files as well.")
 @click.option("-X", "which", flag_value="ignored", help="Ignored files only.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@quiet
 @click.pass_obj
 def command(
     session: Session,

@@ -125,6 +125,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "branch": (
         ("mvc branch -v", "all, with their last commits"),
+        ("mvc branch --no-merged", "those that HEAD lacks something of"),
         ("mvc branch experiment v1.0", "a new one at a tag"),
         ("mvc branch -d experiment", "delete one that is merged"),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -11,8 +11,11 @@ import click
 from mvc.cli import completing
 from mvc.cli.app import Session
 from mvc.cli.editor import edited_text
+from mvc.cli.output import quoted
+from mvc.cli.ref_filter import Filter, limits_refs
 from mvc.cli.settings import here, is_true
 from mvc.errors import UsageError
+from mvc.history.record import without_trailer
 from mvc.history.revisions import shorten
 from mvc.repository import Repository
 
@@ -39,6 +42,16 @@ if TYPE_CHECKING:
 @click.option(
     "-l", "--list", "listing", is_flag=True, help="List tags, those matching a glob if given."
 )
+@click.option(
+    "-n",
+    "lines",
+    is_flag=False,
+    flag_value="1",
+    type=int,
+    metavar="[N]",
+    help="With N lines of the message.",
+)
+@limits_refs
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
 def command(
@@ -53,6 +66,8 @@ def command(
     verify: bool,
     force: bool,
     listing: bool,
+    lines: int | None,
+    which: Filter,
     as_json: bool,
 ) -> int | None:
     """List tags; or create, verify or delete them."""
@@ -66,7 +81,7 @@ def command(
 
         judge = repository.tags.verify
         return report(session, "verify-tag", judge, names, verbose=True, as_json=as_json)
-    if names and not listing:
+    if names and not (listing or which.asked or lines is not None):
         if len(names) > 2:
             raise UsageError("too many arguments", hint="mvc tag NAME COMMIT")
         message = "\n\n".join(messages) if messages else source.read() if source else None
@@ -75,20 +90,26 @@ def command(
             message = _asked(names[0])
         repository.tags.create(*names, message=message, force=force, signer=signer)
         return None
-    found = {
-        name: id_
-        for name, id_ in repository.tags.items()
-        if not names or any(fnmatchcase(name, pattern) for pattern in names)
-    }
+    tags = dict(repository.tags)
+    commits = {name: repository.resolve(f"refs/tags/{name}") for name in tags}
+    found = which.chosen(repository, commits, names)
     if as_json:
-        tags = [
-            {"name": name, "object": id_, "commit": repository.resolve(f"refs/tags/{name}")}
-            for name, id_ in found.items()
-        ]
-        output.document("tag", {"tags": tags})
+        documents = [{"name": n, "object": tags[n], "commit": commits[n]} for n in found]
+        output.document("tag", {"tags": documents})
+    elif lines:
+        output.show(line for name in found for line in _annotated(repository, name, lines))
     else:
         output.show(found)
     return None
+
+
+def _annotated(repository: Repository, name: str, lines: int) -> Iterator[str]:
+    """The name and the first lines of the tag's message, or of the commit's, as Git has it."""
+    said = repository.tags.message(name)
+    text = said[1] if said else without_trailer(repository.read_commit(f"refs/tags/{name}").message)
+    first, *rest = text.strip().split("\n")[:lines]
+    yield f"{name:<15} {quoted(first)}"
+    yield from (f"    {quoted(line)}" for line in rest)
 
 
 def _signer(
