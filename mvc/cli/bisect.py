@@ -153,7 +153,9 @@ def _visualizing(name: str) -> click.Command:
         if search is None:
             raise MvcError("We are not bisecting.", hint="mvc bisect start BAD GOOD")
         words = (search.bad or "HEAD", *(f"^{id_}" for id_ in search.good), "--", *search.paths)
-        context.invoke(log_command, arguments=words, oneline=oneline, stat=stat)
+        context.invoke(
+            log_command, arguments=words, oneline=oneline, changes="stat" if stat else None
+        )
 
     return visualize
 
