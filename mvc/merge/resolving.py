@@ -19,6 +19,8 @@ from mvc.history.record import Json
 from mvc.history.snapshot import Snapshot
 from mvc.history.unfinished import FileConflict
 from mvc.merge import arithmetic, strategies
+from mvc.merge.adapters.reading import is_adapter
+from mvc.merge.checks.objections import FACTOR, is_half_of_a_product
 from mvc.merge.compose import CHECKSUMMED, build
 from mvc.merge.content import Content, merge_content
 from mvc.merge.job import Job, Progress
@@ -79,6 +81,8 @@ def resolved(
             content = None if conflict is None else _content(job, path, conflict)
             wanted = None if names is None else names.get(path, ())
             work = _File(job, recipe, choices, path, manifest)
+            if is_adapter([stage], [path]):
+                work.shared = {entry.name for entry in manifest.tensors}
             made[path] = work.settled(wanted, content)
             computed = computed or work.computed
             changes[path] = (stage[path][0], objects.blob(made[path].encode()))
@@ -91,7 +95,10 @@ def resolved(
 
 
 class _File:
-    """One file whose conflicts are settled; ``names`` of those that were, ``computed``: by arithmetic."""
+    """One file whose conflicts are settled; ``names`` of those that were, ``computed``: by arithmetic.
+
+    ``shared``: of an adapter, the tensors on which the sides agree; None for any other file.
+    """
 
     def __init__(
         self, job: Job, recipe: Recipe, choices: Choices, path: str, manifest: Manifest
@@ -99,6 +106,7 @@ class _File:
         self._job, self._recipe, self._choices = job, recipe, choices
         self._path, self._manifest = path, manifest
         self.names: list[str] = []
+        self.shared: Collection[str] | None = None
         self.computed = False
 
     def settled(self, wanted: Collection[str] | None, content: Content | None) -> Manifest:
@@ -126,6 +134,8 @@ class _File:
                 decision = decide(side, chosen)
             else:
                 decision = settle(side.term, cast("Strategy", chosen))
+            if isinstance(decision, ToMake | Computed) and self._is_half(conflict.name):
+                decision = Clash(side.term, FACTOR)
             if isinstance(decision, Clash):
                 raise self._refused(chosen.name, conflict.name, decision.reason)
             self.names.append(conflict.name)
@@ -136,6 +146,12 @@ class _File:
                 self.computed = self.computed or isinstance(decision, Computed)
         decisions += self._made(tasks)
         return build(self._job, content or Content(home), decisions)
+
+    def _is_half(self, name: str) -> bool:
+        """Whether it is a factor of a LoRA product that can't be computed without the other."""
+        if self.shared is None or self._recipe.adapters == "factors":
+            return False
+        return is_half_of_a_product(name, self.shared)
 
     def _made(self, tasks: list[ToMake]) -> Iterable[Made]:
         if not tasks:

@@ -19,14 +19,13 @@ def renamed(decision: Decision, name: str) -> Decision:
     if isinstance(decision, Kept):
         return Kept(_renamed(decision.piece, name), decision.how)
     if isinstance(decision, Clash):
-        term = decision.term
-        sides = (_renamed(piece, name) for piece in (term.base, term.ours, term.theirs))
-        return Clash(Term(name, *sides), decision.reason)
+        base, ours, theirs, *more = (_renamed(piece, name) for piece in decision.term.sides)
+        return Clash(Term(name, base, ours, theirs, tuple(more)), decision.reason)
     return decision
 
 
 def _renamed(piece: Piece | None, name: str) -> Piece | None:
-    return None if piece is None else Piece(piece.entry._replace(name=name), piece.home)
+    return None if piece is None else replace(piece, entry=piece.entry._replace(name=name))
 
 
 def with_statistics(

@@ -122,7 +122,7 @@ def test_what_can_not_be_merged_in_changes_nothing(trained: Terminal) -> None:
     refused = trained.run("merge", "one", "--adapter", "lora")
     assert "there is more than one model: model.safetensors, other.safetensors" in refused.err
     refused = trained.run("merge", "one", "--adapter", "lora", "--into", "other.safetensors")
-    assert refused.code == 9
+    assert refused.code == 10
     assert "missing: q.weight" in refused.err
     trained("merge", "one", "--adapter", "lora", "--into", "model.safetensors")
 
@@ -139,3 +139,15 @@ def test_a_merged_adapter_is_stored_as_its_factors(terminal: Terminal) -> None:
 
 def _stored(root: Path) -> int:
     return sum(pack.stat().st_size for pack in (root / ".mvc/store/packs").iterdir())
+
+
+def test_factors_that_a_merge_kept_undecided_are_not_averaged_one_by_one(trained: Terminal) -> None:
+    trained("switch", "one")
+    trained("merge", "--keep-conflicts", "two")
+    factor = "base_model.model.q.lora_A.weight"
+    for words in (("-X", "average"), ("-X", "linear"), (factor, "-X", "average")):
+        refused = trained.run("resolve", *words)
+        assert refused.code == 2
+        assert "is a factor of LoRA" in refused.err
+    trained("resolve", "-X", "theirs")
+    assert trained("conflicts") == "Nothing is undecided.\n"

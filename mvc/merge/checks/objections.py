@@ -6,7 +6,7 @@ models have ``settling.py``, and for adapters ``adapters/uniting.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from mvc.history.snapshot import Snapshot
 from mvc.merge.adapters.reading import FACTORS, is_adapter
@@ -14,6 +14,9 @@ from mvc.merge.checks.beside import Beside, folder_of, read_beside
 from mvc.merge.checks.named import has_row_for_each_token
 from mvc.merge.terms import Clash, Computed, Decision, Kept, Term
 from mvc.store.store import Store
+
+#: Why two factors are not added up, after "the tensor …".
+FACTOR = "is a factor of LoRA, and a sum of factors is no factor of the sum of products"
 
 
 def objected(
@@ -28,12 +31,10 @@ def objected(
     if not computed:
         return found
     if is_adapter(sides, group):
+        shared = {name for name, one in decisions.items() if _shared(one)}
         for name, one in computed.items():
-            if name.endswith(FACTORS) and not _shared(decisions.get(_partner(name))):
-                why = (
-                    "is a factor of LoRA, and a sum of factors is no factor of the sum of products"
-                )
-                found[name] = Clash(one.term, why)
+            if is_half_of_a_product(name, shared):
+                found[name] = Clash(one.term, FACTOR)
         return found
     besides = read_beside(store, sides, folder_of(group))
     for name, one in computed.items():
@@ -43,6 +44,11 @@ def objected(
     return found
 
 
+def is_half_of_a_product(name: str, shared: Container[str]) -> bool:
+    """Whether the tensor of an adapter is a factor, and the other factor is not ``shared`` by the sides."""
+    return name.endswith(FACTORS) and _partner(name) not in shared
+
+
 def _partner(name: str) -> str:
     """The other factor of the same product."""
     here, there = ("_A", "_B") if "_A" in name.rpartition(".lora_")[2] else ("_B", "_A")
@@ -50,7 +56,7 @@ def _partner(name: str) -> str:
     return f"{start}{dot}{end.replace(here, there)}"
 
 
-def _shared(decision: Decision | None) -> bool:
+def _shared(decision: Decision) -> bool:
     """Whether both sides have the same."""
     return isinstance(decision, Kept) and decision.how in ("unchanged", "both")
 
