@@ -45,7 +45,7 @@ def named(terminal: Terminal) -> Terminal:
     ("line", "expected"),
     [
         ("mvc st", {"status", "stash"}),
-        ("mvc log --gr", {"--graph"}),
+        ("mvc log --gr", {"--graph", "--grep"}),
         ("mvc log f", {"feature", "fine"}),
         ("mvc switch f", {"feature"}),
         ("mvc diff main..f", {"main..feature", "main..fine"}),
