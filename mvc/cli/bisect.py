@@ -188,22 +188,32 @@ def reset(session: Session, commit: str | None) -> None:
 @click.option("--above", metavar="X", help="Bad: above X.")
 @click.option("--below", metavar="X", help="Bad: below X.")
 @click.option("--again", is_flag=True, help="Measure also what was measured before.")
+@click.option(
+    "--data", multiple=True, metavar="FILE", help="What a built-in evaluator measures on."
+)
 @click.argument("cmd", nargs=-1, metavar="[--] CMD...", type=click.UNPROCESSED)
 @click.pass_obj
 def run(
-    session: Session, /, cmd: tuple[str, ...], metric: str | None, again: bool, **ways: str | None
+    session: Session,
+    /,
+    cmd: tuple[str, ...],
+    metric: str | None,
+    again: bool,
+    data: tuple[str, ...],
+    **ways: str | None,
 ) -> int:
     """Test with a command: exit code 0 is good, 125 can't be tested, 1 to 127 is bad, others end it.
 
-    With --metric the command prints a number, or JSON that has NAME. What was measured is remembered with the
-    weights (mvc metric), also for the next search.
+    With --metric the command prints a number, or JSON that has NAME. Without a command a built-in evaluator of
+    that name measures on --data, and nothing is checked out. What was measured is remembered with the weights
+    (mvc metric), also for the next search.
     """
     from mvc.cli import bisect_run
     from mvc.history.tolerance import Tolerance
 
     given = [(way, text) for way in _WAYS if (text := ways[way.replace("-", "_")]) is not None]
     if metric is None:
-        if given or again:
+        if given or again or data:
             raise UsageError("a limit needs --metric", hint="mvc bisect run --metric NAME … -- CMD")
         if not cmd:
             raise UsageError(
@@ -217,4 +227,6 @@ def run(
         )
     way, text = given[0]
     tolerance = Tolerance.parse(way, text)  # type: ignore[arg-type]
-    return bisect_run.run_metric(session, cmd, metric, tolerance, again=again)
+    if cmd and data:
+        raise UsageError("--data is for a built-in evaluator", hint="name files in the command")
+    return bisect_run.run_metric(session, cmd, metric, tolerance, again=again, data=data)

@@ -12,6 +12,7 @@ import click
 from mvc.cli.app import Session
 from mvc.cli.bisected import code_of, show
 from mvc.cli.commanding import run_command
+from mvc.cli.evaluators import Evaluator, evaluator
 from mvc.errors import MvcError, UsageError
 
 if TYPE_CHECKING:
@@ -50,15 +51,23 @@ def run(session: Session, cmd: Sequence[str]) -> int:
 
 
 def run_metric(
-    session: Session, cmd: Sequence[str], name: str, tolerance: Tolerance, *, again: bool
+    session: Session,
+    cmd: Sequence[str],
+    name: str,
+    tolerance: Tolerance,
+    *,
+    again: bool,
+    data: Sequence[str] = (),
 ) -> int:
     """Judge by a number until the search ends; what is known already needs no checkout."""
     _ready(session)
     bisect = session.repository.bisect
     with bisect.ahead() as ahead:
         measuring = _Measuring(session, cmd, name, again, ahead)
+        if not cmd:
+            measuring.use(evaluator(name), data)
         good = measuring.of_good(tolerance)
-        step = bisect.next(stay=measuring.knows, ahead=ahead)
+        step = bisect.next(stay=measuring.stays, ahead=ahead)
         while step.kind in ("testing", "merge base"):
             assert step.commit is not None
             show(session, step)
@@ -67,12 +76,10 @@ def run_metric(
             judged = "skip" if value is None else bad if tolerance.is_bad(value, good) else fine
             if value is not None:
                 session.output.show([f"{name} {value:g}: {judged}"])
-            step = bisect.mark(judged, [step.commit], stay=measuring.knows, ahead=ahead)
+            step = bisect.mark(judged, [step.commit], stay=measuring.stays, ahead=ahead)
     _ended(session, step)
-    if step.commit is not None and not measuring.knows(step.commit):
-        short, word = step.commit[:7], step.search.words[0]
-        said = f"warning: {name} of {short} was not measured: it is {word} because you said so"
-        click.echo(said, err=True)
+    if step.kind == "found" and step.commit is not None:
+        measuring.doubt(step, tolerance, good)
     session.output.note([f"{measuring.done} measured, {measuring.known} remembered"])
     return 0
 
@@ -90,7 +97,17 @@ class _Measuring:
         self._again = again
         self._ahead = ahead
         self._found: dict[CommitId, float | None] = {}
+        self._evaluator: Evaluator | None = None
+        self._data: Sequence[str] = ()
         self.done = self.known = 0
+
+    def use(self, found: Evaluator | None, data: Sequence[str]) -> None:
+        """Measure with a built-in evaluator."""
+        self._evaluator, self._data = found, data
+
+    def stays(self, id_: CommitId) -> bool:
+        """Whether a commit is measured, or known, without being checked out."""
+        return self._evaluator is not None or self.knows(id_)
 
     def of_good(self, tolerance: Tolerance) -> float:
         """The value to compare with: that of the newest good commit, where one is needed."""
@@ -100,7 +117,7 @@ class _Measuring:
             return math.nan
         commits = [self._repository.read_commit(id_) for id_ in search.good]
         newest = max(commits, key=lambda commit: commit.committer.time).id
-        away = not self.knows(newest)
+        away = not self.stays(newest)
         if search.expected is not None and search.expected == self._repository.head:
             # It is here: later it would be checked out again.
             self.value(search.expected, [newest] if away else ())
@@ -135,7 +152,30 @@ class _Measuring:
             self._found[id_] = self._measure(id_, next_)
         return self._found[id_]
 
+    def doubt(self, step: Step, tolerance: Tolerance, good: float) -> None:
+        """Say so where the commit that was found is bad on the user's word alone."""
+        assert step.commit is not None
+        what, word = f"{self._name} of {step.commit[:7]}", step.search.words[0]
+        said = "was not measured"
+        if self.knows(step.commit):
+            value = self._found[step.commit]
+            if value is None or tolerance.is_bad(value, good):
+                return
+            said = f"is {value:g}, which is {step.search.words[1]} by this limit"
+        click.echo(f"warning: {what} {said}: it is {word} because you said so", err=True)
+
     def _measure(self, id_: CommitId, next_: Sequence[CommitId]) -> float | None:
+        if self._evaluator is not None:
+            found = self._evaluator(self._repository, id_, self._data)
+            return self._noted(id_, found, f"mvc bisect run --metric {self._name}")
+        return self._run(id_, next_)
+
+    def _noted(self, id_: CommitId, found: float, how: str) -> float:
+        self.done += 1
+        self._repository.metrics.add({self._name: found}, id_, how=how)
+        return found
+
+    def _run(self, id_: CommitId, next_: Sequence[CommitId]) -> float | None:
         from mvc.history.reported import value
 
         if not self._cmd:
@@ -148,8 +188,8 @@ class _Measuring:
         self._repository.bisect.expect(self._ahead, next_, stay=self.knows)
         printed: list[str] = []
         code = run_command(self._cmd, printed)
-        self.done += 1
         if code == _SKIP:
+            self.done += 1
             return None
         if code:
             hint = "exit code 125 says that a commit can't be tested; the same command goes on from here"
@@ -162,8 +202,7 @@ class _Measuring:
                 f"{typed} printed no {self._name}",
                 hint=f'it shall print a number, or JSON such as {{"{self._name}": 12.3}}',
             )
-        self._repository.metrics.add({self._name: found}, id_, how=shlex.join(self._cmd))
-        return found
+        return self._noted(id_, found, shlex.join(self._cmd))
 
 
 def _ready(session: Session) -> Bisection:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.terminal import Result, Terminal, safetensors
@@ -327,3 +329,41 @@ def test_sixty_four_commits_take_seven_measurements(
     out = terminal("bisect", "run", "--metric", "loss", "--max-increase", "3%", "--", *measuring[0])
     assert "    step 38\n" in out
     assert measuring[1]() <= 7
+
+
+def test_a_built_in_evaluator_measures_without_a_checkout(
+    terminal: Terminal, history: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def perplexity(repository: Any, revision: str, data: Sequence[str]) -> float:
+        asked.append((revision, tuple(data)))
+        return float(repository.load(revision)["loss"][0])
+
+    known = EntryPoint("perplexity", "somewhere:perplexity", "mvc.evaluators")
+    monkeypatch.setattr(EntryPoint, "load", lambda self: perplexity)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **words: [known])
+    terminal("bisect", "start", "main", history[0])
+    here = terminal.head()
+    limit = ["--metric", "perplexity", "--max-increase", "3%", "--data", "a.txt", "--data", "b.txt"]
+    out = terminal("bisect", "run", *limit)
+    assert f"{history[BROKEN]} is the first bad commit" in out
+    assert terminal.head() == here
+    assert len(asked) == 4
+    assert {data for _, data in asked} == {("a.txt", "b.txt")}
+    for words, message in (
+        (["--metric", "loss", "--above", "1", "--data", "a.txt", "true"], "--data is for a built"),
+        (["--data", "a.txt", "true"], "a limit needs --metric"),
+    ):
+        result = terminal.run("bisect", "run", *words)
+        assert (result.code, message in result.err) == (2, True), result
+
+
+def test_a_bad_commit_that_the_limit_calls_good_is_doubted(
+    terminal: Terminal, history: list[str]
+) -> None:
+    for id_ in history:
+        terminal("metric", "add", id_, "loss=1")
+    terminal("bisect", "start", "main", history[0])
+    result = terminal.run("bisect", "run", "--metric", "loss", "--max-increase", "3%")
+    assert f"loss of {history[-1][:7]} is 1, which is good by this limit" in result.err
