@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mvc.errors import MvcError
     from mvc.history.signature import Signature
     from mvc.history.ssh_keygen import SshSigner, SshVerifier
+    from mvc.history.step import Step
     from mvc.opening import init, open
     from mvc.repository import Repository
 
@@ -30,6 +31,7 @@ __all__ = [
     "Signature",
     "SshSigner",
     "SshVerifier",
+    "Step",
     "__version__",
     "errors",
     "init",
@@ -42,6 +44,7 @@ _HOMES = {
     "Signature": "mvc.history.signature",
     "SshSigner": "mvc.history.ssh_keygen",
     "SshVerifier": "mvc.history.ssh_keygen",
+    "Step": "mvc.history.step",
     "init": "mvc.opening",
     "open": "mvc.opening",
 }

@@ -194,7 +194,7 @@ def pack(dtype: str, codes: Array) -> Array:
 
 
 class LazyTensors(Mapping[str, Any]):
-    """Tensors by name, each decoded by ``decode(name)`` on first use and then kept.
+    """Tensors by name, each decoded by ``decode(name)`` on first use and then kept, if it is to ``keep`` them.
 
     Asking for names, length or membership decodes nothing.
 
@@ -202,7 +202,10 @@ class LazyTensors(Mapping[str, Any]):
         MvcError: ``names`` has a name twice, as two files of one commit may.
     """
 
-    def __init__(self, names: Iterable[str], decode: Callable[[str], Any]) -> None:
+    def __init__(
+        self, names: Iterable[str], decode: Callable[[str], Any], *, keep: bool = True
+    ) -> None:
+        self._keep = keep
         self._decoded: dict[str, Any] = {}
         self._names: dict[str, None] = {}
         self._decode = decode
@@ -217,6 +220,8 @@ class LazyTensors(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._names:
             raise KeyError(name)
+        if not self._keep:
+            return self._decode(name)
         if name not in self._decoded:
             self._decoded[name] = self._decode(name)
         return self._decoded[name]

@@ -58,9 +58,15 @@ def search(
 
 
 def load(
-    repo: Opened, revision: str = "HEAD", path: str | None = None, *, framework: str = "np"
+    repo: Opened,
+    revision: str = "HEAD",
+    path: str | None = None,
+    *,
+    framework: str = "np",
+    keep: bool = True,
 ) -> LazyTensors:
-    """The tensors of a commit as a mapping; each is decoded when it is first used.
+    """The tensors of a commit as a mapping; each is decoded when it is first used, or, unless it is to
+    ``keep`` them, whenever it is.
 
     ``framework`` is ``np`` or ``pt``, as in safetensors. Names are the tensors' own; with several
     models in the commit ``path`` must say which file or sharded model.
@@ -70,7 +76,7 @@ def load(
     """
     from mvc.history.loading import load
 
-    return load(repo._context, snapshot(repo, revision), path, framework)
+    return load(repo._context, snapshot(repo, revision), path, framework, keep=keep)
 
 
 def read_file(repo: Opened, path: str, revision: str = "HEAD") -> Iterator[memoryview]:

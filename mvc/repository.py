@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mvc.metrics import Metrics
     from mvc.naming import Branches, Tags
     from mvc.stashing import Stash
+    from mvc.steps import Steps
     from mvc.upkeep import Upkeep
     from mvc.worktree.cleaning import Which
     from mvc.worktree.staging import Added
@@ -135,6 +136,13 @@ class Repository(Opened):
         from mvc.metrics import Metrics
 
         return Metrics(self)
+
+    @property
+    def steps(self) -> Steps:
+        """Recorded changes of HEAD's tensors by a program, and tries that were refused."""
+        from mvc.steps import Steps
+
+        return Steps(self)
 
     @property
     def upkeep(self) -> Upkeep:

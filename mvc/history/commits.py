@@ -31,6 +31,7 @@ class Plan:
     seed: int | None = None
     #: Of libraries whose arithmetic made the weights; mvc's own comes by itself.
     versions: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def merkle_root(snapshot: Snapshot) -> ObjectId:
@@ -63,6 +64,7 @@ def write_commit(
         plan.parameters,
         plan.seed,
         versions,
+        plan.metrics,
         undecided=_undecided(files),
     )
     blob = transaction.objects.blob(record.encode())
@@ -123,6 +125,7 @@ def _as_recorded(context: Context, amended: Commit, files: Snapshot, plan: Plan)
         parameters=record.parameters,
         seed=record.seed,
         versions=record.versions,
+        metrics=record.metrics,
     )
 
 

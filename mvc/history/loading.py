@@ -13,7 +13,9 @@ from mvc.history.snapshot import Snapshot
 from mvc.history.tensors import tensor_bytes
 
 
-def load(context: Context, files: Snapshot, path: str | None, framework: str) -> LazyTensors:
+def load(
+    context: Context, files: Snapshot, path: str | None, framework: str, *, keep: bool = True
+) -> LazyTensors:
     """The tensors of the model ``path`` (a file, a shard index, or None for the only model).
 
     ``framework`` is ``np`` or ``pt``, as safetensors calls them. An undecided tensor is ours, as in the file.
@@ -37,7 +39,7 @@ def load(context: Context, files: Snapshot, path: str | None, framework: str) ->
         data = tensor_bytes(context.store, manifest, entry)
         return make(entry.dtype, entry.shape, bytearray(data))
 
-    return LazyTensors((entry.name for _, entry in found), decode)
+    return LazyTensors((entry.name for _, entry in found), decode, keep=keep)
 
 
 def _model_files(files: Snapshot, path: str | None) -> tuple[str, ...]:

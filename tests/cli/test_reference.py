@@ -24,6 +24,7 @@ from mvc.naming import Branches, Tags
 from mvc.opened import Opened
 from mvc.repository import Repository
 from mvc.stashing import Stash
+from mvc.steps import Steps
 from mvc.upkeep import Upkeep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,7 @@ def test_the_python_reference_has_every_method_with_its_parameters() -> None:
         "stash": Stash,
         "bisect": Bisect,
         "metrics": Metrics,
+        "steps": Steps,
     }
     reached = {f"{face}.{row}" for face, of in faces.items() for row in _rows(of)}
     looks = set(re.findall(r"^\| `look\.(.+?)` \|", page, re.MULTILINE))
