@@ -30,7 +30,7 @@ demo-merge: .venv/.dev ## merge two real fine-tunes: examples/merge
 test: .venv/.dev ## every test but the slow ones and those that need PyTorch
 	$(PYTEST) $(PYTEST_FLAGS) -m "not slow and not torch and not faults_full"
 
-test-torch: .venv/.torch ## tests against PyTorch itself
+test-torch: .venv/.compress ## tests against PyTorch itself, and of mvc compress
 	$(PYTEST) -m "torch and not slow"
 
 test-docs: .venv/.dev ## type every command that the docs show (needs the demo's models)
@@ -112,9 +112,9 @@ clean: ## remove the environment, caches and build outputs
 	$(INSTALL) -e .
 	@touch $@
 
-.venv/.dev .venv/.docs .venv/.torch .venv/.fuzz .venv/.bench: .venv/.%: .venv/.core
+.venv/.dev .venv/.docs .venv/.torch .venv/.fuzz .venv/.bench .venv/.compress: .venv/.%: .venv/.core
 	$(INSTALL) -e ".[$*]"
 	@touch $@
 
 # The torch tests need the test tools, and must not race them into the same environment.
-.venv/.torch .venv/.fuzz .venv/.bench: .venv/.dev
+.venv/.torch .venv/.fuzz .venv/.bench .venv/.compress: .venv/.dev

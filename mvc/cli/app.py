@@ -71,6 +71,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cherry-pick": ("Bring over what a commit changed", "grow"),
     "rebase": ("Make the commits of a branch again on top of another place", "grow"),
     "reset": ("Move the current branch to a commit", "grow"),
+    "compress": ("Prune, quantize, factor or heal a model, a commit a step", "grow"),
     "reflog": ("Show where a branch has been", "care"),
     "op": ("Look at the operation log, and go back to any point of it", "care"),
     "undo": ("Take back the last operation, whatever it was", "care"),
@@ -86,7 +87,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "version": ("Show the version, and what this installation has", "care"),
 }
 #: Verbs of packages beside mvc, which come through entry points as anybody's may.
-BESIDE = frozenset({"hooks"})
+BESIDE = frozenset({"compress", "hooks"})
 GROUPS = {
     "start": "start a repository",
     "work": "work on the current change",

@@ -1,4 +1,4 @@
-"""A step: new tensors and files for a commit, and what its record shall say of them. A value; see ``stepping``."""
+"""A step: new tensors and files for a commit, and what its record says of them. A value; see ``stepping``."""
 
 from __future__ import annotations
 

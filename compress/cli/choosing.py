@@ -1,0 +1,96 @@
+"""The options that every step has: on which texts, judged by what, how much worse it may get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mvc.errors import UsageError
+
+if TYPE_CHECKING:
+    from compress.options import Options
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+_GIVEN: list[Callable[[Any], Any]] = [
+    click.option(
+        "--data", multiple=True, metavar="FILE", help="Text to calibrate on; its end judges."
+    ),
+    click.option("--held", multiple=True, metavar="FILE", help="Text to judge by instead."),
+    click.option(
+        "--samples", type=int, default=32, metavar="N", help="Sequences to calibrate on; 32."
+    ),
+    click.option("--length", type=int, default=256, metavar="N", help="Their tokens; 256."),
+    click.option("--judged", type=int, default=32, metavar="N", help="Sequences to judge by; 32."),
+    click.option("--seed", type=int, default=0, metavar="N", help="For whatever draws; 0."),
+    click.option(
+        "--metric", default="", metavar="NAME", help="What the guard looks at; perplexity."
+    ),
+    click.option(
+        "--limit",
+        default="3%",
+        metavar="LIMIT",
+        help="How much worse it may get: 3%, 0.5 (absolute), none.",
+    ),
+    click.option(
+        "--evaluator", default="", metavar="CMD", help="A command that prints a number of {model}."
+    ),
+    click.option("--model", default=None, metavar="PATH", help="Which, where there are several."),
+    click.option(
+        "--from-layer",
+        "first",
+        type=int,
+        default=0,
+        metavar="K",
+        help="Leave the blocks before K as they are.",
+    ),
+    click.option("--threads", type=int, default=0, metavar="N", help="Threads to compute with."),
+    click.option("-m", "--message", default="", metavar="TEXT", help="The commit's message."),
+    click.option("--dry-run", "-n", is_flag=True, help="Say size and damage; commit nothing."),
+    click.option("--confirm", is_flag=True, help="Ask before the commit, with the numbers."),
+    click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each."),
+]
+
+
+class Run:
+    """How a verb was asked to run."""
+
+    def __init__(self, options: Options, *, dry_run: bool, confirm: bool, as_json: bool) -> None:
+        self.options, self.dry_run = options, dry_run
+        self.confirm, self.as_json = confirm, as_json
+
+
+def run_options(verb: Verb) -> Verb:
+    """Add the options; the verb gets them as ``run``."""
+
+    @wraps(verb)
+    def gathered(*args: Any, **given: Any) -> Any:
+        from compress.options import Options
+
+        flags = {word: given.pop(word) for word in ("dry_run", "confirm", "as_json")}
+        words = ("data", "held", "samples", "length", "judged", "seed", "metric", "limit")
+        more = ("evaluator", "model", "first", "threads", "message")
+        options = Options(**{word: given.pop(word) for word in (*words, *more)})
+        return verb(*args, run=Run(options, **flags), **given)
+
+    made: Any = gathered
+    for option in reversed(_GIVEN):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
+
+
+def percentage(text: str, option: str) -> float:
+    """``50%`` or ``0.5``.
+
+    Raises:
+        UsageError: neither.
+    """
+    from compress.recipe import share
+
+    found = share(text, option)
+    if not 0 <= found <= 1:
+        raise UsageError(f"{option} is {text}, and must be between 0% and 100%")
+    return found

@@ -1,0 +1,60 @@
+"""``mvc compress prune``."""
+
+from __future__ import annotations
+
+import click
+
+from compress.cli.choosing import Run, percentage, run_options
+from compress.cli.session import Session
+
+
+@click.command("prune")
+@click.option(
+    "--method",
+    type=click.Choice(["sparsegpt", "wanda", "ria", "magnitude"]),
+    default="sparsegpt",
+    help="What decides which weights go; sparsegpt.",
+)
+@click.option("--sparsity", metavar="SHARE", help="How many: 50%, or of N:M what it makes.")
+@click.option("--pattern", default="unstructured", metavar="N:M", help="Keep N of every M: 2:4.")
+@click.option(
+    "--scope",
+    type=click.Choice(["auto", "row", "matrix"]),
+    default="auto",
+    help="What scores are compared in.",
+)
+@click.option("--damping", type=float, default=0.01, metavar="X", help="Of G's mean diagonal.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
+@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@run_options
+@click.pass_obj
+def command(
+    session: Session,
+    method: str,
+    sparsity: str | None,
+    pattern: str,
+    scope: str,
+    damping: float,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    run: Run,
+) -> None:
+    """Set weights to zero, those that matter least, and let others make it good."""
+    from compress.cli.showing import run_recipe
+    from compress.operations.prune import Prune
+    from compress.pruning.patterns import n_of_m
+
+    groups = n_of_m(pattern)
+    share = 0.5 if groups is None else 1 - groups[0] / groups[1]
+    if sparsity is not None:
+        share = percentage(sparsity, "--sparsity")
+    recipe = Prune(
+        method=method,  # type: ignore[arg-type]
+        sparsity=share,
+        pattern=pattern,
+        scope=scope,  # type: ignore[arg-type]
+        damping=damping,
+        only=only,
+        skip=skip,
+    )
+    run_recipe(session, recipe, run)

@@ -1,0 +1,33 @@
+"""``mvc compress resume``."""
+
+from __future__ import annotations
+
+import click
+
+from compress.cli.session import Session
+
+
+@click.command("resume")
+@click.option(
+    "--from-layer",
+    "first",
+    type=int,
+    metavar="K",
+    help="Take over only the blocks before K, and do the others again.",
+)
+@click.option("--drop", is_flag=True, help="Forget what was cut off instead.")
+@click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each.")
+@click.pass_obj
+def command(session: Session, first: int | None, drop: bool, as_json: bool) -> None:
+    """Go on with the run that was cut off, from its last finished block."""
+    from compress.cli.showing import lines, reporting
+    from compress.running import drop_run, resume
+
+    if drop:
+        drop_run(session.repository)
+        session.output.note(["forgotten"])
+        return
+    with reporting(session, as_json=as_json) as report:
+        taken = resume(session.repository, report=report, first=first)
+    if not as_json:
+        session.output.show(lines(taken))

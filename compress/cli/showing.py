@@ -1,0 +1,125 @@
+"""A run as people see it, and as an event stream; what is said once it is over."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from compress.cli.session import Session
+from mvc.history.record import Json
+
+if TYPE_CHECKING:
+    from compress.cli.choosing import Run
+    from compress.events import Report
+    from compress.running import Taken
+
+
+@contextmanager
+def reporting(session: Session, *, as_json: bool) -> Iterator[Report]:
+    """Who hears of a run's events: a line of JSON each, or, at a terminal, a live view."""
+    if as_json:
+
+        def line(event: str, /, **fields: Json) -> None:
+            session.output.show([json.dumps({"event": event, **fields}, allow_nan=False)])
+
+        yield line
+    elif sys.stderr.isatty() and not session.output.quiet:
+        from compress.cli.live import live
+
+        with live() as report:
+            yield report
+    else:
+        yield plain(session)
+
+
+def plain(session: Session) -> Report:
+    """Notes alone, for a pipe or a log."""
+
+    def hear(event: str, /, **fields: Json) -> None:
+        if event == "note":
+            session.output.note([f"note: {fields['text']}"])
+        for text in _texts(fields.get("warnings")):
+            session.output.note([f"warning: {text}"])
+
+    return hear
+
+
+def run_recipe(session: Session, recipe: Any, run: Run, **more: Any) -> Taken:
+    """Run ``recipe`` on HEAD and say what came of it."""
+    from compress.running import take
+
+    with reporting(session, as_json=run.as_json) as report:
+        taken = take(
+            session.repository,
+            recipe,
+            run.options,
+            report=report,
+            dry_run=run.dry_run,
+            confirm=_asking(session) if run.confirm else None,
+            **more,
+        )
+    if not run.as_json:
+        session.output.show(lines(taken, dry_run=run.dry_run))
+    return taken
+
+
+def lines(taken: Taken, *, dry_run: bool = False) -> Iterator[str]:
+    """What came of a step."""
+    verdict = taken.verdict
+    if taken.commit is not None:
+        yield f"[{taken.commit.id[:7]}] {taken.commit.subject}"
+    elif dry_run:
+        word = "would be refused" if verdict.refused else "would be committed"
+        yield f"dry run: {word}; nothing has changed"
+    else:
+        yield "not committed"
+    yield f"  {worse(taken)}"
+    for name in sorted(taken.after.values):
+        if name != verdict.metric:
+            was, now = taken.before.values.get(name), taken.after.values[name]
+            yield f"  {name} {'' if was is None else f'{was:.4g} → '}{now:.4g}"
+    before, after = taken.sizes
+    yield f"  tensors {size(before)} → {size(after)}"
+
+
+def worse(taken: Taken) -> str:
+    """``perplexity 17.63 → 20.09: 14.0% worse (13.1% to 14.8%), limit 3%``."""
+    verdict = taken.verdict
+    said = f"{verdict.metric} {verdict.before:.5g} → {verdict.after:.5g}"
+
+    def shown(value: float) -> str:
+        return f"{value:.1%}" if verdict.limit.relative else f"{value:.4g}"
+
+    mean = verdict.worse.mean
+    word = "worse" if mean >= 0 else "better"
+    said += f": {shown(abs(mean))} {word}"
+    if verdict.worse.low != verdict.worse.high:
+        said += f" ({shown(verdict.worse.low)} to {shown(verdict.worse.high)})"
+    return f"{said}, limit {verdict.limit}"
+
+
+def size(count: int) -> str:
+    """Bytes in powers of 1000."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.1f} {unit}" if unit != "B" else f"{count} B"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _asking(session: Session) -> Callable[[Any], bool]:
+    def ask(verdict: Any) -> bool:
+        import click
+
+        words = f"{verdict.metric} {verdict.before:.5g} → {verdict.after:.5g}"
+        return click.confirm(f"{words}: commit?", err=True)
+
+    return ask
+
+
+def _texts(value: Json) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

@@ -1,0 +1,42 @@
+"""What was measured of a model: numbers, and what each sample says, so that two models compare in pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Literal
+
+from mvc.values import dataclass
+
+#: metric → which way is better. A command's number is taken as one where lower is, unless said otherwise.
+BETTER: dict[str, Literal["lower", "higher"]] = {
+    "loss": "lower",
+    "perplexity": "lower",
+    "kl": "lower",
+    "distance": "lower",
+    "accuracy": "higher",
+    "agreement": "higher",
+}
+#: The metrics that are the mean over samples, and the one that is e to the power of another.
+_OF_LOSS = "perplexity"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """``values`` by metric; ``each``: of those that are a mean over samples, the samples' values in order."""
+
+    values: Mapping[str, float]
+    each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(each: Mapping[str, tuple[float, ...]]) -> Measurement:
+        """The means of ``each``, and the perplexity of the loss."""
+        values = {name: math.fsum(of) / len(of) for name, of in each.items()}
+        if "loss" in values:
+            values[_OF_LOSS] = math.exp(min(values["loss"], 700.0))
+        return Measurement(values, each)
+
+    def samples(self, metric: str) -> tuple[float, ...] | None:
+        """The samples that ``metric`` is made of; of the perplexity those of the loss. None without any."""
+        return self.each.get("loss" if metric == _OF_LOSS else metric)

@@ -1,0 +1,35 @@
+"""The transformers model that a commit's ``config.json`` describes, without values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from compress.model.weights import Committed
+from mvc.errors import UsageError
+
+
+def on_meta(committed: Committed) -> Any:
+    """The model that ``config.json`` describes, without values."""
+    import transformers
+
+    with committed.unpacked() as folder:
+        try:
+            config = transformers.AutoConfig.from_pretrained(folder)
+        except (ValueError, KeyError, OSError) as error:
+            raise UsageError(
+                f"config.json describes no model that transformers {transformers.__version__} knows: {error}"
+            ) from error
+    kinds = " ".join(getattr(config, "architectures", None) or ())
+    maker: Any = transformers.AutoModel
+    if "ForCausalLM" in kinds or "LMHeadModel" in kinds:
+        maker = transformers.AutoModelForCausalLM
+    elif "ForMaskedLM" in kinds:
+        maker = transformers.AutoModelForMaskedLM
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # forms make it dense
+    with torch.device("meta"):
+        model = maker.from_config(config, dtype=torch.float32)
+    model.eval()
+    return model

@@ -1,0 +1,121 @@
+"""Values for a model on the meta device, from the file: parameters by name, whatever form they lie in.
+
+Owns the names that a checkpoint may use for a tensor, tied weights (one tensor under two names), and buffers
+that no file holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from compress.architectures.generic import is_matrix
+from compress.matrix import Tensor
+from compress.model.weights import Weights, dense
+from mvc.errors import UnsupportedDtype, UsageError
+
+_FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+
+
+class Filling:
+    """Fills modules of ``model`` with ``weights``, in float32."""
+
+    def __init__(self, model: Any, weights: Weights) -> None:
+        self._model, self._weights = model, weights
+        self._names = weights.names
+
+    def stored(self, name: str) -> str:
+        """What the file calls the tensor or module that the model calls ``name``."""
+        for spelling in self._spellings(name):
+            if spelling in self._names or f"{spelling}.weight" in self._names:
+                return spelling
+        for spelling in self._spellings(name):
+            if any(one.startswith(f"{spelling}.") for one in self._names):
+                return spelling
+        return name
+
+    def fill(self, root: Any, prefix: str, skip: str | None = None) -> None:
+        """Give every parameter and buffer of ``root`` that is on the meta device its values.
+
+        ``prefix``: what its names begin with in the model; modules below ``skip`` are left alone.
+
+        Raises:
+            UsageError: a tensor is missing, or has another shape.
+            UnsupportedDtype: one of a dtype that can't be computed with.
+        """
+        shared: dict[int, Any] = {}
+        for path, module in root.named_modules():
+            full = f"{prefix}{path}".rstrip(".")
+            if skip is not None and f"{full}.".startswith(skip):
+                continue
+            if any(buffer.is_meta for buffer in module.buffers(recurse=False)):
+                self._buffers(module, full)
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                if not parameter.is_meta:
+                    continue
+                known = shared.get(id(parameter))
+                if known is None:
+                    values = self._values(module, f"{full}.{name}", parameter)
+                    known = torch.nn.Parameter(values, requires_grad=False)
+                    shared[id(parameter)] = known
+                module._parameters[name] = known
+
+    def _values(self, module: Any, name: str, parameter: Any) -> Tensor:
+        owner, _, kind = name.rpartition(".")
+        for spelling in self._spellings(name):
+            if spelling in self._names:
+                found = self._weights.read(spelling)
+                break
+        else:
+            if kind != "weight" or not is_matrix(module):
+                raise _missing(name)
+            found = self._formed(owner)
+        if found.dtype not in _FLOATS:
+            raise UnsupportedDtype(
+                f"the tensor {name!r} is {found.dtype}, which can't be computed with here",
+                hint="a step works on F32, BF16 and F16; mvc compress dequantize first",
+            )
+        if found.shape != parameter.shape:
+            raise UsageError(
+                f"the tensor {name!r} is {list(found.shape)}, and config.json asks for "
+                f"{list(parameter.shape)}"
+            )
+        return found.float()
+
+    def _formed(self, owner: str) -> Tensor:
+        for spelling in self._spellings(owner):
+            try:
+                return dense(self._weights, spelling)
+            except KeyError:
+                continue
+        raise _missing(f"{owner}.weight")
+
+    def _spellings(self, name: str) -> list[str]:
+        """A bare model's file lacks the prefix, one with a head has it; BERT had other names for norms."""
+        prefix = f"{self._model.base_model_prefix}."
+        found = [name, name.removeprefix(prefix), prefix + name]
+        if "LayerNorm." in name:
+            old = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+            found += [old.replace("LayerNorm.bias", "LayerNorm.beta").removeprefix(prefix)]
+        return list(dict.fromkeys(found))
+
+    def _buffers(self, module: Any, path: str) -> None:
+        """What no file holds (rotary frequencies, causal masks) is what the model's own code makes it."""
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            stored = next((s for s in self._spellings(f"{path}.{name}") if s in self._names), None)
+            values = (
+                torch.empty_like(buffer, device="cpu")
+                if stored is None
+                else self._weights.read(stored)
+            )
+            module._buffers[name] = values
+        with torch.no_grad():
+            self._model._init_weights(module)
+
+
+def _missing(name: str) -> UsageError:
+    return UsageError(
+        f"the model has no tensor {name!r}, which its config.json asks for",
+        hint="mvc ls -r shows its tensors; is the config.json of another model?",
+    )

@@ -1,0 +1,86 @@
+"""The seam: what an operation is. A module of ``compress/operations`` has one as ``OPERATION``.
+
+An operation works on one matrix, on a coupled group, or on a whole model; the driver does all else: it streams
+the blocks, gathers G, keeps what is finished, evaluates, asks the guard and commits. Pure functions: the same
+matrix and recipe give the same edit, whatever ran before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Protocol
+
+from compress.edit import Edit
+from compress.matrix import Group, Matrix, Tensor
+from mvc.history.record import Json
+from mvc.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to treat a matrix: what it costs (bytes stored), and what it loses (tr(ΔGΔᵀ))."""
+
+    cost: float
+    loss: float
+    choice: Mapping[str, Json]
+
+
+class Whole(Protocol):
+    """A whole model at work: what an operation over all of it (heal) is handed."""
+
+    seed: int
+    samples: Tensor  # [n, length], int64: the calibration tokens
+
+    def load(self) -> Any:
+        """The model as transformers has it, with every weight dense and in float32."""
+        ...
+
+    def parent(self) -> Any:
+        """The same, of the dense model that the chain of steps began with."""
+        ...
+
+    def zeros(self, name: str) -> Tensor | None:
+        """Where the mask in force keeps a weight at zero."""
+        ...
+
+    def report(self, what: str, done: int, total: int, **numbers: float) -> None:
+        """Tell who listens how far it is; the guard hears of ``loss``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of a whole model: edits by the weight's name, and files beside it (an adapter kept apart)."""
+
+    edits: Mapping[str, Edit]
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    decisions: Mapping[str, Json] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Of ``edit``, ``edit_group`` and ``change`` just one is there.
+
+    ``needs_gram``: whether calibration is needed, by the recipe. ``options``: the ways to treat a matrix, where
+    the recipe has a budget; the allocator chooses, and ``edit`` finds the choice in ``matrix.choice``.
+    ``budget``: the bytes to keep to, of how many; None for none. ``configure``: the new ``config.json``.
+    ``summary``: the commit's first line. ``ends``: kinds of invariants that it ends on purpose.
+    ``migrations``: of a recipe of version n as JSON, one of n + 1.
+    """
+
+    name: str
+    recipe: type
+    summary: Callable[[Any], str]
+    edit: Callable[[Matrix, Any], Edit] | None = None
+    edit_group: Callable[[Group, Any], Mapping[str, Edit]] | None = None
+    change: Callable[[Whole, Any], Changed] | None = None
+    needs_gram: Callable[[Any], bool] = lambda recipe: True
+    options: Callable[[Matrix, Any], Sequence[Option]] | None = None
+    budget: Callable[[Any, float], float | None] = lambda recipe, dense: None
+    configure: Callable[[dict[str, Any], Any, Mapping[str, Json]], dict[str, Any]] | None = None
+    ends: frozenset[str] = frozenset()
+    migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = field(
+        default_factory=dict
+    )

@@ -1,0 +1,235 @@
+"""The driver: an operation over all blocks of a model, one in memory at a time, each kept once it is done.
+
+Activations are propagated: a block is calibrated on what the blocks before it give as the operation left them,
+rounded to what the file will hold. Knows no operation, no commit and no guard.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from compress.edit import Edit
+from compress.events import Report, unheard
+from compress.matrix import Tensor
+from compress.model.skeleton import Skeleton
+from compress.model.weights import Overlaid
+from compress.operation import Operation
+from compress.standing import Standing
+from compress.streaming.gathering import Grams
+from compress.streaming.grouping import BlockView, Chosen
+from compress.streaming.journal import Journal, key_of
+from compress.streaming.layer import Layer
+from compress.streaming.states import States
+from mvc.errors import MvcError, UsageError
+from mvc.history.record import Json
+from mvc.values import dataclass
+
+_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "F64": torch.float64}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done to a model. ``samples``: tokens ``[n, length]``, None where nothing needs them.
+
+    ``choices``: by a weight's name, what a survey chose. Blocks before ``first`` stay as they are.
+    """
+
+    skeleton: Skeleton
+    operation: Operation
+    recipe: Any
+    samples: Tensor | None
+    standing: Standing
+    seed: int
+    choices: Mapping[str, Mapping[str, Json]]
+    first: int = 0
+
+    def with_choices(self, choices: Mapping[str, Mapping[str, Json]]) -> Work:
+        """The same, every matrix with what was chosen for it."""
+        return replace(self, choices=choices)
+
+    @property
+    def needs_gram(self) -> bool:
+        """Whether blocks have to run at all."""
+        return self.operation.needs_gram(self.recipe)
+
+
+def apply(work: Work, journal: Journal, report: Report = unheard) -> None:
+    """Do ``work``; every finished block is in ``journal`` when this returns, or is cut off.
+
+    Blocks that the journal has already are taken from it.
+
+    Raises:
+        UsageError: no matrix is worked on, or the operation can't do it.
+        MvcError: values that are no numbers, or out of memory: with what to do.
+    """
+    states = _states(work)
+    finished, total, touched = set(journal.finished()), len(work.skeleton), 0
+    for number in range(total):
+        key = key_of(number)
+        with _explained(number, total):
+            if key in finished:
+                layer: Layer | None = journal.read(key)
+            elif number < work.first:
+                layer = None
+            else:
+                layer = _worked(work, number, states, report)
+                if layer is not None:
+                    journal.write(layer)
+            if layer is not None:
+                touched += len(layer.invariants) or len(layer.tensors)
+            if states is not None and number + 1 < total:
+                _propagate(work, states, number, layer)
+        report("layer", block=number, of=total, **_numbers(layer, resumed=key in finished))
+    if not touched:
+        raise UsageError(
+            "no matrix of the model is chosen", hint="--only and --skip are globs of tensor names"
+        )
+
+
+def survey(
+    work: Work,
+    options: Callable[[BlockView, Grams | None], None],
+    report: Report = unheard,
+) -> None:
+    """Call ``options`` with every block as it is, unchanged, and what it sees: for allocators."""
+    states = _states(work)
+    for number in range(len(work.skeleton)):
+        with (
+            _explained(number, len(work.skeleton)),
+            work.skeleton.loaded(number) as block,
+        ):
+            view = BlockView(work.skeleton, number, block, _chosen(work.recipe))
+            grams = None
+            if states is not None:
+                grams = Grams()
+                with grams.listening(view.inputs()):
+                    states.advance(block, number)
+            options(view, grams)
+        report("survey", block=number, of=len(work.skeleton))
+
+
+def _states(work: Work) -> States | None:
+    """What has to be streamed, if blocks have to run at all."""
+    if not work.needs_gram:
+        return None
+    if work.samples is None:
+        raise UsageError(
+            f"{work.operation.name} as the recipe has it needs texts to calibrate on",
+            hint="--data FILE…",
+        )
+    return States(work.skeleton, work.samples)
+
+
+def _propagate(work: Work, states: States, number: int, layer: Layer | None) -> None:
+    """From before block ``number`` to after it, the block being as ``layer`` has it."""
+    weights = work.skeleton.weights
+    if layer is not None:
+        weights = Overlaid(weights, layer.tensors, layer.gone)
+    with work.skeleton.loaded(number, weights) as block:
+        states.advance(block, number)
+    if not states.finite():
+        raise MvcError(
+            f"after block {number} the hidden states are no numbers any more",
+            hint="more --damping, another method, or mvc compress resume --from-layer with another recipe",
+        )
+
+
+def _worked(work: Work, number: int, states: States | None, report: Report) -> Layer | None:
+    skeleton = work.skeleton
+    with skeleton.loaded(number) as block:
+        view = BlockView(skeleton, number, block, _chosen(work.recipe))
+        if not view.rules:
+            return None
+        grams = Grams()
+        if states is not None:
+            with grams.listening(view.inputs()):
+                for _ in states.run(block, number):
+                    pass
+        edits: dict[str, Edit] = {}
+        for name, _, _ in view.rules:
+            gram = None if states is None else grams.take(name)
+            group = view.group(name, gram, work.standing, work.choices, work.seed)
+            if work.operation.edit_group is not None:
+                edits.update(work.operation.edit_group(group, work.recipe))
+            elif work.operation.edit is not None:
+                for matrix in group.matrices:
+                    edits[matrix.name] = work.operation.edit(matrix, work.recipe)
+            report("group", name=name, block=number)
+        return _layer(skeleton, number, edits)
+
+
+def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
+    """What the file will hold of the block's edits."""
+    tensors: dict[str, Tensor] = {}
+    gone: list[str] = []
+    for name, edit in edits.items():
+        module = skeleton.stored(name.removesuffix(".weight"))
+        for ending, values in edit.payload.tensors.items():
+            full = f"{module}.{ending}"
+            if values is None:
+                gone.append(full)
+            elif ending == "weight":
+                tensors[full] = as_stored(skeleton, full, name, values)
+            else:
+                tensors[full] = values
+        for folded, values in edit.folded.items():
+            full = skeleton.stored(folded)
+            tensors[full] = as_stored(skeleton, full, folded, values)
+    return Layer(
+        key_of(number),
+        tensors,
+        tuple(gone),
+        {name: edit.loss for name, edit in edits.items()},
+        {name: edit.decisions for name, edit in edits.items() if edit.decisions},
+        {name: edit.payload.invariant for name, edit in edits.items()},
+        tuple(f"{name}: {one}" for name, edit in edits.items() for one in edit.warnings),
+    )
+
+
+def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tensor:
+    """In the file's dtype and orientation; a tensor that is new takes the model's dtype."""
+    dtype = skeleton.weights.dtype(full)
+    kind = _DTYPES.get(dtype or "")
+    if kind is None:
+        said = skeleton.weights.config.get("dtype") or skeleton.weights.config.get("torch_dtype")
+        kind = getattr(torch, str(said), torch.float32)
+    module = skeleton.model.get_submodule(name.rpartition(".")[0])
+    if type(module).__name__ == "Conv1D" and values.dim() == 2:
+        values = values.T
+    return values.to(kind).contiguous()
+
+
+def _chosen(recipe: Any) -> Chosen:
+    return Chosen(getattr(recipe, "only", ()), getattr(recipe, "skip", ()))
+
+
+def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:
+    if layer is None:
+        return {"matrices": 0}
+    known = [loss for loss in layer.losses.values() if not math.isnan(loss)]
+    return {
+        "matrices": len(layer.losses),
+        "loss": sum(known) if known else None,
+        "resumed": resumed,
+        "warnings": list(layer.warnings),
+    }
+
+
+@contextmanager
+def _explained(number: int, total: int) -> Iterator[None]:
+    """Running out of memory as an error that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error).lower():
+            raise
+        raise MvcError(
+            f"out of memory at block {number} of {total}; the blocks before it are kept",
+            hint="fewer or shorter sequences: --samples 16 --length 128; then mvc compress resume",
+        ) from error

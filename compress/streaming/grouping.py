@@ -1,0 +1,131 @@
+"""The groups of a loaded block as an operation gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from compress.architectures.architecture import GroupRule
+from compress.matrix import Group, Matrix, Source, Tensor
+from compress.model.skeleton import Skeleton
+from compress.numbers import seed_of
+from compress.standing import Standing
+from mvc.history.record import Json
+from mvc.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which matrices a step works on, by globs of names: ``only`` (none: all), without ``skip``."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def has(self, name: str) -> bool:
+        """Whether the matrix with the weight ``name`` is worked on."""
+        if any(fnmatchcase(name, glob) for glob in self.skip):
+            return False
+        return not self.only or any(fnmatchcase(name, glob) for glob in self.only)
+
+
+class BlockView:
+    """One loaded block: its matrices by group, in the architecture's order."""
+
+    def __init__(self, skeleton: Skeleton, number: int, block: Any, chosen: Chosen) -> None:
+        self._skeleton, self._number, self._block = skeleton, number, block
+        self.modules = skeleton.matrices(block)
+        self.rules: list[tuple[str, GroupRule, tuple[str, ...]]] = []
+        for rule in skeleton.architecture.groups:
+            members = tuple(
+                path
+                for path in rule.modules
+                if path in self.modules and chosen.has(self.name(path))
+            )
+            if members:
+                self.rules.append((f"{skeleton.path}.{number}.{rule.name}", rule, members))
+
+    def name(self, path: str) -> str:
+        """The full name of the weight of the module ``path`` of the block."""
+        return f"{self._skeleton.name_of(self._number, path)}.weight"
+
+    def inputs(self) -> dict[str, Any]:
+        """Of each group a module that sees its input."""
+        return {name: self.modules[members[0]] for name, _, members in self.rules}
+
+    def group(
+        self,
+        name: str,
+        gram: Tensor | None,
+        standing: Standing,
+        choices: Mapping[str, Mapping[str, Json]],
+        seed: int,
+    ) -> Group:
+        """The group ``name`` for an operation."""
+        rule, members = next((rule, members) for one, rule, members in self.rules if one == name)
+        matrices = tuple(
+            self._matrix(path, gram, standing, choices.get(self.name(path), {}), seed)
+            for path in members
+        )
+        whole = members == tuple(path for path in rule.modules if path in self.modules)
+        return Group(name, matrices, self._source(rule) if whole else None)
+
+    def _matrix(
+        self,
+        path: str,
+        gram: Tensor | None,
+        standing: Standing,
+        choice: Mapping[str, Json],
+        seed: int,
+    ) -> Matrix:
+        module, name = self.modules[path], self.name(path)
+        weight = module.weight.data
+        weight = weight.T.contiguous() if _is_transposed(module) else weight
+        held = standing.of(name)
+        return Matrix(
+            name=name,
+            weight=weight,
+            gram=gram,
+            zeros=(weight == 0) if "mask" in held else None,
+            grid=held.get("grid"),  # type: ignore[arg-type]
+            choice=choice,
+            seed=seed_of(seed, name),
+        )
+
+    def _source(self, rule: GroupRule) -> Source | None:
+        if rule.source is None:
+            return None
+        try:
+            module = self._block.get_submodule(rule.source)
+        except AttributeError:
+            return None
+        weight = module.weight.data
+        name = self._skeleton.name_of(self._number, rule.source)
+        bias = getattr(module, "bias", None)
+        repeats = 1
+        if rule.kind == "heads":
+            width = self.modules[rule.modules[0]].weight.shape[1]
+            repeats = width // weight.shape[0]
+        return Source(
+            f"{name}.weight",
+            rule.kind,
+            weight.T.contiguous() if rule.kind != "norm" and _is_transposed(module) else weight,
+            None if bias is None else bias.data,
+            self._skeleton.architecture.norm_offset if rule.kind == "norm" else 0.0,
+            repeats,
+        )
+
+
+def _is_transposed(module: Any) -> bool:
+    return type(module).__name__ == "Conv1D"
+
+
+def matrices_of(view: Any, grams: Any, work: Any) -> list[Matrix]:
+    """Every matrix of a block that is surveyed, with what it sees."""
+    return [
+        matrix
+        for name, _, _ in view.rules
+        for matrix in view.group(
+            name, None if grams is None else grams.of(name), work.standing, {}, work.seed
+        ).matrices
+    ]

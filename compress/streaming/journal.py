@@ -1,0 +1,116 @@
+"""What is finished of a step that is not committed yet, so that a run that was cut off goes on from there.
+
+``.mvc/compress/journal/``: ``run.json`` says which run it is (its fingerprint), a file a layer what is done.
+Each is written whole and durably, or not at all. A plain work folder and no objects: nothing here is history,
+gc neither sees nor keeps it, and losing it costs time alone. One run at a time has it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from compress.streaming.layer import Layer
+from mvc.errors import Locked
+from mvc.history.record import Json
+from mvc.store.fs import Disk
+
+_RUN = "run.json"
+_ENDING = ".safetensors"
+
+
+class Journal:
+    """The one of the repository folder ``.mvc``."""
+
+    def __init__(self, folder: str, disk: Disk | None = None, *, name: str = "journal") -> None:
+        self._home = os.path.join(folder, "compress")
+        self.path = os.path.join(self._home, name)
+        self._disk = disk or Disk()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While it lasts no other run has the journal.
+
+        Raises:
+            Locked: another one has.
+        """
+        self._disk.make_folder(self._home)
+        try:
+            with self._disk.lock(os.path.join(self._home, "lock"), patience=0.0):
+                yield
+        except Locked as error:
+            raise Locked(
+                "another compression runs in this repository", hint="wait until it has ended"
+            ) from error
+
+    def run(self) -> Mapping[str, Json] | None:
+        """The fingerprint of the run that was cut off; None when there is none."""
+        try:
+            with open(os.path.join(self.path, _RUN), encoding="utf-8") as file:
+                found: dict[str, Json] = json.load(file)
+                return found
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def begin(self, fingerprint: Mapping[str, Json]) -> None:
+        """Begin a run; what was there of another goes."""
+        self.clear()
+        self._disk.make_folder(self.path)
+        data = json.dumps(dict(fingerprint), sort_keys=True, indent=1).encode()
+        self._disk.write_whole(os.path.join(self.path, _RUN), data + b"\n")
+
+    def finished(self) -> list[str]:
+        """Which layers are finished, in their order."""
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            return []
+        return sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
+
+    def write(self, layer: Layer) -> None:
+        """Keep a finished layer: once this returns, it outlives a crash."""
+        self._disk.write_whole(self._file(layer.key), layer.encode())
+
+    def read(self, key: str) -> Layer:
+        """A finished layer; CorruptPack if it is damaged."""
+        return Layer.open(self._file(key))
+
+    def layers(self) -> list[Layer]:
+        """All that are finished, in their order."""
+        return [self.read(key) for key in self.finished()]
+
+    def drop(self, key: str) -> None:
+        """Forget a finished layer."""
+        self._disk.remove(self._file(key))
+
+    def clear(self) -> None:
+        """Forget everything; which run it was goes first, so that half of it is never taken for one."""
+        if not os.path.isdir(self.path):
+            return
+        names = sorted(os.listdir(self.path), key=lambda name: name != _RUN)
+        for name in names:
+            self._disk.remove(os.path.join(self.path, name))
+        self._disk.remove_folder(self.path)
+
+    def _file(self, key: str) -> str:
+        return os.path.join(self.path, f"{key}{_ENDING}")
+
+
+class Scratch(Journal):
+    """A journal that is forgotten with the run: for a dry run, or a rerun."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder, name=f"scratch-{os.getpid()}")
+
+
+def key_of(block: int) -> str:
+    """Block 3 is ``0003``, so that names sort as blocks do."""
+    return f"{block:04}"
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What differs between two fingerprints."""
+    return sorted(key for key in {*one, *other} if one.get(key) != other.get(key))

@@ -1,0 +1,130 @@
+"""A run that was cut off keeps its finished blocks, and goes on only where it would come out the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_steps import QUICK, take
+
+from compress.operations.prune import Prune
+from compress.streaming.journal import Journal
+from mvc.errors import CorruptPack, UsageError
+from mvc.repository import Repository
+
+pytestmark = pytest.mark.torch
+
+
+class _CutError(Exception):
+    pass
+
+
+def cut_after(block: int) -> Any:
+    def hear(event: str, /, **fields: Any) -> None:
+        if event == "layer" and fields["block"] == block:
+            raise _CutError
+
+    return hear
+
+
+def resume(repo: Repository, **more: Any) -> Any:
+    from compress.running import resume as run
+
+    return run(repo, **more)
+
+
+def test_what_is_resumed_comes_out_as_if_never_cut_off(repo: Repository) -> None:
+    take(repo)
+    whole = repo.record()
+    repo.reset("HEAD~1", mode="hard")
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(1))
+    assert Journal(repo.folder).finished() == ["0000", "0001"]
+    heard: list[bool] = []
+
+    def hear(event: str, /, **fields: Any) -> None:
+        if event == "layer":
+            heard.append(fields["resumed"])
+
+    resume(repo, report=hear)
+    record = repo.record()
+    assert heard == [True, True, False]
+    assert record is not None and whole is not None and record.result == whole.result
+    assert Journal(repo.folder).run() is None and repo.status().clean
+
+
+def test_from_layer_takes_over_only_the_blocks_before_it(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(2))
+    heard: list[bool] = []
+
+    def hear(event: str, /, **fields: Any) -> None:
+        if event == "layer":
+            heard.append(fields["resumed"])
+
+    resume(repo, report=hear, first=1)
+    assert heard == [True, False, False]
+
+
+def test_another_head_is_another_run(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    repo.commit("meanwhile", allow_empty=True)
+    with pytest.raises(UsageError, match="began with other head"):
+        resume(repo)
+
+
+def test_other_data_are_another_run(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    Path("known.txt").write_text(Path("held.txt").read_text("utf-8"), "utf-8")
+    with pytest.raises(UsageError, match="began with other calibration"):
+        resume(repo)
+
+
+def test_there_must_be_a_run_to_resume(repo: Repository) -> None:
+    with pytest.raises(UsageError, match="no run to resume"):
+        resume(repo)
+
+
+def test_a_damaged_block_is_named(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    (file,) = Path(repo.folder, "compress", "journal").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(CorruptPack, match="0000"):
+        resume(repo)
+
+
+def test_kill_9_leaves_the_last_finished_block(repo: Repository) -> None:
+    script = (
+        "import os, signal, sys, mvc\n"
+        "from compress.operations.prune import Prune\n"
+        "from compress.running import take\n"
+        f"from compress.options import Options\noptions = {QUICK!r}\n"
+        "def hear(event, /, **fields):\n"
+        "    if event == 'group' and fields['block'] == 2:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "repo = mvc.open('.', who=('Ada', 'ada@example.org'))\n"
+        "take(repo, Prune(), options, report=hear)\n"
+    )
+    head = repo.head
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repo.root, check=False, env=os.environ
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert repo.head == head and Journal(repo.folder).finished() == ["0000", "0001"]
+    resume(repo)
+    assert repo.head != head and not list(repo.upkeep.fsck())
+
+
+def test_a_new_run_forgets_an_old_one(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    take(repo, Prune(method="magnitude"))
+    assert Journal(repo.folder).run() is None
