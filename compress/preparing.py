@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compress.calibration.texts import Samples, held_out, tokenizer_of, tokens, windows
+from compress.calibration.texts import Samples, read, tokenizer_of, windows
 from compress.chain import Chain, chain
 from compress.evaluation.evaluator import Evaluator, Subject
 from compress.evaluation.texts import Texts
@@ -64,19 +64,19 @@ def _texts(
             raise UsageError("this needs texts to calibrate on", hint="--data FILE…")
         return None, None
     tokenizer, length = tokenizer_of(parent.committed), _length(parent, options.length)
-    ids, files = tokens(tokenizer, options.data)
-    kept, named = (ids, files) if options.held else (held_out(ids)[1], files)
-    if options.held:
-        kept, named = tokens(tokenizer, options.held)
-    else:
-        ids = held_out(ids)[0]
-    judged = None if options.evaluator else windows(kept, named, options.judged, length, seed=None)
+    data, held = read(options.data), read(options.held)
+    if not options.held:
+        data, held = data.split()
+    judged = None
+    if not options.evaluator:
+        ids = held.tokens(tokenizer, options.judged * length)
+        judged = windows(ids, held.files, options.judged, length, seed=None)
     if not calibrate:
         return judged, None
     if not options.data:
         raise UsageError("this needs texts to calibrate on, apart from --held", hint="--data FILE…")
-    seed = options.seed or None
-    return judged, windows(ids, files, options.samples, length, seed=seed)
+    ids, seed = data.tokens(tokenizer, options.samples * length), options.seed or None
+    return judged, windows(ids, data.files, options.samples, length, seed=seed)
 
 
 def _length(parent: Subject, asked: int) -> int:

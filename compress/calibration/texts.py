@@ -18,6 +18,8 @@ from mvc.values import dataclass
 
 #: The share at the end of a text that is kept for evaluation where no other text is given for it.
 HELD = 0.1
+#: Characters that are looked at for each token asked for: some four make a token, so seeds have a choice.
+_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +68,43 @@ def tokenizer_of(committed: Committed) -> Any:
             ) from error
 
 
-def tokens(tokenizer: Any, paths: Sequence[str]) -> tuple[Tensor, dict[str, str]]:
-    """All tokens of the texts ``paths``, one after the other, and the SHA-256 of each file by its name.
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``files``: name → SHA-256 of the whole file, whatever part of them ``text`` is."""
+
+    text: str
+    files: Mapping[str, str]
+
+    def split(self) -> tuple[Text, Text]:
+        """What to calibrate on, and the end, which is kept to judge by."""
+        cut = len(self.text) - int(len(self.text) * HELD)
+        return Text(self.text[:cut], self.files), Text(self.text[cut:], self.files)
+
+    def tokens(self, tokenizer: Any, most: int) -> Tensor:
+        """Its tokens, int64; of a long text only as much as ``most`` tokens may be drawn from is looked at."""
+        import torch
+
+        part = self.text[: most * _CHARACTERS]
+        ids = tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
+        return torch.tensor(ids, dtype=torch.long)
+
+
+def read(paths: Sequence[str]) -> Text:
+    """The texts in files, one after the other.
 
     Raises:
         MvcError: one can't be read as UTF-8 text.
     """
-    import torch
-
     parts, files = [], {}
     for path in paths:
         try:
             with open(path, "rb") as file:
                 data = file.read()
-            text = data.decode("utf-8")
+            parts.append(data.decode("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise MvcError(f"{path} can't be read as text: {error}", hint="--data FILE") from error
         files[path] = hashlib.sha256(data).hexdigest()
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        parts.append(torch.tensor(ids, dtype=torch.long))
-    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.long), files
-
-
-def held_out(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """The tokens to calibrate on, and those at the end that are kept to judge by."""
-    cut = len(ids) - int(len(ids) * HELD)
-    return ids[:cut], ids[cut:]
+    return Text("".join(parts), files)
 
 
 def windows(

@@ -1,4 +1,4 @@
-"""``mvc compress``: the group of its verbs, each a file beside this one. No framework is imported to list them."""
+"""``mvc compress``: the group of its verbs, each a file beside this one; listing them imports no framework."""
 
 from __future__ import annotations
 

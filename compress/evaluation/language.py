@@ -8,6 +8,8 @@ states. Near lossless perplexity is noise; kl and agreement are not.
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import torch
 from torch.nn import functional
 
@@ -23,9 +25,8 @@ def measure(outputs: Outputs, dense: Outputs | None = None) -> Measurement:
         MvcError: the loss is no number.
     """
     each: dict[str, list[float]] = {}
-    for number in range(len(outputs)):
-        ours = outputs.of(number)
-        theirs = None if dense is None else dense.of(number)
+    others = repeat(None) if dense is None else dense.each()
+    for number, (ours, theirs) in enumerate(zip(outputs.each(), others, strict=False)):
         for name, value in _sample(outputs, number, ours, theirs).items():
             each.setdefault(name, []).append(value)
     found = Measurement.of({name: tuple(values) for name, values in each.items()})

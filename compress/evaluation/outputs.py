@@ -6,10 +6,17 @@ sequence at a time, whenever two models are compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
+
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
 from compress.streaming.states import States
+
+#: Tokens whose logits are in memory at once: 100 MB of a vocabulary of 50,000.
+_TOKENS = 512
 
 
 class Outputs:
@@ -21,10 +28,12 @@ class Outputs:
     def __len__(self) -> int:
         return len(self.hidden)
 
-    def of(self, number: int) -> Tensor:
-        """Logits ``[length, vocabulary]`` of a sequence, or an encoder's states ``[length, width]``."""
-        found = self._skeleton.leave(self.ids[number][None], self.hidden[number])
-        return found[0].float()
+    def each(self) -> Iterator[Tensor]:
+        """Of each sequence its logits ``[length, vocabulary]``, or an encoder's states ``[length, width]``."""
+        step = max(1, _TOKENS // self.ids.shape[1])
+        for start in range(0, len(self), step):
+            batch = slice(start, start + step)
+            yield from self._skeleton.leave(self.ids[batch], torch.cat(self.hidden[batch])).float()
 
     @property
     def kind(self) -> str:

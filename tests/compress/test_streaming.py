@@ -41,8 +41,8 @@ def test_streamed_logits_are_the_whole_models(repo: Repository, trained: Path, i
     outputs = run(skeleton(repo), ids)
     with torch.no_grad():
         expected = whole(trained)(input_ids=ids).logits
-    for number in range(len(ids)):
-        assert torch.allclose(outputs.of(number), expected[number], atol=1e-4)
+    for logits, wanted in zip(outputs.each(), expected, strict=True):
+        assert torch.allclose(logits, wanted, atol=1e-4)
 
 
 def test_gathered_statistics_are_those_of_the_whole_model(
