@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from compress import environment, operations, recipe, telling
+from compress.chain import steps
 from compress.editing import Edited, edits_of, verified
 from compress.evaluation.evaluator import Subject
 from compress.evaluation.measurement import BETTER, Measurement
 from compress.events import Report, unheard
 from compress.guard.limit import Limit, Verdict, judge
+from compress.guard.spikes import trend
+from compress.guard.watch import Watch
 from compress.model.weights import Overlaid
 from compress.options import Options
 from compress.preparing import Start, start
@@ -74,6 +77,7 @@ def take(
         MvcError: no numbers, a singular G, out of memory, a broken invariant.
     """
     environment.require()
+    report = Watch(report)
     operation = operations.of(of)
     repo.steps.ready()
     begun = start(repo, options, calibrate=operation.needs_gram(of))
@@ -95,6 +99,9 @@ def take(
         report("measured", of="result", **telling.values(after))
         verdict = judge(before, after, options.metric or _metric(after), Limit.parse(options.limit))
         report("verdict", **verdict.written())
+        decline = _decline(repo, begun.onto, verdict)
+        if decline:
+            report("warning", text=decline)
         sizes = edited.sizes(begun.parent.committed)
         warnings = tuple(text for layer in edited.layers for text in layer.warnings)
         taken = Taken(None, verdict, before, after, sizes, warnings)
@@ -177,6 +184,17 @@ def _same_run(journal: Journal, fingerprint: Mapping[str, Json]) -> None:
             f"what was cut off began with other {', '.join(other)} than are here now",
             hint="go back to them, or begin anew: the same command without resume",
         )
+
+
+def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:
+    """Whether the steps of the chain, each within its limit, add up to a slow decline."""
+    before = [step.record.metrics.get(verdict.metric) for step in steps(repo, onto)]
+    values = [value for value in reversed(before) if value is not None]
+    sign = -1.0 if BETTER.get(verdict.metric) == "higher" else 1.0
+    found = trend([sign * value for value in (*values, verdict.after)])
+    if found is None:
+        return None
+    return f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
 
 
 def _metric(after: Measurement) -> str:

@@ -24,6 +24,17 @@ from compress.cli.session import Session
     help="What scores are compared in.",
 )
 @click.option("--damping", type=float, default=0.01, metavar="X", help="Of G's mean diagonal.")
+@click.option(
+    "--waves", type=int, metavar="N", help="In N waves, a commit each; this is the first."
+)
+@click.option("--to", metavar="SHARE", help="What the waves lead to: 50%.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["cubic", "linear", "adaptive"]),
+    default="cubic",
+    help="How much each wave takes; cubic.",
+)
+@click.option("--heal", default="", metavar="METHOD", help="Heal after each wave: lora.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
 @click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
 @run_options
@@ -35,6 +46,10 @@ def command(
     pattern: str,
     scope: str,
     damping: float,
+    waves: int | None,
+    to: str | None,
+    schedule: str,
+    heal: str,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     run: Run,
@@ -57,4 +72,17 @@ def command(
         only=only,
         skip=skip,
     )
-    run_recipe(session, recipe, run)
+    if waves is None and to is None:
+        run_recipe(session, recipe, run)
+        return
+    from compress.cli.showing import run_step
+    from compress.waves.running import begin
+    from compress.waves.schedule import Schedule
+    from mvc.errors import UsageError
+
+    if waves is None or to is None or sparsity is not None:
+        raise UsageError("waves need --waves N and --to S, and no --sparsity")
+    plan = Schedule(waves, percentage(to, "--to"), shape=schedule, heal=heal)  # type: ignore[arg-type]
+    run_step(
+        session, run, lambda **more: begin(session.repository, recipe, plan, run.options, **more)
+    )

@@ -47,19 +47,22 @@ def plain(session: Session) -> Report:
     return hear
 
 
-def run_recipe(session: Session, recipe: Any, run: Run, **more: Any) -> Taken:
+def run_recipe(session: Session, recipe: Any, run: Run) -> Taken:
     """Run ``recipe`` on HEAD and say what came of it."""
     from compress.running import take
 
+    return run_step(
+        session, run, lambda **more: take(session.repository, recipe, run.options, **more)
+    )
+
+
+def run_step(session: Session, run: Run, step: Callable[..., Taken]) -> Taken:
+    """Have ``step`` take one, as ``run`` has it, and say what came of it."""
     with reporting(session, as_json=run.as_json) as report:
-        taken = take(
-            session.repository,
-            recipe,
-            run.options,
+        taken = step(
             report=report,
             dry_run=run.dry_run,
             confirm=_asking(session) if run.confirm else None,
-            **more,
         )
     if not run.as_json:
         session.output.show(lines(taken, dry_run=run.dry_run))

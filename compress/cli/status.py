@@ -16,8 +16,9 @@ from compress.cli.session import Session
 def command(session: Session, as_json: bool) -> None:
     """Show the chain of steps that HEAD stands on, what was refused, and what was cut off."""
     from compress.reading import status
+    from compress.waves.running import history
 
-    found = status(session.repository)
+    found = {**status(session.repository), "waves": history(session.repository)}
     if as_json:
         session.output.document("compress-status", found)
     else:
@@ -34,8 +35,27 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{found['dense'][:7]} (dense)"
     for held in found["invariants"]:
         yield f"in force: {held['what']} of {held['count']} weights"
+    if found["waves"]:
+        yield from _waves(found["waves"])
     for one in found["refused"]:
         yield f"refused {one['number']}: {one['summary']}: {'; '.join(one['reasons'])}"
     if found["unfinished"]:
         run = found["unfinished"]
         yield f"cut off: {run['summary']}, {run['layers']} blocks done (mvc compress resume)"
+
+
+def _waves(waves: dict[str, Any]) -> Iterator[str]:
+    done, planned = waves["wave"], waves["waves"]
+    yield f"waves: {done} of {planned} ({waves['shape']}), {waves['sparsity']:.1%} of {waves['to']:.1%}"
+    for one in waves["history"]:
+        yield f"  {one['wave']}  {one['sparsity']:.1%}  {one['worse']:+.2%}"
+    if waves["next"] is None:
+        yield f"  {waves['why']}"
+        return
+    said = f"  next  {waves['next']['sparsity']:.1%}"
+    damage = waves["next"]["worse"]
+    if damage is not None:
+        said += f"  {damage[0]:+.2%} expected"
+        if damage[2] is not None:
+            said += f" ({damage[1]:.2%} to {damage[2]:.2%})"
+    yield said

@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import click
 
-from compress.cli import prune, resume, status
+from compress.cli import forget, prune, rerun, resume, status
+from compress.cli import run as run_file
+from compress.cli.session import Session
 
 
-@click.group("compress")
-def command() -> None:
+@click.group("compress", invoke_without_command=True)
+@click.option("--wave", is_flag=True, help="Take the next wave of the schedule in force.")
+@click.option("--data", multiple=True, metavar="FILE", help="Of --wave: other texts than the last.")
+@click.option("--limit", metavar="LIMIT", help="Of --wave: another limit than the last.")
+@click.option("--seed", type=int, metavar="N", help="Of --wave: another seed than the last.")
+@click.option("--dry-run", "-n", is_flag=True, help="Of --wave: say size and damage only.")
+@click.option("--confirm", is_flag=True, help="Of --wave: ask before the commit.")
+@click.option("--json", "as_json", is_flag=True, help="Of --wave: events, a line each.")
+@click.pass_context
+def command(
+    context: click.Context,
+    wave: bool,
+    data: tuple[str, ...],
+    limit: str | None,
+    seed: int | None,
+    dry_run: bool,
+    confirm: bool,
+    as_json: bool,
+) -> None:
     """Compress a model step by step: every step is a commit that can be judged and taken back.
 
     A step is evaluated before and after, and only kept if the model got no worse than --limit says; what is
     refused stays on a ref of its own.
     """
+    if not wave:
+        if context.invoked_subcommand is None:
+            click.echo(context.get_help())
+        return
+    from compress.cli.choosing import Run
+    from compress.cli.showing import run_step
+    from compress.options import Options
+    from compress.waves.running import next_wave
+
+    changes = {"data": data or None, "limit": limit, "seed": seed}
+    given: dict[str, Any] = {word: value for word, value in changes.items() if value is not None}
+    session: Session = context.obj
+    run = Run(Options(), dry_run=dry_run, confirm=confirm, as_json=as_json)
+    run_step(
+        session,
+        run,
+        lambda **more: next_wave(session.repository, lambda known: replace(known, **given), **more),
+    )
 
 
-for verb in (prune, resume, status):
+for verb in (prune, resume, rerun, run_file, status, forget):
     command.add_command(verb.command)

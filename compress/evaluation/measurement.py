@@ -34,7 +34,7 @@ class Measurement:
         """The means of ``each``, and the perplexity of the loss."""
         values = {name: math.fsum(of) / len(of) for name, of in each.items()}
         if "loss" in values:
-            values[_OF_LOSS] = math.exp(min(values["loss"], 700.0))
+            values[_OF_LOSS] = math.exp(values["loss"]) if values["loss"] < 700 else math.inf
         return Measurement(values, each)
 
     def samples(self, metric: str) -> tuple[float, ...] | None:

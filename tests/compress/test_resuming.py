@@ -128,3 +128,25 @@ def test_a_new_run_forgets_an_old_one(repo: Repository) -> None:
         take(repo, report=cut_after(0))
     take(repo, Prune(method="magnitude"))
     assert Journal(repo.folder).run() is None
+
+
+def test_a_step_that_is_run_again_comes_out_the_same(repo: Repository) -> None:
+    from compress.rerunning import rerun
+
+    taken = take(repo)
+    operations = len(list(repo.operations()))
+    found = rerun(repo, "HEAD")
+    assert found.commit == taken.commit.id and found.same
+    assert found.exact == found.tensors == 21
+    assert len(list(repo.operations())) == operations
+
+
+def test_a_step_on_other_texts_is_not_run_again(repo: Repository) -> None:
+    from compress.rerunning import rerun
+
+    take(repo)
+    Path("known.txt").write_text(Path("held.txt").read_text("utf-8"), "utf-8")
+    with pytest.raises(UsageError, match="not what they were"):
+        rerun(repo, "HEAD")
+    with pytest.raises(UsageError, match="records no step"):
+        rerun(repo, "HEAD~1")
