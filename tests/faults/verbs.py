@@ -23,6 +23,7 @@ from faults.worlds import (
 from signing_keys import MemorySigner
 
 from mvc.errors import MergeConflict
+from mvc.history.step import Step
 from mvc.merge.abandoning import give_up
 from mvc.repository import Repository
 from mvc.store.fs import Disk
@@ -336,6 +337,26 @@ def searching(root: str, disk: Disk) -> None:
 
 
 #: Each is one command line; together all that change a repository or the work tree.
+def _halved() -> Step:
+    """New tensors and a new text, with all that a record can say."""
+    return Step(
+        onto="HEAD",
+        message="halve",
+        operation="halve",
+        model="model.safetensors",
+        tensors=_arrays(),
+        files={"config.json": b'{"layers": 4}\n', "notes.md": b"halved\n"},
+        parameters={"factor": 0.5},
+        seed=1,
+        metrics={"loss": 1.5},
+    )
+
+
+def _refused(root: str, disk: Disk) -> None:
+    with_two(root, disk)
+    opened(root, disk).steps.refuse(_halved())
+
+
 DEEDS = [
     Deed("add", edited, (_add("new", "notes.md"),)),
     Deed("add -A", edited, (_everything,)),
@@ -368,6 +389,9 @@ DEEDS = [
         with_one,
         (lambda r: r.commit_tensors(_arrays(), "from memory", path="made/new.safetensors"),),
     ),
+    Deed("step", with_two, (lambda r: r.steps.commit(_halved()),)),
+    Deed("step, refused", with_two, (lambda r: r.steps.refuse(_halved()),)),
+    Deed("step, forgotten", _refused, (lambda r: r.steps.forget(1),)),
     Deed("merge --ff", behind, (lambda r: r.merge("topic"),)),
     Deed("merge --no-ff", behind, (lambda r: r.merge("topic", fast_forward="never"),)),
     Deed("merge, clean", with_branches, (lambda r: r.merge("topic"),)),
