@@ -15,7 +15,7 @@ from compress.editing import Edited, edits_of, verified
 from compress.evaluation.evaluator import Subject
 from compress.evaluation.measurement import BETTER, Measurement
 from compress.events import Report, unheard
-from compress.guard.limit import Limit, Verdict, judge
+from compress.guard.limit import Limit, Verdict, judge, require
 from compress.guard.spikes import trend
 from compress.guard.watch import Watch
 from compress.model.weights import Overlaid
@@ -79,6 +79,8 @@ def take(
     environment.require()
     report = Watch(report)
     operation = operations.of(of)
+    if options.limit:
+        Limit.parse(options.limit)  # a word that is off is refused before hours of work
     repo.steps.ready()
     begun = start(repo, options, calibrate=operation.needs_gram(of))
     journal = Scratch(repo.folder) if dry_run else Journal(repo.folder)
@@ -88,7 +90,8 @@ def take(
             journal.begin(fingerprint)
         else:
             _same_run(journal, fingerprint)
-        before = begun.evaluator.measure(begun.parent, report)
+        before = telling.known(begun) or begun.evaluator.measure(begun.parent, report)
+        require(before, options.metric)
         report("measured", of="parent", **telling.values(before))
         standing = edits_of(repo, operation, of, begun, options, journal, report)
         edited = Edited(journal.layers())

@@ -44,6 +44,7 @@ def parameters(
         "environment": environment.told(),
         "evaluation": _json(start.evaluator.written()),
         "measured": {"before": values(before), "after": values(after)},
+        "samples": {n: [_number(v) for v in of_each] for n, of_each in after.each.items()},
         "verdict": verdict.written(),
         "losses": {name: _number(v) for one in layers for name, v in one.losses.items()},
         "decisions": {n: dict(v) for one in layers for n, v in one.decisions.items()},
@@ -54,6 +55,33 @@ def parameters(
     if start.calibration is not None:
         said["calibration"] = start.calibration.written()
     return said
+
+
+def known(start: Start) -> Measurement | None:
+    """What the record of the commit that a step starts from says of it, measured in just the same way.
+
+    In pairs it is as good as measuring again. None where anything differs: texts, threads, versions, weights.
+    """
+    newest = start.chain.newest
+    if newest is None or newest.commit.id != start.onto:
+        return None
+    said = newest.record.parameters
+    alike = (
+        said.get("evaluation") == _json(start.evaluator.written())
+        and said.get("environment") == environment.told()
+        and said.get("dense") == start.chain.dense
+        and all(newest.record.versions.get(n) == v for n, v in environment.versions().items())
+    )
+    measured, each = said.get("measured"), said.get("samples")
+    if not alike or not isinstance(measured, dict) or not isinstance(each, dict):
+        return None
+    after = measured.get("after")
+    if not isinstance(after, dict) or None in after.values():
+        return None
+    samples: dict[str, tuple[float, ...]] = {
+        name: tuple(float(str(v)) for v in of) for name, of in each.items() if isinstance(of, list)
+    }
+    return Measurement({n: float(str(v)) for n, v in after.items()}, samples)
 
 
 def options_told(options: Options) -> dict[str, Json]:

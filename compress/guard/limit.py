@@ -85,10 +85,7 @@ def judge(before: Measurement, after: Measurement, metric: str, limit: Limit) ->
         UsageError: ``metric`` was not measured.
     """
     for side in (before, after):
-        if metric not in side.values:
-            raise UsageError(
-                f"nothing measured {metric}", hint=f"--metric {' or '.join(sorted(side.values))}"
-            )
+        require(side, metric)
     was, now = before.values[metric], after.values[metric]
     worse = _worse(before, after, metric, relative=limit.relative)
     reasons = []
@@ -98,6 +95,18 @@ def judge(before: Measurement, after: Measurement, metric: str, limit: Limit) ->
         by = f"{worse.mean:.1%}" if limit.relative else f"{worse.mean:.4g}"
         reasons.append(f"{metric} {was:.4g} → {now:.4g}: {by} worse, the limit is {limit}")
     return Verdict(metric, was, now, worse, limit, tuple(reasons))
+
+
+def require(measured: Measurement, metric: str) -> None:
+    """Let a guard look at ``metric``; "" is any.
+
+    Raises:
+        UsageError: it was not measured.
+    """
+    if metric and metric not in measured.values:
+        raise UsageError(
+            f"nothing measured {metric}", hint=f"--metric {' or '.join(sorted(measured.values))}"
+        )
 
 
 def _worse(before: Measurement, after: Measurement, metric: str, *, relative: bool) -> Interval:

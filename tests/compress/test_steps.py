@@ -156,3 +156,39 @@ def test_a_command_can_judge(repo: Repository) -> None:
 def test_confirm_may_say_no(repo: Repository) -> None:
     head = repo.head
     assert take(repo, confirm=lambda verdict: False).commit is None and repo.head == head
+
+
+def test_a_parent_that_was_measured_alike_is_not_measured_again(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compress.evaluation.texts import Texts
+
+    first = take(repo, Prune(method="magnitude", sparsity=0.1))
+    measured: list[Any] = []
+    original = Texts.measure
+
+    def counted(self: Texts, subject: Any, report: Any) -> Any:
+        measured.append(subject)
+        return original(self, subject, report)
+
+    monkeypatch.setattr(Texts, "measure", counted)
+    second = take(repo, Prune(method="magnitude", sparsity=0.2))
+    assert len(measured) == 1
+    assert dict(second.before.values) == pytest.approx(dict(first.after.values))
+    third = take(repo, Prune(method="magnitude", sparsity=0.3), with_(judged=30))
+    assert len(measured) == 3 and third.before.values["kl"] > 0
+
+
+def test_perplexity_is_measured_of_any_commit_without_a_checkout(repo: Repository) -> None:
+    from compress.evaluation.builtin import perplexity
+
+    dense = perplexity(repo, "HEAD", ["held.txt"])
+    take(repo, Prune(method="magnitude", sparsity=0.6))
+    assert (
+        5
+        < dense
+        == perplexity(repo, "HEAD~1", ["held.txt"])
+        < perplexity(repo, "HEAD", ["held.txt"])
+    )
+    with pytest.raises(UsageError, match="needs texts"):
+        perplexity(repo, "HEAD", [])
