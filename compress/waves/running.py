@@ -28,7 +28,7 @@ _KEY = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class Current:
     """The newest wave, with all that were before it in its schedule, oldest first; ``refused`` since then."""
 
     wave: Wave
@@ -79,7 +79,7 @@ def next_wave(
     return _run(repo, of, outlook(found), options(last), more)
 
 
-def in_force(repo: Repository) -> InForce | None:
+def in_force(repo: Repository) -> Current | None:
     """The schedule in force; None without one."""
     line: list[Step] = []
     for step in steps(repo):
@@ -92,10 +92,10 @@ def in_force(repo: Repository) -> InForce | None:
             break
     if not line:
         return None
-    return InForce(_wave(line[0]), line[0], tuple(line[::-1]), _refused(repo))
+    return Current(_wave(line[0]), line[0], tuple(line[::-1]), _refused(repo))
 
 
-def outlook(found: InForce) -> Wave:
+def outlook(found: Current) -> Wave:
     """The wave to come; UsageError if there is none."""
     limit = Limit.parse(str(_options(found.step).get("limit", "3%")))
     worse = _worse(found.step)

@@ -63,8 +63,8 @@ def test_a_recipe_is_frozen_versioned_and_made_of_plain_defaults(name: str) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_key_is_answered_with_the_nearest(name: str) -> None:
-    with pytest.raises(UsageError, match="unknown key 'versoin'") as caught:
-        operations.read({"operation": name, "versoin": 1})
+    with pytest.raises(UsageError, match="unknown key 'verzion'") as caught:
+        operations.read({"operation": name, "verzion": 1})
     assert caught.value.hint == "did you mean version?"
 
 
