@@ -34,7 +34,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["dense"]:
         yield f"{found['dense'][:7]} (dense)"
     for held in found["invariants"]:
-        yield f"in force: {held['what']} of {held['count']} weights"
+        yield f"in force: {_promised(held['what'])}, {held['count']} weights"
     if found["waves"]:
         yield from _waves(found["waves"])
     for one in found["refused"]:
@@ -42,6 +42,15 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["unfinished"]:
         run = found["unfinished"]
         yield f"cut off: {run['summary']}, {run['layers']} blocks done (mvc compress resume)"
+
+
+def _promised(what: dict[str, Any]) -> str:
+    """``mask unstructured``, ``grid int4 group_size 64``."""
+    words = []
+    for kind, value in what.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        words.append(" ".join([kind, *(f"{key} {one}".strip() for key, one in inner)]))
+    return ", ".join(words)
 
 
 def _waves(waves: dict[str, Any]) -> Iterator[str]:

@@ -19,11 +19,14 @@ from mvc.history.record import Json
 from mvc.store.fs import Disk
 
 _RUN = "run.json"
+_SCRATCH = "scratch-"
 _ENDING = ".safetensors"
 
 
 class Journal:
     """The one of the repository folder ``.mvc``."""
+
+    resumable = True
 
     def __init__(self, folder: str, disk: Disk | None = None, *, name: str = "journal") -> None:
         self._home = os.path.join(folder, "compress")
@@ -40,11 +43,24 @@ class Journal:
         self._disk.make_folder(self._home)
         try:
             with self._disk.lock(os.path.join(self._home, "lock"), patience=0.0):
-                yield
+                self._clear_left_over()
+                try:
+                    yield
+                except BaseException:
+                    # A run that never began is none that could be resumed.
+                    if not (self.resumable and self.finished()):
+                        self.clear()
+                    raise
         except Locked as error:
             raise Locked(
                 "another compression runs in this repository", hint="wait until it has ended"
             ) from error
+
+    def _clear_left_over(self) -> None:
+        """What dry runs that were killed have left: nobody has the lock but us."""
+        for name in os.listdir(self._home):
+            if name.startswith(_SCRATCH):
+                Journal(os.path.dirname(self._home), self._disk, name=name).clear()
 
     def run(self) -> Mapping[str, Json] | None:
         """The fingerprint of the run that was cut off; None when there is none."""
@@ -102,8 +118,10 @@ class Journal:
 class Scratch(Journal):
     """A journal that is forgotten with the run: for a dry run, or a rerun."""
 
+    resumable = False
+
     def __init__(self, folder: str) -> None:
-        super().__init__(folder, name=f"scratch-{os.getpid()}")
+        super().__init__(folder, name=f"{_SCRATCH}{os.getpid()}")
 
 
 def key_of(block: int) -> str:

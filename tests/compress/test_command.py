@@ -70,6 +70,7 @@ def test_a_chain_is_told_by_status_and_its_events_are_json(ada: Repository) -> N
     assert told["refused"][0]["number"] == 1 and told["waves"] is None
     done, _ = typed("status")
     assert "refused 1: Prune to 0.8 with magnitude" in done.output
+    assert "in force: mask unstructured, 21 weights" in done.output
 
     done, _ = typed("rerun", "HEAD", "--verify")
     assert "all 21 tensors come out as recorded" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -150,3 +151,24 @@ def test_a_step_on_other_texts_is_not_run_again(repo: Repository) -> None:
         rerun(repo, "HEAD")
     with pytest.raises(UsageError, match="records no step"):
         rerun(repo, "HEAD~1")
+
+
+def test_what_a_killed_dry_run_left_goes_with_the_next_run(repo: Repository) -> None:
+    left = Path(repo.folder, "compress", "scratch-1")
+    left.mkdir(parents=True)
+    (left / "0000.safetensors").write_bytes(b"half")
+    take(repo, Prune(method="magnitude"), dry_run=True)
+    assert sorted(path.name for path in left.parent.iterdir()) == ["lock"]
+
+
+def test_two_runs_at_once_are_one_too_many(repo: Repository) -> None:
+    from mvc.errors import Locked
+
+    with Journal(repo.folder).held(), pytest.raises(Locked, match="another compression runs"):
+        take(repo)
+
+
+def test_a_run_that_ended_before_its_first_block_leaves_nothing_to_resume(repo: Repository) -> None:
+    with pytest.raises(UsageError, match="nothing measured bleu"):
+        take(repo, options=dataclasses.replace(QUICK, metric="bleu"))
+    assert Journal(repo.folder).run() is None
