@@ -33,7 +33,7 @@ from mvc.values import dataclass
 class Refused(MvcError):
     """The guard did not let a step land; ``number`` names the refused try."""
 
-    exit_code = 9
+    exit_code = 11
 
     def __init__(self, verdict: Verdict, number: int) -> None:
         super().__init__(

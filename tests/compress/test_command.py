@@ -60,7 +60,7 @@ def test_a_chain_is_told_by_status_and_its_events_are_json(ada: Repository) -> N
     done, error = typed("prune", "--sparsity", "80%", *QUICK, "--json")
     events = [json.loads(line) for line in done.output.splitlines()]
     assert {"layer", "measured", "verdict"} <= {event["event"] for event in events}
-    assert error is not None and error.exit_code == 9 and "refused" in error.message
+    assert error is not None and error.exit_code == 11 and "refused" in error.message
 
     done, _ = typed("status", "--json")
     told = json.loads(done.output)
