@@ -19,8 +19,6 @@ from mvc.history.record import Json
 from mvc.history.snapshot import Snapshot
 from mvc.history.unfinished import FileConflict
 from mvc.merge import arithmetic, strategies
-from mvc.merge.adapters.reading import is_adapter
-from mvc.merge.checks.objections import FACTOR, is_half_of_a_product
 from mvc.merge.compose import CHECKSUMMED, build
 from mvc.merge.content import Content, merge_content
 from mvc.merge.job import Job, Progress
@@ -28,7 +26,7 @@ from mvc.merge.many import Several, ToMake, decide
 from mvc.merge.models import reindexed
 from mvc.merge.recipe import Choices, Recipe, is_combination
 from mvc.merge.slots import Slot
-from mvc.merge.terms import Clash, Computed, Decision, Kept, Made, Piece, settle
+from mvc.merge.terms import Clash, Computed, Decision, Kept, Made, Piece, Term, settle
 from mvc.merge.texts import read_text, write_text
 
 if TYPE_CHECKING:
@@ -80,9 +78,7 @@ def resolved(
                 raise UsageError(f"{path} holds no conflict", hint="mvc conflicts lists them")
             content = None if conflict is None else _content(job, path, conflict)
             wanted = None if names is None else names.get(path, ())
-            work = _File(job, recipe, choices, path, manifest)
-            if is_adapter([stage], [path]):
-                work.shared = {entry.name for entry in manifest.tensors}
+            work = _File(job, recipe, choices, path, manifest, stage)
             made[path] = work.settled(wanted, content)
             computed = computed or work.computed
             changes[path] = (stage[path][0], objects.blob(made[path].encode()))
@@ -95,18 +91,23 @@ def resolved(
 
 
 class _File:
-    """One file whose conflicts are settled; ``names`` of those that were, ``computed``: by arithmetic.
+    """One file of ``stage`` whose conflicts are settled; ``names`` of those that were.
 
-    ``shared``: of an adapter, the tensors on which the sides agree; None for any other file.
+    ``computed``: whether some were by arithmetic.
     """
 
     def __init__(
-        self, job: Job, recipe: Recipe, choices: Choices, path: str, manifest: Manifest
+        self,
+        job: Job,
+        recipe: Recipe,
+        choices: Choices,
+        path: str,
+        manifest: Manifest,
+        stage: Snapshot,
     ) -> None:
         self._job, self._recipe, self._choices = job, recipe, choices
-        self._path, self._manifest = path, manifest
+        self._path, self._manifest, self._stage = path, manifest, stage
         self.names: list[str] = []
-        self.shared: Collection[str] | None = None
         self.computed = False
 
     def settled(self, wanted: Collection[str] | None, content: Content | None) -> Manifest:
@@ -134,8 +135,7 @@ class _File:
                 decision = decide(side, chosen)
             else:
                 decision = settle(side.term, cast("Strategy", chosen))
-            if isinstance(decision, ToMake | Computed) and self._is_half(conflict.name):
-                decision = Clash(side.term, FACTOR)
+            decision = self._computable(side.term, decision)
             if isinstance(decision, Clash):
                 raise self._refused(chosen.name, conflict.name, decision.reason)
             self.names.append(conflict.name)
@@ -147,11 +147,16 @@ class _File:
         decisions += self._made(tasks)
         return build(self._job, content or Content(home), decisions)
 
-    def _is_half(self, name: str) -> bool:
-        """Whether it is a factor of a LoRA product that can't be computed without the other."""
-        if self.shared is None or self._recipe.adapters == "factors":
-            return False
-        return is_half_of_a_product(name, self.shared)
+    def _computable(self, term: Term, decision: Decision) -> Decision:
+        """``decision``, unless it computes a factor of a LoRA product that is apart on both sides."""
+        if not isinstance(decision, ToMake | Computed) or self._recipe.adapters == "factors":
+            return decision
+        from mvc.merge.adapters.reading import is_adapter  # NumPy, which only computing needs
+        from mvc.merge.checks.objections import FACTOR, is_half_of_a_product
+
+        shared = {entry.name for entry in self._manifest.tensors}
+        half = is_adapter([self._stage], [self._path]) and is_half_of_a_product(term.name, shared)
+        return Clash(term, FACTOR) if half else decision
 
     def _made(self, tasks: list[ToMake]) -> Iterable[Made]:
         if not tasks:
