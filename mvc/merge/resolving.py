@@ -147,7 +147,7 @@ class _File:
         decisions += self._made(tasks)
         return build(self._job, content or Content(home), decisions)
 
-    def _computable(self, term: Term, decision: Decision) -> Decision:
+    def _computable(self, term: Term, decision: Decision | ToMake) -> Decision | ToMake:
         """``decision``, unless it computes a factor of a LoRA product that is apart on both sides."""
         if not isinstance(decision, ToMake | Computed) or self._recipe.adapters == "factors":
             return decision

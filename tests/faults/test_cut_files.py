@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from faults.deeds import picture
 from faults.harness import CHECKED, scratch
+from faults.joins import clashing, merge_clash
 from faults.trace import Entry, Tree, read_tree, write_tree
-from faults.verbs import _merge_clash, clashing
 from faults.worlds import check_history, opened, work
 
 from mvc.errors import MvcError
@@ -23,7 +23,7 @@ def prepare(root: str) -> None:
     """Every kind of file: an unfinished merge, an annotated tag, two branches, several packs."""
     clashing(root, Disk())
     opened(root).tags.create("v1", message="the first")
-    _merge_clash(opened(root))
+    merge_clash(opened(root))
 
 
 def damages(content: bytes) -> Iterator[tuple[str, bytes]]:

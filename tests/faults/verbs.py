@@ -7,11 +7,32 @@ import os
 from collections.abc import Callable
 
 from faults.deeds import Act, Deed
+from faults.joins import (
+    CLASH,
+    EDITED,
+    apart,
+    behind,
+    clashing,
+    clashing_tensors,
+    conflicted,
+    first_of_two,
+    go_on_or,
+    merge_clash,
+    pick_clash,
+    rebase_clash,
+    rebasing_begun,
+    resolved,
+    revert_clash,
+    reverting,
+    reverting_begun,
+    row_begun,
+    skip_and_stop,
+    undecided,
+    with_adapter,
+)
 from faults.worlds import (
     ONE,
-    TOPIC,
     begun,
-    commit,
     model,
     opened,
     save,
@@ -24,18 +45,10 @@ from signing_keys import MemorySigner
 
 from mvc.errors import MergeConflict
 from mvc.history.step import Step
-from mvc.merge.abandoning import give_up
 from mvc.repository import Repository
 from mvc.store.fs import Disk
 
-EDITED = {"config.json": b'{"layers": 99, "saved": false}\n'}
 NEW = {"new/model.safetensors": model(n=5, o=6), "notes.md": b"some words\n"}
-ADAPTER = {
-    "net.safetensors": model(**{"q.weight": 4}),
-    "lora/adapter_model.safetensors": model(**{"q.lora_A.weight": 1, "q.lora_B.weight": 2}),
-    "lora/adapter_config.json": b'{"lora_alpha": 8, "r": 8}\n',
-}
-CLASH = {"model.safetensors": model(a=7, b=2, c=3), "config.json": b'{"layers": 7}\n'}
 
 
 def edited(root: str, disk: Disk) -> None:
@@ -50,159 +63,9 @@ def staged(root: str, disk: Disk) -> None:
     opened(root, disk).add(everything=True)
 
 
-def clashing(root: str, disk: Disk) -> None:
-    """``main`` and ``clash`` change the same tensor and the same text of their common parent."""
-    with_one(root, disk)
-    opened(root, disk).switch("clash", create="new")
-    save(root, CLASH)
-    repository = opened(root, disk)
-    repository.commit("clash", all=True)
-    repository.switch("main")
-    save(root, {"model.safetensors": model(a=8, b=2, c=3), "config.json": b'{"layers": 8}\n'})
-    opened(root, disk).commit("ours", all=True)
-    save(root, {"mine.txt": b"not tracked"})
-
-
-def with_adapter(root: str, disk: Disk) -> None:
-    """A model, and an adapter that fits it."""
-    with_one(root, disk)
-    save(root, ADAPTER)
-    opened(root, disk).add(everything=True)
-    opened(root, disk).commit("adapter")
-
-
-def _merge_clash(repository: Repository) -> None:
-    with contextlib.suppress(MergeConflict):
-        repository.merge("clash")
-
-
-def conflicted(root: str, disk: Disk) -> None:
-    clashing(root, disk)
-    _merge_clash(opened(root, disk))
-
-
-def resolved(root: str, disk: Disk) -> None:
-    conflicted(root, disk)
-    opened(root, disk).resolve_conflicts(["."], "theirs")
-
-
-def clashing_tensors(root: str, disk: Disk) -> None:
-    """``main`` and ``clash`` change the same tensor of their common parent, and no text."""
-    with_one(root, disk)
-    opened(root, disk).switch("clash", create="new")
-    save(root, {"model.safetensors": model(a=7, b=2, c=3)})
-    repository = opened(root, disk)
-    repository.commit("clash", all=True)
-    repository.switch("main")
-    save(root, {"model.safetensors": model(a=8, b=2, c=3)})
-    opened(root, disk).commit("ours", all=True)
-    save(root, {"mine.txt": b"not tracked"})
-
-
-def undecided(root: str, disk: Disk) -> None:
-    clashing_tensors(root, disk)
-    opened(root, disk).merge("clash", keep_conflicts=True)
-
-
-def behind(root: str, disk: Disk) -> None:
-    """``main`` is an ancestor of ``topic``."""
-    with_one(root, disk)
-    repository = opened(root, disk)
-    repository.switch("topic", create="new")
-    save(root, TOPIC)
-    commit(root, disk, "topic")
-    opened(root, disk).switch("main")
-
-
-def reverting(root: str, disk: Disk) -> None:
-    """HEAD's parent changed what HEAD changed again: reverting it conflicts."""
-    with_two(root, disk)
-    save(root, {"model.safetensors": model(a=1, b=30, c=3)})
-    opened(root, disk).commit("three", all=True)
-
-
-def _revert_clash(repository: Repository) -> None:
-    with contextlib.suppress(MergeConflict):
-        repository.revert("HEAD~1")
-
-
-def _reverting_begun(root: str, disk: Disk) -> None:
-    reverting(root, disk)
-    _revert_clash(opened(root, disk))
-
-
 def _signed(repository: Repository) -> None:
     repository.signer = MemorySigner("ada@example.org", b"ada")
     repository.commit("signed")
-
-
-_ROW = ("HEAD", "HEAD~2", "HEAD~1")
-
-
-def _row_begun(root: str, disk: Disk) -> None:
-    """Of three reverts the first is made, the second has stopped."""
-    reverting(root, disk)
-    save(root, {"config.json": b"four"})
-    repository = opened(root, disk)
-    repository.commit("four", all=True)
-    with contextlib.suppress(MergeConflict):
-        repository.revert_each(_ROW)
-
-
-class _StoppedError(Exception):
-    pass
-
-
-def _first_of_two(repository: Repository) -> None:
-    def stop(id_: str) -> None:
-        raise _StoppedError
-
-    with contextlib.suppress(_StoppedError):
-        repository.revert_each(["HEAD", "HEAD~1"], made=stop)
-
-
-def _skip_and_stop(repository: Repository) -> None:
-    waiting = repository.unfinished()
-    assert waiting is not None
-    give_up(repository._context, waiting, waiting.sequel, who=repository._now)
-
-
-def _go_on_or(act: Act) -> Act:
-    def run(repository: Repository) -> None:
-        waiting = repository.unfinished()
-        if waiting is not None and waiting.between:
-            repository.continue_row("revert")
-        else:
-            act(repository)
-
-    return run
-
-
-def apart(root: str, disk: Disk) -> None:
-    """``main`` and ``side`` change other files of their common parent."""
-    with_one(root, disk)
-    opened(root, disk).switch("side", create="new")
-    save(root, {"model.safetensors": model(a=1, b=9, c=3)})
-    repository = opened(root, disk)
-    repository.commit("aside", all=True)
-    repository.switch("main")
-    save(root, EDITED)
-    opened(root, disk).commit("mine", all=True)
-
-
-def _pick_clash(repository: Repository) -> None:
-    with contextlib.suppress(MergeConflict):
-        repository.cherry_pick(["clash"])
-
-
-def _rebase_clash(repository: Repository) -> None:
-    with contextlib.suppress(MergeConflict):
-        repository.rebase("clash")
-
-
-def _rebasing_begun(root: str, disk: Disk) -> None:
-    clashing(root, disk)
-    _rebase_clash(opened(root, disk))
 
 
 def tagged(root: str, disk: Disk) -> None:
@@ -401,7 +264,7 @@ DEEDS = [
         with_adapter,
         (lambda r: r.merge_adapter("lora", into="net.safetensors"),),
     ),
-    Deed("merge, conflict", clashing, (_merge_clash,)),
+    Deed("merge, conflict", clashing, (merge_clash,)),
     Deed("merge, resolve", conflicted, (lambda r: r.resolve_conflicts(["."], "theirs"),)),
     Deed("merge --continue", resolved, (lambda r: r.commit(),)),
     Deed(
@@ -414,28 +277,28 @@ DEEDS = [
     Deed("resolve, of a merge", conflicted, (lambda r: r.settle(["a"], "theirs"),)),
     Deed("merge --abort", conflicted, (lambda r: r.abort(),)),
     Deed("revert", with_two, (lambda r: r.revert("HEAD"),)),
-    Deed("revert, conflict", reverting, (_revert_clash,)),
+    Deed("revert, conflict", reverting, (revert_clash,)),
     Deed(
         "revert, a row",
         reverting,
-        (_first_of_two, lambda r: r.continue_row("revert")),
+        (first_of_two, lambda r: r.continue_row("revert")),
         act=lambda r: r.revert_each(["HEAD", "HEAD~1"]),
-        again=_go_on_or(lambda r: r.revert_each(["HEAD", "HEAD~1"])),
+        again=go_on_or(lambda r: r.revert_each(["HEAD", "HEAD~1"])),
     ),
     Deed(
         "revert --skip",
-        _row_begun,
-        (_skip_and_stop, lambda r: r.continue_row("revert")),
+        row_begun,
+        (skip_and_stop, lambda r: r.continue_row("revert")),
         act=lambda r: r.skip_row("revert"),
-        again=_go_on_or(lambda r: r.skip_row("revert")),
+        again=go_on_or(lambda r: r.skip_row("revert")),
     ),
-    Deed("revert --abort, a row", _row_begun, (lambda r: r.abort("revert"),)),
-    Deed("revert --abort", _reverting_begun, (lambda r: r.abort("revert"),)),
+    Deed("revert --abort, a row", row_begun, (lambda r: r.abort("revert"),)),
+    Deed("revert --abort", reverting_begun, (lambda r: r.abort("revert"),)),
     Deed("cherry-pick", apart, (lambda r: r.cherry_pick(["side"]),)),
-    Deed("cherry-pick, conflict", clashing, (_pick_clash,)),
+    Deed("cherry-pick, conflict", clashing, (pick_clash,)),
     Deed("rebase", apart, (lambda r: r.rebase("side"),)),
-    Deed("rebase, conflict", clashing, (_rebase_clash,)),
-    Deed("rebase --abort", _rebasing_begun, (lambda r: r.abort("rebase"),)),
+    Deed("rebase, conflict", clashing, (rebase_clash,)),
+    Deed("rebase --abort", rebasing_begun, (lambda r: r.abort("rebase"),)),
     Deed("reset --soft", staged, (lambda r: r.reset("HEAD~1", mode="soft"),)),
     Deed("reset --mixed", staged, (lambda r: r.reset("HEAD~1"),)),
     Deed("reset --hard", staged, (lambda r: r.reset("HEAD~1", mode="hard"),)),
