@@ -5,3 +5,9 @@ block, evaluates before and after, asks a guard, and commits through mvc's publi
 finds the package through entry points and never imports it. Needs the extra ``[compress]``; importing this
 imports no framework.
 """
+
+from __future__ import annotations
+
+from compress.loading import load
+
+__all__ = ["load"]

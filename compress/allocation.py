@@ -48,10 +48,10 @@ def allocate(options: Mapping[str, Sequence[Option]], budget: float) -> dict[str
 
 
 def choices_of(work: Work, report: Report = unheard) -> dict[str, Mapping[str, Json]]:
-    """What a recipe with a budget decides for each matrix, by a survey of the model; of others nothing."""
+    """``work.choices``, and what a recipe with a budget decides for each matrix by a survey of the model."""
     operation = work.operation
     if operation.options is None:
-        return {}
+        return dict(work.choices)
     found: dict[str, Sequence[Option]] = {}
     dense = 0.0
 
@@ -62,14 +62,15 @@ def choices_of(work: Work, report: Report = unheard) -> dict[str, Mapping[str, J
             found[matrix.name] = operation.options(matrix, work.recipe)  # type: ignore[misc]
 
     if operation.budget(work.recipe, 1.0) is None:
-        return {}
+        return dict(work.choices)
     from compress.streaming.driver import survey
     from compress.streaming.grouping import matrices_of
 
     survey(work, look, report)
     budget = operation.budget(work.recipe, dense)
     assert budget is not None
-    return {name: option.choice for name, option in allocate(found, budget).items()}
+    chosen = {name: option.choice for name, option in allocate(found, budget).items()}
+    return {name: {**work.choices.get(name, {}), **chosen.get(name, {})} for name in found}
 
 
 def _at(options: Mapping[str, Sequence[Option]], price: float) -> dict[str, Option]:

@@ -129,8 +129,11 @@ def edits_of(
 
         change(repo, work, begun.dense, journal, report)
     else:
-        choices = choices_of(work, report)
-        driver.apply(work.with_choices(choices), journal, report)
+        if operation.look is not None and samples is not None:
+            from compress.streaming.whole import look
+
+            work = work.with_choices(look(repo, work, begun.dense, report))
+        driver.apply(work.with_choices(choices_of(work, report)), journal, report)
     changed: dict[str, Mapping[str, Json]] = {}
     for layer in journal.layers():
         for name, held in layer.invariants.items():

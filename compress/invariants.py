@@ -77,9 +77,11 @@ def _grid(value: Json, _: Tensor | None, after: Tensor, stored: Mapping[str, Ten
 
 
 def _rank(value: Json, _: Tensor | None, after: Tensor, stored: Mapping[str, Tensor]) -> str | None:
-    ranks = [min(one.shape) for name, one in stored.items() if name != "weight" and one.dim() == 2]
-    if "weight" in stored or (ranks and max(ranks) != value):
-        return f"it is stored with another rank than {value}"
+    if "weight" in stored:
+        return f"its factors of rank {value} would be one matrix (mvc compress unfactor multiplies them)"
+    ranks = [min(one.shape) for name, one in stored.items() if one.dim() == 2]
+    if ranks and max(ranks) != value:
+        return f"its factors are of rank {max(ranks)}, not {value}"
     return None
 
 

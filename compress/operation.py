@@ -40,8 +40,20 @@ class Whole(Protocol):
         """The same, of the dense model that the chain of steps began with."""
         ...
 
+    def matrices(self, model: Any) -> Mapping[str, Any]:
+        """Of ``model``, loaded here, the modules that the recipe chooses, by their weight's full name."""
+        ...
+
     def zeros(self, name: str) -> Tensor | None:
         """Where the mask in force keeps a weight at zero."""
+        ...
+
+    def promised(self, name: str) -> Mapping[str, Json]:
+        """What earlier steps promised of a weight: ``mask``, ``grid``, ``rank``."""
+        ...
+
+    def stored(self, name: str) -> Mapping[str, Tensor]:
+        """The tensors that a weight is stored as, by what stands after the module's name."""
         ...
 
     def report(self, what: str, done: int, total: int, **numbers: float) -> None:
@@ -63,11 +75,12 @@ class Changed:
 class Operation:
     """Of ``edit``, ``edit_group`` and ``change`` just one is there.
 
-    ``needs_gram``: whether calibration is needed, by the recipe. ``options``: the ways to treat a matrix, where
-    the recipe has a budget; the allocator chooses, and ``edit`` finds the choice in ``matrix.choice``.
-    ``budget``: the bytes to keep to, of how many; None for none. ``configure``: the new ``config.json``.
-    ``summary``: the commit's first line. ``ends``: kinds of invariants that it ends on purpose.
-    ``migrations``: of a recipe of version n as JSON, one of n + 1.
+    ``look``: what a look at the whole model (its gradients) says of its matrices before they are edited, by
+    name; it is in ``matrix.choice`` then. ``needs_gram``: whether calibration is needed, by the recipe.
+    ``options``: the ways to treat a matrix, where the recipe has a budget; the allocator chooses, and ``edit``
+    finds the choice in ``matrix.choice``. ``budget``: the bytes to keep to, of how many; None for none.
+    ``configure``: the new ``config.json``. ``summary``: the commit's first line. ``ends``: kinds of invariants
+    that it ends on purpose. ``migrations``: of a recipe of version n as JSON, one of n + 1.
     """
 
     name: str
@@ -77,6 +90,7 @@ class Operation:
     edit_group: Callable[[Group, Any], Mapping[str, Edit]] | None = None
     change: Callable[[Whole, Any], Changed] | None = None
     needs_gram: Callable[[Any], bool] = lambda recipe: True
+    look: Callable[[Whole, Any], Mapping[str, Mapping[str, Json]]] | None = None
     options: Callable[[Matrix, Any], Sequence[Option]] | None = None
     budget: Callable[[Any, float], float | None] = lambda recipe, dense: None
     configure: Callable[[dict[str, Any], Any, Mapping[str, Json]], dict[str, Any]] | None = None

@@ -11,6 +11,7 @@ from importlib import import_module
 from compress.forms.form import Form
 
 FORMS: dict[str, str] = {
+    "factors": "compress.forms.factors",
     "plain": "compress.forms.plain",
 }
 

@@ -71,6 +71,8 @@ class Filling:
             if kind != "weight" or not is_matrix(module):
                 raise _missing(name)
             found = self._formed(owner)
+            if type(module).__name__ == "Conv1D":  # forms have it [out, in]
+                found = found.T
         if found.dtype not in _FLOATS:
             raise UnsupportedDtype(
                 f"the tensor {name!r} is {found.dtype}, which can't be computed with here",

@@ -16,13 +16,14 @@ import torch
 
 from compress.edit import Edit
 from compress.events import Report, unheard
+from compress.forms import form_of
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
 from compress.model.weights import Overlaid
 from compress.operation import Operation
 from compress.standing import Standing
 from compress.streaming.gathering import Grams
-from compress.streaming.grouping import BlockView, Chosen
+from compress.streaming.grouping import BlockView, chosen_by
 from compress.streaming.journal import Journal, key_of
 from compress.streaming.layer import Layer
 from compress.streaming.states import States
@@ -104,7 +105,7 @@ def survey(
             _explained(number, len(work.skeleton)),
             work.skeleton.loaded(number) as block,
         ):
-            view = BlockView(work.skeleton, number, block, _chosen(work.recipe))
+            view = BlockView(work.skeleton, number, block, chosen_by(work.recipe))
             grams = None
             if states is not None:
                 grams = Grams()
@@ -143,7 +144,7 @@ def _propagate(work: Work, states: States, number: int, layer: Layer | None) -> 
 def _worked(work: Work, number: int, states: States | None, report: Report) -> Layer | None:
     skeleton = work.skeleton
     with skeleton.loaded(number) as block:
-        view = BlockView(skeleton, number, block, _chosen(work.recipe))
+        view = BlockView(skeleton, number, block, chosen_by(work.recipe))
         if not view.rules:
             return None
         grams = Grams()
@@ -173,11 +174,11 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
         for ending, values in edit.payload.tensors.items():
             full = f"{module}.{ending}"
             if values is None:
-                gone.append(full)
-            elif ending == "weight":
-                tensors[full] = as_stored(skeleton, full, name, values)
-            else:
-                tensors[full] = values
+                continue
+            floats = ending == "weight" or ending.endswith(".weight")  # or a factor's
+            tensors[full] = as_stored(skeleton, full, name, values) if floats else values
+        # Whatever it was stored as until now and is no more: another form's tensors must not stay.
+        gone += [one for one in _stored(skeleton, module) if one not in tensors]
         for folded, values in edit.folded.items():
             full = skeleton.stored(folded)
             tensors[full] = as_stored(skeleton, full, folded, values)
@@ -193,20 +194,27 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
 
 
 def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tensor:
-    """In the file's dtype and orientation; a tensor that is new takes the model's dtype."""
-    dtype = skeleton.weights.dtype(full)
-    kind = _DTYPES.get(dtype or "")
-    if kind is None:
-        said = skeleton.weights.config.get("dtype") or skeleton.weights.config.get("torch_dtype")
-        kind = getattr(torch, str(said), torch.float32)
-    module = skeleton.model.get_submodule(name.rpartition(".")[0])
-    if type(module).__name__ == "Conv1D" and values.dim() == 2:
+    """In the file's dtype and orientation; one that is new takes the dtype of what it stands for.
+
+    ``full``: what the file calls it; ``name``: the weight of the model that it is, or is a part of.
+    """
+    weights, module = skeleton.weights, name.rpartition(".")[0]
+    before = [full, *_stored(skeleton, skeleton.stored(module))]
+    kinds = [_DTYPES[known] for one in before if (known := weights.dtype(one) or "") in _DTYPES]
+    if not kinds:
+        said = weights.config.get("dtype") or weights.config.get("torch_dtype")
+        kinds = [getattr(torch, str(said), torch.float32)]
+    whole = full == f"{skeleton.stored(module)}.weight"
+    if whole and type(skeleton.model.get_submodule(module)).__name__ == "Conv1D":
         values = values.T
-    return values.to(kind).contiguous()
+    return values.to(kinds[0]).contiguous()
 
 
-def _chosen(recipe: Any) -> Chosen:
-    return Chosen(getattr(recipe, "only", ()), getattr(recipe, "skip", ()))
+def _stored(skeleton: Skeleton, module: str) -> list[str]:
+    """The tensors that the file has of a module's weight."""
+    names = skeleton.weights.names
+    form = form_of(names, module)
+    return [] if form is None else form.stored(names, module)
 
 
 def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:

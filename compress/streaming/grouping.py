@@ -29,6 +29,11 @@ class Chosen:
         return not self.only or any(fnmatchcase(name, glob) for glob in self.only)
 
 
+def chosen_by(recipe: Any) -> Chosen:
+    """Which matrices ``recipe`` chooses."""
+    return Chosen(getattr(recipe, "only", ()), getattr(recipe, "skip", ()))
+
+
 class BlockView:
     """One loaded block: its matrices by group, in the architecture's order."""
 
@@ -126,6 +131,6 @@ def matrices_of(view: Any, grams: Any, work: Any) -> list[Matrix]:
         matrix
         for name, _, _ in view.rules
         for matrix in view.group(
-            name, None if grams is None else grams.of(name), work.standing, {}, work.seed
+            name, None if grams is None else grams.of(name), work.standing, work.choices, work.seed
         ).matrices
     ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from compress.events import Report
+from compress.forms import form_of
 from compress.matrix import Tensor
 from compress.model.building import on_meta
 from compress.model.filling import Filling
 from compress.model.weights import Committed, Weights, dense
 from compress.streaming.driver import Work, as_stored
+from compress.streaming.grouping import chosen_by
 from compress.streaming.journal import Journal
 from compress.streaming.layer import Layer
 from mvc.errors import UsageError
+from mvc.history.record import Json
 from mvc.repository import Repository
 
 #: The key of the one layer.
@@ -38,6 +42,29 @@ class Loaded:
         """The dense model that the chain of steps began with."""
         return loaded(self._dense, self._dense)
 
+    def matrices(self, model: Any) -> dict[str, Any]:
+        """The chosen ones in the blocks of ``model``, in their order."""
+        skeleton, chosen = self._work.skeleton, chosen_by(self._work.recipe)
+        found = {}
+        for number in range(self._work.first, len(skeleton)):
+            path = f"{skeleton.path}.{number}"
+            for name, module in skeleton.matrices(model.get_submodule(path)).items():
+                if chosen.has(f"{path}.{name}.weight"):
+                    found[f"{path}.{name}.weight"] = module
+        return found
+
+    def promised(self, name: str) -> Mapping[str, Json]:
+        """What earlier steps promised of the weight ``name``."""
+        return self._work.standing.of(name)
+
+    def stored(self, name: str) -> dict[str, Tensor]:
+        """What the weight ``name`` is stored as."""
+        weights = self._work.skeleton.weights
+        module = self._work.skeleton.stored(name.removesuffix(".weight"))
+        form = form_of(weights.names, module)
+        names = [] if form is None else form.stored(weights.names, module)
+        return {one.removeprefix(f"{module}."): weights.read(one) for one in names}
+
     def zeros(self, name: str) -> Tensor | None:
         """Where the mask in force keeps the weight ``name`` at zero, bool ``[out, in]``."""
         if "mask" not in self._work.standing.of(name):
@@ -56,6 +83,14 @@ def loaded(committed: Committed, weights: Weights) -> Any:
     Filling(model, weights).fill(model, "")
     model.tie_weights()
     return model
+
+
+def look(
+    repo: Repository, work: Work, before: Committed, report: Report
+) -> Mapping[str, Mapping[str, Json]]:
+    """What the operation's look at the whole model says of its matrices; ``before`` as for ``change``."""
+    assert work.operation.look is not None
+    return work.operation.look(Loaded(repo, work, before, report), work.recipe)
 
 
 def change(
@@ -79,9 +114,8 @@ def change(
         for ending, values in edit.payload.tensors.items():
             if values is not None:
                 full = f"{module}.{ending}"
-                tensors[full] = (
-                    as_stored(skeleton, full, name, values) if ending == "weight" else values
-                )
+                floats = ending == "weight" or ending.endswith(".weight")
+                tensors[full] = as_stored(skeleton, full, name, values) if floats else values
         invariants[name], losses[name] = edit.payload.invariant, edit.loss
     journal.write(
         Layer(

@@ -82,7 +82,11 @@ def test_an_edit_is_pure_and_keeps_shape_and_mask(name: str) -> None:
     for holes in (False, True):
         given, again = matrix(holes=holes), matrix(holes=holes)
         torch.manual_seed(1)
-        one = edited(name, of, given)
+        try:
+            one = edited(name, of, given)
+        except UsageError as error:
+            assert holes and "a mask is in force" in str(error)  # or it says that it can't keep it
+            continue
         if one is None:
             return  # it works on a whole model
         torch.manual_seed(2)
@@ -93,7 +97,7 @@ def test_an_edit_is_pure_and_keeps_shape_and_mask(name: str) -> None:
         assert one.payload.dense.shape == given.weight.shape
         assert one.payload.dense.isfinite().all()
         assert json.dumps(dict(one.decisions)) and json.dumps(dict(one.payload.invariant))
-        if holes and "rank" not in one.payload.invariant:
+        if holes:
             assert not one.payload.dense[given.zeros].any()
 
 

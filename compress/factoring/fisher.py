@@ -1,0 +1,82 @@
+"""How much the model's loss feels each matrix: squared gradients, summed by input and by output.
+
+The empirical Fisher information over the calibration, one sequence at a time (Hsu et al., arXiv:2207.00112).
+Of a matrix ``y = W x`` by input j: Σ_i (∂loss/∂W_ij)²; by output i: Σ (∂loss/∂y_i)² over tokens. Means over
+sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from compress.matrix import Tensor
+from mvc.errors import UsageError
+from mvc.history.record import Json
+from mvc.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Felt:
+    """``inputs`` ``[in]`` and ``outputs`` ``[out]`` of one matrix, float32."""
+
+    inputs: Tensor
+    outputs: Tensor
+
+    def told(self) -> dict[str, Json]:
+        """As a choice says it."""
+        return {"inputs": self.inputs.tolist(), "outputs": self.outputs.tolist()}
+
+
+def gradients(
+    model: Any,
+    matrices: Mapping[str, Any],
+    samples: Tensor,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Felt]:
+    """By the names of ``matrices``, modules of ``model``; ``samples`` ``[n, length]``, int64.
+
+    Raises:
+        UsageError: the model predicts no next token, so that there is no loss to go by.
+    """
+    import torch
+    from torch.nn import functional
+
+    if not type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")):
+        raise UsageError(
+            f"{type(model).__name__} predicts no next token: there is no loss to take gradients of",
+            hint="--method svd-llm, and ranks by anything but search",
+        )
+    found = {}
+    handles = []
+    for name, module in matrices.items():
+        rows, columns = module.weight.shape
+        if type(module).__name__ == "Conv1D":
+            rows, columns = columns, rows
+        found[name] = Felt(torch.zeros(columns), torch.zeros(rows))
+        module.weight.requires_grad_(True)
+        handles.append(module.register_forward_hook(_listening(found[name].outputs)))
+    for number, ids in enumerate(samples):
+        logits = model(input_ids=ids[None], use_cache=False).logits[0, :-1]
+        functional.cross_entropy(logits.float(), ids[1:]).backward()
+        for name, module in matrices.items():
+            along = 1 if type(module).__name__ == "Conv1D" else 0
+            found[name].inputs.add_(module.weight.grad.square().sum(dim=along))
+            module.weight.grad = None
+        report(number, len(samples))
+    for handle in handles:
+        handle.remove()
+    return {
+        name: Felt(felt.inputs / len(samples), felt.outputs / len(samples))
+        for name, felt in found.items()
+    }
+
+
+def _listening(sums: Tensor) -> Any:
+    def add(gradient: Tensor) -> None:
+        sums.add_(gradient.reshape(-1, gradient.shape[-1]).square().sum(dim=0))
+
+    def forward(module: Any, inputs: Any, output: Tensor) -> None:
+        output.register_hook(add)
+
+    return forward

@@ -1,0 +1,127 @@
+"""A factored model is smaller, loads in transformers, trains there, and is multiplied back by a step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_steps import QUICK, take, with_
+
+import compress
+from compress.chain import chain
+from compress.operations.factor import Factor
+from compress.operations.prune import Prune
+from compress.operations.unfactor import Unfactor
+from mvc.errors import MvcError
+from mvc.repository import Repository
+
+pytestmark = pytest.mark.torch
+UP = "model.layers.0.mlp.up_proj"
+
+
+def logits(model: Any) -> Any:
+    import torch
+
+    ids = torch.arange(40)[None] % 384
+    with torch.no_grad():
+        return model(input_ids=ids).logits
+
+
+def streamed(repo: Repository) -> Any:
+    """Logits as the driver computes them."""
+    import torch
+
+    from compress.evaluation.outputs import run
+    from compress.model.skeleton import Skeleton
+    from compress.model.weights import Committed
+
+    return run(Skeleton(Committed(repo)), torch.arange(40)[None] % 384).of(0)
+
+
+def test_a_factored_model_is_smaller_and_loads_in_transformers_as_it_was_judged(
+    repo: Repository, tmp_path: Path
+) -> None:
+    import torch
+    import transformers
+
+    dense_size = Path("model.safetensors").stat().st_size
+    taken = take(repo, Factor(keep=0.5))
+    assert taken.sizes[1] < taken.sizes[0]
+    assert Path("model.safetensors").stat().st_size < 0.75 * dense_size
+    names = set(repo.load(framework="pt"))
+    assert f"{UP}.weight" not in names and {f"{UP}.0.weight", f"{UP}.1.weight"} <= names
+    model = compress.load(os.fspath(Path.cwd()))
+    assert torch.allclose(logits(model)[0], streamed(repo), atol=1e-4)
+    assert model.get_submodule(UP).rank == 21  # ⌊0.5 · 128 · 64 / 192⌋
+    # Once the hook is there, plain from_pretrained does it too; what was trained and saved comes back.
+    plain = transformers.AutoModelForCausalLM.from_pretrained(".")
+    plain.train()
+    out = plain(input_ids=torch.arange(32)[None], labels=torch.arange(32)[None])
+    out.loss.backward()
+    assert plain.get_submodule(UP)[0].weight.grad.abs().sum() > 0
+    torch.optim.SGD(plain.parameters(), lr=0.1).step()
+    plain.eval().save_pretrained(tmp_path / "tuned")
+    again = compress.load(os.fspath(tmp_path / "tuned"))
+    assert torch.equal(logits(again), logits(plain)) and not torch.equal(
+        logits(again), logits(model)
+    )
+
+
+def test_svd_llm_damages_less_than_svd_and_given_out_ranks_less_than_equal_ones(
+    repo: Repository,
+) -> None:
+    kl = {
+        recipe: take(repo, recipe, dry_run=True).after.values["kl"]
+        for recipe in (
+            Factor(keep=0.6),
+            Factor(keep=0.6, ranks="search"),
+            Factor(keep=0.6, method="svd"),
+            Factor(keep=0.6, method="fwsvd"),
+        )
+    }
+    uniform, search, svd, fisher = kl.values()
+    assert search < uniform < svd and uniform < fisher
+
+
+def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> None:
+    import torch
+
+    before = Path("config.json").read_bytes()
+    take(repo, Factor(keep=0.5, only=("*.mlp.*",)))
+    known = chain(repo).newest
+    assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 21}
+    factored, weights = streamed(repo), repo.load(framework="pt")
+    product = weights[f"{UP}.1.weight"] @ weights[f"{UP}.0.weight"]
+    take(repo, Unfactor(only=("*.layers.0.*",)))
+    assert torch.allclose(repo.load(framework="pt")[f"{UP}.weight"], product, atol=1e-6)
+    assert compress.load(".").get_submodule("model.layers.1.mlp.up_proj").rank == 21
+    take(repo, Unfactor())
+    assert torch.allclose(streamed(repo), factored, atol=1e-4)
+    import json
+
+    assert json.loads(Path("config.json").read_bytes()) == json.loads(before)
+    assert not any(name.endswith(".0.weight") for name in repo.load(framework="pt"))
+    known = chain(repo).newest
+    assert known is not None and not known.standing.held
+
+
+def test_factors_are_neither_pruned_nor_factored_away_unseen(repo: Repository) -> None:
+    take(repo, Factor(keep=0.5, only=("*.layers.0.mlp.*",)))
+    head = repo.head
+    with pytest.raises(MvcError, match="factors of rank 21 would be one matrix"):
+        take(repo, Prune(sparsity=0.1, method="magnitude"))
+    assert repo.head == head
+    take(repo, Factor(keep=0.3, only=("*.layers.0.mlp.*",)))  # a lower rank is another promise
+    known = chain(repo).newest
+    assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 12}
+    assert compress.load(".").get_submodule(UP).rank == 12
+
+
+def test_a_budget_is_kept_to(repo: Repository) -> None:
+    taken = take(repo, Factor(keep=0.6, ranks="budget"), with_(samples=4), dry_run=True)
+    weights = repo.load(framework="pt")
+    matrices = sum(t.nbytes for name, t in weights.items() if name.endswith("proj.weight"))
+    assert taken.sizes[0] - taken.sizes[1] >= 0.4 * matrices
+    assert QUICK.samples > 4
