@@ -10,7 +10,8 @@ from compress import invariants
 from compress.allocation import choices_of
 from compress.events import Report
 from compress.matrix import Tensor
-from compress.model.weights import Committed, Overlaid, dense
+from compress.model.skeleton import Skeleton
+from compress.model.weights import Committed, Overlaid, Sums, dense, stored_as
 from compress.operation import Operation
 from compress.options import Options
 from compress.preparing import Start
@@ -66,6 +67,24 @@ class Edited(Mapping[str, Any]):
             return dict(before)
         decisions = {n: dict(d) for layer in self.layers for n, d in layer.decisions.items()}
         return operation.configure(dict(before), of, decisions)
+
+    def judged(
+        self, operation: Operation, skeleton: Skeleton, config: Mapping[str, Any]
+    ) -> Overlaid:
+        """The model as it is judged: with what files beside it add to its weights."""
+        made = Overlaid(skeleton.weights, self.tensors, self.gone, config)
+        if operation.adds is None:
+            return made
+        beside = {name: data for layer in self.layers for name, data in layer.files.items()}
+        added = {}
+        for name, values in operation.adds(beside).items():
+            module = name.removesuffix(".weight")
+            turned = type(skeleton.model.get_submodule(module)).__name__ == "Conv1D"
+            added[skeleton.stored(module)] = values.T if turned else values
+        gone = [
+            one for module in added for one in stored_as(made, module) if one != f"{module}.weight"
+        ]
+        return Overlaid(made, Sums(made, added), gone, config) if added else made
 
     def files(self, committed: Committed, config: Mapping[str, Any]) -> dict[str, bytes | None]:
         """Files beside the model that change."""

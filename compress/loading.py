@@ -53,7 +53,7 @@ def register() -> None:
         """``ranks``: module → rank."""
 
         def __init__(self, ranks: dict[str, int] | None = None, **other: Any) -> None:
-            self.quant_method = METHOD  # type: ignore[assignment]
+            self.quant_method = METHOD
             self.ranks = dict(ranks or {})
 
     @register_quantizer(METHOD)

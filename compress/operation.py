@@ -80,7 +80,9 @@ class Operation:
     ``options``: the ways to treat a matrix, where the recipe has a budget; the allocator chooses, and ``edit``
     finds the choice in ``matrix.choice``. ``budget``: the bytes to keep to, of how many; None for none.
     ``configure``: the new ``config.json``. ``summary``: the commit's first line. ``ends``: kinds of invariants
-    that it ends on purpose. ``migrations``: of a recipe of version n as JSON, one of n + 1.
+    that it ends on purpose. ``migrations``: of a recipe of version n as JSON, one of n + 1. ``metric``: what
+    the guard looks at where it is not told; ``must_help``: unless a limit is given, that has to get better.
+    ``adds``: what files beside the model add to weights, by name, when it is judged.
     """
 
     name: str
@@ -95,6 +97,9 @@ class Operation:
     budget: Callable[[Any, float], float | None] = lambda recipe, dense: None
     configure: Callable[[dict[str, Any], Any, Mapping[str, Json]], dict[str, Any]] | None = None
     ends: frozenset[str] = frozenset()
+    metric: str = ""
+    must_help: bool = False
+    adds: Callable[[Mapping[str, bytes | None]], Mapping[str, Tensor]] | None = None
     migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = field(
         default_factory=dict
     )

@@ -11,8 +11,9 @@ class Options:
     """``data``: texts to calibrate on; ``held``: texts to judge by, else the end of ``data``.
 
     ``samples`` sequences of ``length`` tokens calibrate, ``judged`` such ones judge. ``metric`` and ``limit``
-    are the guard's ("" for the first of what is measured). ``evaluator``: a command that prints a number.
-    ``first``: blocks before it stay as they are. ``threads``: 0 for as many as torch takes.
+    are the guard's; "" for the operation's own: 3 % of the first of what is measured, or that it helps.
+    ``evaluator``: a command that prints a number. ``first``: blocks before it stay as they are. ``threads``: 0
+    for as many as torch takes.
     """
 
     data: tuple[str, ...] = ()
@@ -22,7 +23,7 @@ class Options:
     judged: int = 32
     seed: int = 0
     metric: str = ""
-    limit: str = "3%"
+    limit: str = ""
     evaluator: str = ""
     model: str | None = None
     first: int = 0

@@ -15,10 +15,10 @@ from compress.editing import Edited, edits_of, verified
 from compress.evaluation.evaluator import Subject
 from compress.evaluation.measurement import BETTER, Measurement
 from compress.events import Report, unheard
-from compress.guard.limit import Limit, Verdict, judge, require
+from compress.guard.limit import DEFAULT, Limit, Verdict, judge, require
 from compress.guard.spikes import trend
 from compress.guard.watch import Watch
-from compress.model.weights import Overlaid
+from compress.operation import Operation
 from compress.options import Options
 from compress.preparing import Start, start
 from compress.streaming.journal import Journal, Scratch, same
@@ -97,10 +97,10 @@ def take(
         edited = Edited(journal.layers())
         verified(begun, operation, edited)
         config = edited.config(operation, of, begun.parent.committed.config)
-        overlaid = Overlaid(begun.parent.weights, edited.tensors, edited.gone, config)
+        overlaid = edited.judged(operation, begun.parent.skeleton, config)
         after = begun.evaluator.measure(Subject(begun.parent.committed, overlaid), report)
         report("measured", of="result", **telling.values(after))
-        verdict = judge(before, after, options.metric or _metric(after), Limit.parse(options.limit))
+        verdict = _judged(operation, options, before, after)
         report("verdict", **verdict.written())
         decline = _decline(repo, begun.onto, verdict)
         if decline:
@@ -198,6 +198,16 @@ def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:
     if found is None:
         return None
     return f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
+
+
+def _judged(
+    operation: Operation, options: Options, before: Measurement, after: Measurement
+) -> Verdict:
+    """By what was asked for, or by what the operation is for."""
+    metric = options.metric or (operation.metric if operation.metric in after.values else "")
+    must_help = operation.must_help and not options.limit
+    limit = Limit(0.0, False) if must_help else Limit.parse(options.limit or DEFAULT)
+    return judge(before, after, metric or _metric(after), limit, must_help=must_help)
 
 
 def _metric(after: Measurement) -> str:

@@ -27,13 +27,16 @@ _GIVEN: list[Callable[[Any], Any]] = [
     click.option("--judged", type=int, default=32, metavar="N", help="Sequences to judge by; 32."),
     click.option("--seed", type=int, default=0, metavar="N", help="For whatever draws; 0."),
     click.option(
-        "--metric", default="", metavar="NAME", help="What the guard looks at; perplexity."
+        "--metric",
+        default="",
+        metavar="NAME",
+        help="What the guard looks at; perplexity, of heal kl.",
     ),
     click.option(
         "--limit",
-        default="3%",
+        default="",
         metavar="LIMIT",
-        help="How much worse it may get: 3%, 0.5 (absolute), none.",
+        help="How much worse it may get: 3%, 0.5 (absolute), none; 3%, and a heal has to help.",
     ),
     click.option(
         "--evaluator", default="", metavar="CMD", help="A command that prints a number of {model}."

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from compress.cli import factor, forget, prune, rerun, resume, status, unfactor
+from compress.cli import factor, forget, heal, prune, rerun, resume, status, unfactor
 from compress.cli import run as run_file
 from compress.cli.session import Session
 
@@ -56,5 +56,5 @@ def command(
     )
 
 
-for verb in (prune, factor, unfactor, resume, rerun, run_file, status, forget):
+for verb in (prune, factor, unfactor, heal, resume, rerun, run_file, status, forget):
     command.add_command(verb.command)

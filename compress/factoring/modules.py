@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-class Factored(torch.nn.Sequential):
+class Factored(torch.nn.Sequential):  # type: ignore[misc]
     """``second @ first`` and a bias: Linear modules ``0`` and ``1``, which adapters find and training trains.
 
     The bias stays where the Linear had it: a checkpoint has ``X.0.weight``, ``X.1.weight`` and ``X.bias``.

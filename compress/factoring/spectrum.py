@@ -2,7 +2,7 @@
 
 All methods are one: with R from the inputs, W R = U S Vᵀ, and U_k U_kᵀ W is the matrix of rank k that is
 nearest to W in ‖· R‖. R is the identity (SVD), a diagonal (ASVD, FWSVD), or the Cholesky factor of G (SVD-LLM):
-then S_k² is just what leaving out term k adds to the output's error. R is never divided by, so it may have zeros.
+then S_k² is just what leaving out term k adds to the output's error. R, never divided by, may have zeros.
 """
 
 from __future__ import annotations

@@ -78,8 +78,12 @@ class Verdict:
         }
 
 
-def judge(before: Measurement, after: Measurement, metric: str, limit: Limit) -> Verdict:
+def judge(
+    before: Measurement, after: Measurement, metric: str, limit: Limit, *, must_help: bool = False
+) -> Verdict:
     """Whether ``after`` is within ``limit`` of ``before``, in pairs of samples where there are any.
+
+    ``must_help``: it has to be better.
 
     Raises:
         UsageError: ``metric`` was not measured.
@@ -91,6 +95,8 @@ def judge(before: Measurement, after: Measurement, metric: str, limit: Limit) ->
     reasons = []
     if not math.isfinite(now):
         reasons.append(f"{metric} is {now}")
+    elif must_help and not worse.mean < 0:
+        reasons.append(f"{metric} {was:.4g} → {now:.4g}: it does not help")
     elif worse.mean > limit.amount:
         by = f"{worse.mean:.1%}" if limit.relative else f"{worse.mean:.4g}"
         reasons.append(f"{metric} {was:.4g} → {now:.4g}: {by} worse, the limit is {limit}")

@@ -135,12 +135,38 @@ class Overlaid:
         return self._below.dtype(name)
 
 
+class Sums(Mapping[str, Any]):
+    """``<module>.weight`` of ``weights`` plus what is ``added``, as the file has it; made when asked for."""
+
+    def __init__(self, weights: Weights, added: Mapping[str, Tensor]) -> None:
+        self._weights, self._added = weights, added
+
+    def __getitem__(self, name: str) -> Tensor:
+        added = self._added[name.removesuffix(".weight")]
+        return dense(self._weights, name.removesuffix(".weight")).float() + added
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{module}.weight" for module in self._added)
+
+    def __len__(self) -> int:
+        return len(self._added)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.removesuffix(".weight") in self._added
+
+
 def dense(weights: Weights, module: str) -> Tensor:
     """The weight of ``module`` as it computes, whatever form it lies in; KeyError if it is not there."""
     form = forms.form_of(weights.names, module)
     if form is None:
         raise KeyError(f"{module}.weight")
     return form.dense(weights.read, module, weights.config)
+
+
+def stored_as(weights: Weights, module: str) -> list[str]:
+    """The names of the tensors that are the weight of ``module`` now; none if it is not there."""
+    form = forms.form_of(weights.names, module)
+    return [] if form is None else form.stored(weights.names, module)
 
 
 def _entries(repo: Repository, revision: str) -> dict[str, Entry]:

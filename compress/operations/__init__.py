@@ -19,6 +19,7 @@ OPERATIONS: dict[str, str] = {
     "prune": "compress.operations.prune",
     "factor": "compress.operations.factor",
     "unfactor": "compress.operations.unfactor",
+    "heal": "compress.operations.heal",
 }
 
 

@@ -16,10 +16,9 @@ import torch
 
 from compress.edit import Edit
 from compress.events import Report, unheard
-from compress.forms import form_of
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
-from compress.model.weights import Overlaid
+from compress.model.weights import Overlaid, stored_as
 from compress.operation import Operation
 from compress.standing import Standing
 from compress.streaming.gathering import Grams
@@ -178,7 +177,7 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
             floats = ending == "weight" or ending.endswith(".weight")  # or a factor's
             tensors[full] = as_stored(skeleton, full, name, values) if floats else values
         # Whatever it was stored as until now and is no more: another form's tensors must not stay.
-        gone += [one for one in _stored(skeleton, module) if one not in tensors]
+        gone += [one for one in stored_as(skeleton.weights, module) if one not in tensors]
         for folded, values in edit.folded.items():
             full = skeleton.stored(folded)
             tensors[full] = as_stored(skeleton, full, folded, values)
@@ -199,7 +198,7 @@ def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tenso
     ``full``: what the file calls it; ``name``: the weight of the model that it is, or is a part of.
     """
     weights, module = skeleton.weights, name.rpartition(".")[0]
-    before = [full, *_stored(skeleton, skeleton.stored(module))]
+    before = [full, *stored_as(weights, skeleton.stored(module))]
     kinds = [_DTYPES[known] for one in before if (known := weights.dtype(one) or "") in _DTYPES]
     if not kinds:
         said = weights.config.get("dtype") or weights.config.get("torch_dtype")
@@ -208,13 +207,6 @@ def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tenso
     if whole and type(skeleton.model.get_submodule(module)).__name__ == "Conv1D":
         values = values.T
     return values.to(kinds[0]).contiguous()
-
-
-def _stored(skeleton: Skeleton, module: str) -> list[str]:
-    """The tensors that the file has of a module's weight."""
-    names = skeleton.weights.names
-    form = form_of(names, module)
-    return [] if form is None else form.stored(names, module)
 
 
 def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from compress.events import Report
-from compress.forms import form_of
 from compress.matrix import Tensor
 from compress.model.building import on_meta
 from compress.model.filling import Filling
-from compress.model.weights import Committed, Weights, dense
+from compress.model.weights import Committed, Weights, dense, stored_as
 from compress.streaming.driver import Work, as_stored
 from compress.streaming.grouping import chosen_by
 from compress.streaming.journal import Journal
@@ -61,8 +60,7 @@ class Loaded:
         """What the weight ``name`` is stored as."""
         weights = self._work.skeleton.weights
         module = self._work.skeleton.stored(name.removesuffix(".weight"))
-        form = form_of(weights.names, module)
-        names = [] if form is None else form.stored(weights.names, module)
+        names = stored_as(weights, module)
         return {one.removeprefix(f"{module}."): weights.read(one) for one in names}
 
     def zeros(self, name: str) -> Tensor | None:

@@ -1,0 +1,62 @@
+"""What is learned: to predict the next token, to think as the dense model does, or both.
+
+``cosine``: 1 - cos of the states behind each block; ``kl``: the divergence of the next token's distribution.
+Both are against the dense model on the same tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch.nn import functional
+
+from compress.matrix import Tensor
+from mvc.errors import UsageError
+
+Distill = Literal["none", "cosine", "kl"]
+
+
+class Objective:
+    """Cross-entropy plus ``weight`` times the distance to ``teacher``; without a head the distance alone.
+
+    Raises:
+        UsageError: the model has nothing to predict and no teacher.
+    """
+
+    def __init__(self, model: Any, teacher: Any | None, distill: Distill, weight: float) -> None:
+        name = type(model).__name__
+        self.predicts = name.endswith(("ForCausalLM", "LMHeadModel"))
+        if not self.predicts and distill != "cosine":
+            raise UsageError(
+                f"{name} predicts no next token: it can only learn from the dense model's states",
+                hint="--distill cosine",
+            )
+        self._teacher, self._distill, self._weight = teacher, distill, weight
+
+    def __call__(self, model: Any, ids: Tensor) -> Tensor:
+        """The mean loss over ``ids`` ``[n, length]``."""
+        out = self._run(model, ids)
+        loss = torch.zeros(())
+        if self.predicts:
+            logits = out.logits[:, :-1].flatten(0, 1)
+            loss = functional.cross_entropy(logits, ids[:, 1:].flatten())
+        if self._teacher is None:
+            return loss
+        with torch.no_grad():
+            dense = self._run(self._teacher, ids)
+        return loss + self._weight * self._apart(out, dense)
+
+    def _run(self, model: Any, ids: Tensor) -> Any:
+        options = {"use_cache": False} if self.predicts else {}
+        return model(input_ids=ids, output_hidden_states=self._distill == "cosine", **options)
+
+    def _apart(self, out: Any, dense: Any) -> Tensor:
+        if self._distill == "kl":
+            logs, wanted = out.logits.log_softmax(-1), dense.logits.log_softmax(-1)
+            return (wanted.exp() * (wanted - logs)).sum(-1).mean()
+        pairs = zip(out.hidden_states[1:], dense.hidden_states[1:], strict=True)
+        each = [
+            1 - functional.cosine_similarity(ours, theirs, dim=-1).mean() for ours, theirs in pairs
+        ]
+        return torch.stack(each).mean()
