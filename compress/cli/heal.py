@@ -43,7 +43,7 @@ SAMPLES = 256
 @click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
 @run_options
 @click.pass_context
-def command(context: click.Context, run: Run, **given: Any) -> None:
+def command(context: click.Context, /, run: Run, **given: Any) -> None:
     """Train a little, to make good what a step broke; kept only if it helps.
 
     Zeros of a mask stay zero, and ranks what they are. 256 sequences are learned from unless --samples says

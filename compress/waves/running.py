@@ -13,7 +13,7 @@ from typing import Any
 from compress import operations, recipe
 from compress.chain import Step, step_of, steps
 from compress.events import Report, unheard
-from compress.guard.limit import Limit
+from compress.guard.limit import DEFAULT, Limit
 from compress.operations.prune import Prune
 from compress.options import Options
 from compress.running import Taken, take
@@ -97,7 +97,7 @@ def in_force(repo: Repository) -> Current | None:
 
 def outlook(found: Current) -> Wave:
     """The wave to come; UsageError if there is none."""
-    limit = Limit.parse(str(_options(found.step).get("limit", "3%")))
+    limit = Limit.parse(str(_options(found.step).get("limit") or DEFAULT))
     worse = _worse(found.step)
     ease = worse / limit.amount if limit.amount else 1.0
     return found.wave.next(found.refused, ease)
@@ -141,7 +141,7 @@ def _run(repo: Repository, of: Prune, wave: Wave, options: Options, more: dict[s
     from compress.running import Refused
 
     try:
-        return take(repo, heal, replace(options, limit="0%", message=""), report=report)
+        return take(repo, heal, replace(options, limit="", message=""), report=report)
     except Refused as refusal:
         report("note", text=f"healing did not help, and is not kept: {refusal.message}")
         return taken

@@ -75,7 +75,10 @@ ASKED_UNDECIDED = {
 #: (``tests/hooks``).
 UNASKED = {"gc", "repack", "expire", "hooks list", "rerun"}
 #: Streams of events, and what ``tests/compress`` looks at.
-UNASKED |= {f"compress {verb}" for verb in ("status", "rerun", "prune", "resume", "run")}
+UNASKED |= {
+    f"compress {verb}"
+    for verb in ("status", "rerun", "prune", "factor", "unfactor", "heal", "resume", "run")
+}
 
 
 @pytest.fixture
