@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_steps import QUICK, take, with_
+from test_steps import take, with_
 
 import compress
 from compress.chain import chain
@@ -19,6 +19,7 @@ from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
 UP = "model.layers.0.mlp.up_proj"
+FEW = with_(samples=4, judged=4)
 
 
 def logits(model: Any) -> Any:
@@ -37,7 +38,7 @@ def streamed(repo: Repository) -> Any:
     from compress.model.skeleton import Skeleton
     from compress.model.weights import Committed
 
-    return run(Skeleton(Committed(repo)), torch.arange(40)[None] % 384).of(0)
+    return next(run(Skeleton(Committed(repo)), torch.arange(40)[None] % 384).each())
 
 
 def test_a_factored_model_is_smaller_and_loads_in_transformers_as_it_was_judged(
@@ -47,7 +48,7 @@ def test_a_factored_model_is_smaller_and_loads_in_transformers_as_it_was_judged(
     import transformers
 
     dense_size = Path("model.safetensors").stat().st_size
-    taken = take(repo, Factor(keep=0.5))
+    taken = take(repo, Factor(keep=0.5), FEW)
     assert taken.sizes[1] < taken.sizes[0]
     assert Path("model.safetensors").stat().st_size < 0.75 * dense_size
     names = set(repo.load(framework="pt"))
@@ -89,15 +90,15 @@ def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> 
     import torch
 
     before = Path("config.json").read_bytes()
-    take(repo, Factor(keep=0.5, only=("*.mlp.*",)))
+    take(repo, Factor(keep=0.5, only=("*.mlp.*",)), FEW)
     known = chain(repo).newest
     assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 21}
     factored, weights = streamed(repo), repo.load(framework="pt")
     product = weights[f"{UP}.1.weight"] @ weights[f"{UP}.0.weight"]
-    take(repo, Unfactor(only=("*.layers.0.*",)))
+    take(repo, Unfactor(only=("*.layers.0.*",)), FEW)
     assert torch.allclose(repo.load(framework="pt")[f"{UP}.weight"], product, atol=1e-6)
     assert compress.load(".").get_submodule("model.layers.1.mlp.up_proj").rank == 21
-    take(repo, Unfactor())
+    take(repo, Unfactor(), FEW)
     assert torch.allclose(streamed(repo), factored, atol=1e-4)
     import json
 
@@ -108,20 +109,19 @@ def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> 
 
 
 def test_factors_are_neither_pruned_nor_factored_away_unseen(repo: Repository) -> None:
-    take(repo, Factor(keep=0.5, only=("*.layers.0.mlp.*",)))
+    take(repo, Factor(keep=0.5, only=("*.layers.0.mlp.*",)), FEW)
     head = repo.head
     with pytest.raises(MvcError, match="factors of rank 21 would be one matrix"):
-        take(repo, Prune(sparsity=0.1, method="magnitude"))
+        take(repo, Prune(sparsity=0.1, method="magnitude"), FEW)
     assert repo.head == head
-    take(repo, Factor(keep=0.3, only=("*.layers.0.mlp.*",)))  # a lower rank is another promise
+    take(repo, Factor(keep=0.3, only=("*.layers.0.mlp.*",)), FEW)  # a lower rank is another promise
     known = chain(repo).newest
     assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 12}
     assert compress.load(".").get_submodule(UP).rank == 12
 
 
 def test_a_budget_is_kept_to(repo: Repository) -> None:
-    taken = take(repo, Factor(keep=0.6, ranks="budget"), with_(samples=4), dry_run=True)
+    taken = take(repo, Factor(keep=0.6, ranks="budget"), FEW, dry_run=True)
     weights = repo.load(framework="pt")
     matrices = sum(t.nbytes for name, t in weights.items() if name.endswith("proj.weight"))
     assert taken.sizes[0] - taken.sizes[1] >= 0.4 * matrices
-    assert QUICK.samples > 4

@@ -18,14 +18,14 @@ from mvc.repository import Repository
 pytestmark = pytest.mark.torch
 UP = "model.layers.0.mlp.up_proj"
 #: As the command has it: no limit is given, so that it has to help.
-HEALED = with_(samples=128, limit="")
+HEALED = with_(samples=64, judged=16, limit="")
 SHORT = Heal(steps=40, rank=4, rate=2e-3)
 BROKEN = Prune(method="magnitude", sparsity=0.6)
 
 
 @pytest.fixture
 def pruned(repo: Repository) -> Repository:
-    take(repo, BROKEN)
+    take(repo, BROKEN, with_(samples=4, judged=4))
     return repo
 
 
@@ -52,7 +52,7 @@ def test_healing_brings_a_pruned_model_nearer_to_the_dense_one_and_opens_no_zero
 def test_the_same_seed_heals_the_same_and_qlora_and_distillation_help_too(
     pruned: Repository,
 ) -> None:
-    options = with_(samples=64, limit="")
+    options = with_(samples=32, judged=8, limit="")
     twice = [take(pruned, Heal(steps=10), options, dry_run=True).after.values for _ in range(2)]
     assert twice[0] == twice[1]
     for recipe in (
@@ -140,7 +140,7 @@ def test_an_adapter_kept_apart_leaves_the_weights_and_is_judged_with_them(
 
 
 def test_factors_are_healed_in_their_rank(repo: Repository) -> None:
-    take(repo, Factor(keep=0.4, only=("*.mlp.*",)))
+    take(repo, Factor(keep=0.4, only=("*.mlp.*",)), with_(samples=4, judged=4))
     with pytest.raises(UsageError, match="is factored"):
         take(repo, Heal(adapter="apart"), HEALED)
     taken = take(repo, Heal(steps=10), HEALED)
