@@ -29,8 +29,8 @@ SAMPLES = 256
 @click.option(
     "--distill",
     type=click.Choice(["none", "cosine", "kl"]),
-    default="none",
-    help="Learn from the dense model too: its states, or what it predicts.",
+    default="kl",
+    help="Learn from the dense model too: what it predicts (kl), or its states.",
 )
 @click.option("--weight", type=float, default=1.0, metavar="X", help="Of what is distilled; 1.")
 @click.option(

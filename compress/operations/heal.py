@@ -23,7 +23,7 @@ class Heal:
     """``steps`` of ``batch`` sequences at ``rate``, by adapters of ``rank``, scaled by ``alpha / rank``.
 
     ``qlora`` keeps the frozen weights in NF4 meanwhile. ``distill``: learn from the dense model too, ``weight``
-    times. ``adapter``: ``merged`` into the weights, or kept ``apart``. ``only`` and ``skip`` are globs.
+    times: from what it predicts, or from its states (``cosine``). ``adapter``: ``merged`` into the weights, or kept ``apart``. ``only`` and ``skip`` are globs.
     """
 
     method: Literal["lora", "qlora"] = "lora"
@@ -32,7 +32,7 @@ class Heal:
     alpha: float = 16.0
     rate: float = 1e-3
     batch: int = 4
-    distill: Literal["none", "cosine", "kl"] = "none"
+    distill: Literal["none", "cosine", "kl"] = "kl"
     weight: float = 1.0
     adapter: Literal["merged", "apart"] = "merged"
     only: tuple[str, ...] = ()

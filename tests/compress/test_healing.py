@@ -20,7 +20,7 @@ UP = "model.layers.0.mlp.up_proj"
 #: As the command has it: no limit is given, so that it has to help.
 HEALED = with_(samples=64, judged=16, limit="")
 SHORT = Heal(steps=40, rank=4, rate=2e-3)
-BROKEN = Prune(method="magnitude", sparsity=0.6)
+BROKEN = Prune(method="magnitude", sparsity=0.7)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_same_seed_heals_the_same_and_qlora_and_distillation_help_too(
     assert twice[0] == twice[1]
     for recipe in (
         Heal(method="qlora", steps=10, distill="cosine"),
-        Heal(steps=10, distill="kl"),
+        Heal(steps=10, distill="none"),
     ):
         taken = take(pruned, recipe, options, dry_run=True)
         assert taken.after.values["kl"] < taken.before.values["kl"], recipe
@@ -140,13 +140,13 @@ def test_an_adapter_kept_apart_leaves_the_weights_and_is_judged_with_them(
 
 
 def test_factors_are_healed_in_their_rank(repo: Repository) -> None:
-    take(repo, Factor(keep=0.4, only=("*.mlp.*",)), with_(samples=4, judged=4))
+    take(repo, Factor(keep=0.3, only=("*.mlp.*",)), with_(samples=4, judged=4))
     with pytest.raises(UsageError, match="is factored"):
         take(repo, Heal(adapter="apart"), HEALED)
     taken = take(repo, Heal(steps=10), HEALED)
     assert taken.after.values["kl"] < taken.before.values["kl"]
     weights = repo.load(framework="pt")
-    assert weights[f"{UP}.0.weight"].shape == (17, 64) and f"{UP}.weight" not in weights
+    assert weights[f"{UP}.0.weight"].shape == (12, 64) and f"{UP}.weight" not in weights
 
 
 def test_four_bits_keep_zeros_and_lie_within_half_a_level() -> None:
