@@ -24,7 +24,8 @@ class Matrix:
     ``gram`` ``[in, in]``: G, None unless the operation asked for it. ``zeros`` ``[out, in]``, bool: where the
     mask in force keeps it at zero; None without one. ``grid``: what an earlier step recorded of its values.
     ``choice``: what a survey chose for this matrix. ``seed`` is its own: a draw must not depend on which other
-    matrices there are.
+    matrices there are. ``peak`` ``[in]``: the largest magnitude of each input, there where ``gram`` is.
+    ``dtype``: torch's, of the file; None for float32.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Matrix:
     grid: Mapping[str, Json] | None = None
     choice: Mapping[str, Json] = field(default_factory=dict)
     seed: int = 0
+    peak: Tensor | None = None
+    dtype: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Source:
 
     ``kind``: ``norm`` (a weight ``[in]``, and perhaps a bias), ``linear`` (the rows of a weight
     ``[in, …]``), or ``heads`` (the same, each row block serving several heads, as v → o in grouped-query
-    attention). ``offset``: what the norm adds to its weight before it multiplies (Gemma: 1).
+    attention, ``repeats`` heads of ``width`` rows each). ``offset``: what the norm adds to its weight before it
+    multiplies (Gemma: 1).
     """
 
     name: str
@@ -51,6 +55,7 @@ class Source:
     bias: Tensor | None = None
     offset: float = 0.0
     repeats: int = 1
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)

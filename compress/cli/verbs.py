@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from compress.cli import factor, forget, heal, prune, rerun, resume, status, unfactor
+from compress.cli import (
+    dequantize,
+    factor,
+    forget,
+    heal,
+    prune,
+    quantize,
+    rerun,
+    resume,
+    status,
+    unfactor,
+)
 from compress.cli import run as run_file
 from compress.cli.session import Session
 
@@ -56,5 +67,17 @@ def command(
     )
 
 
-for verb in (prune, factor, unfactor, heal, resume, rerun, run_file, status, forget):
+for verb in (
+    prune,
+    quantize,
+    dequantize,
+    factor,
+    unfactor,
+    heal,
+    resume,
+    rerun,
+    run_file,
+    status,
+    forget,
+):
     command.add_command(verb.command)

@@ -12,6 +12,9 @@ from compress.forms.form import Form
 
 FORMS: dict[str, str] = {
     "factors": "compress.forms.factors",
+    "bitsandbytes": "compress.forms.bitsandbytes",
+    "pack-quantized": "compress.forms.pack_quantized",
+    "scaled": "compress.forms.scaled",
     "plain": "compress.forms.plain",
 }
 

@@ -12,7 +12,7 @@ import torch
 
 from compress.architectures.generic import is_matrix
 from compress.matrix import Tensor
-from compress.model.weights import Weights, dense
+from compress.model.weights import Weights, dense, stored_as
 from mvc.errors import UnsupportedDtype, UsageError
 
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
@@ -63,16 +63,13 @@ class Filling:
 
     def _values(self, module: Any, name: str, parameter: Any) -> Tensor:
         owner, _, kind = name.rpartition(".")
-        for spelling in self._spellings(name):
-            if spelling in self._names:
-                found = self._weights.read(spelling)
-                break
+        if kind == "weight" and is_matrix(module):
+            found = self._formed(owner, type(module).__name__ == "Conv1D")
         else:
-            if kind != "weight" or not is_matrix(module):
+            spelling = next((one for one in self._spellings(name) if one in self._names), None)
+            if spelling is None:
                 raise _missing(name)
-            found = self._formed(owner)
-            if type(module).__name__ == "Conv1D":  # forms have it [out, in]
-                found = found.T
+            found = self._weights.read(spelling)
         if found.dtype not in _FLOATS:
             raise UnsupportedDtype(
                 f"the tensor {name!r} is {found.dtype}, which can't be computed with here",
@@ -85,12 +82,15 @@ class Filling:
             )
         return found.float()
 
-    def _formed(self, owner: str) -> Tensor:
+    def _formed(self, owner: str, turned: bool) -> Tensor:
+        """The matrix; ``turned``: as GPT-2's Conv1D has it, which forms other than plain have ``[out, in]``."""
         for spelling in self._spellings(owner):
             try:
-                return dense(self._weights, spelling)
+                found = dense(self._weights, spelling)
             except KeyError:
                 continue
+            plain = stored_as(self._weights, spelling) == [f"{spelling}.weight"]
+            return found if plain or not turned else found.T
         raise _missing(f"{owner}.weight")
 
     def _spellings(self, name: str) -> list[str]:

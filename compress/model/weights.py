@@ -169,6 +169,23 @@ def stored_as(weights: Weights, module: str) -> list[str]:
     return [] if form is None else form.stored(weights.names, module)
 
 
+def file_dtype(weights: Weights, *names: str) -> Any:
+    """The torch dtype that the file has for the first of ``names`` that is of numbers; else the model's."""
+    import torch
+
+    kinds = {
+        "F32": torch.float32,
+        "BF16": torch.bfloat16,
+        "F16": torch.float16,
+        "F64": torch.float64,
+    }
+    known = [kinds[kind] for name in names if (kind := weights.dtype(name) or "") in kinds]
+    if known:
+        return known[0]
+    said = weights.config.get("dtype") or weights.config.get("torch_dtype")
+    return getattr(torch, str(said), torch.float32)
+
+
 def _entries(repo: Repository, revision: str) -> dict[str, Entry]:
     snapshot = repo.snapshot(revision)
     manifests = (snapshot.manifest(path) for path in snapshot)

@@ -17,6 +17,8 @@ from mvc.errors import UsageError
 #: name → module, whose ``OPERATION`` it is
 OPERATIONS: dict[str, str] = {
     "prune": "compress.operations.prune",
+    "quantize": "compress.operations.quantize",
+    "dequantize": "compress.operations.dequantize",
     "factor": "compress.operations.factor",
     "unfactor": "compress.operations.unfactor",
     "heal": "compress.operations.heal",

@@ -18,7 +18,7 @@ from compress.edit import Edit
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
-from compress.model.weights import Overlaid, stored_as
+from compress.model.weights import Overlaid, file_dtype, stored_as
 from compress.operation import Operation
 from compress.standing import Standing
 from compress.streaming.gathering import Grams
@@ -29,8 +29,6 @@ from compress.streaming.states import States
 from mvc.errors import MvcError, UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
-
-_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "F64": torch.float64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +150,16 @@ def _worked(work: Work, number: int, states: States | None, report: Report) -> L
                 for _ in states.run(block, number):
                     pass
         edits: dict[str, Edit] = {}
-        for name, _, _ in view.rules:
+        # A group before what makes its input, so that this is edited with a scale that was folded into it.
+        for name, _, _ in reversed(view.rules):
+            peak = None if states is None else grams.peak(name)
             gram = None if states is None else grams.take(name)
-            group = view.group(name, gram, work.standing, work.choices, work.seed)
+            group = view.group(name, gram, work.standing, work.choices, work.seed, peak)
             if work.operation.edit_group is not None:
-                edits.update(work.operation.edit_group(group, work.recipe))
+                found = dict(work.operation.edit_group(group, work.recipe))
+                for edit in found.values():
+                    view.fold(edit.folded)
+                edits.update(found)
             elif work.operation.edit is not None:
                 for matrix in group.matrices:
                     edits[matrix.name] = work.operation.edit(matrix, work.recipe)
@@ -168,6 +171,11 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
     """What the file will hold of the block's edits."""
     tensors: dict[str, Tensor] = {}
     gone: list[str] = []
+    for edit in edits.values():
+        for name, values in edit.folded.items():
+            if name not in edits:
+                full = skeleton.stored(name)
+                tensors[full] = as_stored(skeleton, full, name, values)
     for name, edit in edits.items():
         module = skeleton.stored(name.removesuffix(".weight"))
         for ending, values in edit.payload.tensors.items():
@@ -178,13 +186,10 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
             tensors[full] = as_stored(skeleton, full, name, values) if floats else values
         # Whatever it was stored as until now and is no more: another form's tensors must not stay.
         gone += [one for one in stored_as(skeleton.weights, module) if one not in tensors]
-        for folded, values in edit.folded.items():
-            full = skeleton.stored(folded)
-            tensors[full] = as_stored(skeleton, full, folded, values)
     return Layer(
         key_of(number),
         tensors,
-        tuple(gone),
+        tuple(name for name in dict.fromkeys(gone) if name not in tensors),
         {name: edit.loss for name, edit in edits.items()},
         {name: edit.decisions for name, edit in edits.items() if edit.decisions},
         {name: edit.payload.invariant for name, edit in edits.items()},
@@ -195,18 +200,17 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
 def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tensor:
     """In the file's dtype and orientation; one that is new takes the dtype of what it stands for.
 
-    ``full``: what the file calls it; ``name``: the weight of the model that it is, or is a part of.
+    ``full``: what the file calls it; ``name``: the weight of the model that it is, or is a part of. What is not
+    in float32 is of a dtype on purpose, and keeps it.
     """
     weights, module = skeleton.weights, name.rpartition(".")[0]
-    before = [full, *stored_as(weights, skeleton.stored(module))]
-    kinds = [_DTYPES[known] for one in before if (known := weights.dtype(one) or "") in _DTYPES]
-    if not kinds:
-        said = weights.config.get("dtype") or weights.config.get("torch_dtype")
-        kinds = [getattr(torch, str(said), torch.float32)]
-    whole = full == f"{skeleton.stored(module)}.weight"
+    kind = values.dtype
+    if kind == torch.float32:
+        kind = file_dtype(weights, full, *stored_as(weights, skeleton.stored(module)))
+    whole = full == f"{skeleton.stored(module)}.weight" and values.dim() == 2
     if whole and type(skeleton.model.get_submodule(module)).__name__ == "Conv1D":
         values = values.T
-    return values.to(kinds[0]).contiguous()
+    return values.to(kind).contiguous()
 
 
 def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:

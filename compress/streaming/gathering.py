@@ -1,4 +1,4 @@
-"""G = XᵀX/n for each group of a block, while the block runs over the calibration."""
+"""G = XᵀX/n and max|X| for each group of a block, while the block runs over the calibration."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Grams:
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._rows: dict[str, int] = {}
+        self._peaks: dict[str, Tensor] = {}
 
     @contextmanager
     def listening(self, inputs: Mapping[str, Any]) -> Iterator[None]:
@@ -38,6 +39,10 @@ class Grams:
         found /= self._rows[name]
         return found
 
+    def peak(self, name: str) -> Tensor:
+        """``[in]``, float32: the largest magnitude of each input."""
+        return self._peaks[name]
+
     def rows(self, name: str) -> int:
         """How many inputs were seen."""
         return self._rows[name]
@@ -48,7 +53,9 @@ class Grams:
             if name not in self._sums:
                 width = rows.shape[1]
                 self._sums[name], self._rows[name] = rows.new_zeros(width, width), 0
+                self._peaks[name] = rows.new_zeros(width)
             self._sums[name].addmm_(rows.T, rows)
             self._rows[name] += rows.shape[0]
+            self._peaks[name] = self._peaks[name].maximum(rows.abs().amax(dim=0))
 
         return add

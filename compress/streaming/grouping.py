@@ -9,6 +9,7 @@ from typing import Any
 from compress.architectures.architecture import GroupRule
 from compress.matrix import Group, Matrix, Source, Tensor
 from compress.model.skeleton import Skeleton
+from compress.model.weights import file_dtype
 from compress.numbers import seed_of
 from compress.standing import Standing
 from mvc.history.record import Json
@@ -65,11 +66,12 @@ class BlockView:
         standing: Standing,
         choices: Mapping[str, Mapping[str, Json]],
         seed: int,
+        peak: Tensor | None = None,
     ) -> Group:
         """The group ``name`` for an operation."""
         rule, members = next((rule, members) for one, rule, members in self.rules if one == name)
         matrices = tuple(
-            self._matrix(path, gram, standing, choices.get(self.name(path), {}), seed)
+            self._matrix(path, gram, standing, choices.get(self.name(path), {}), seed, peak)
             for path in members
         )
         whole = members == tuple(path for path in rule.modules if path in self.modules)
@@ -82,6 +84,7 @@ class BlockView:
         standing: Standing,
         choice: Mapping[str, Json],
         seed: int,
+        peak: Tensor | None,
     ) -> Matrix:
         module, name = self.modules[path], self.name(path)
         weight = module.weight.data
@@ -95,7 +98,20 @@ class BlockView:
             grid=held.get("grid"),  # type: ignore[arg-type]
             choice=choice,
             seed=seed_of(seed, name),
+            peak=peak,
+            dtype=file_dtype(self._skeleton.weights, self._skeleton.stored(name)),
         )
+
+    def fold(self, folded: Mapping[str, Tensor]) -> None:
+        """Give modules of the block the values that a scale was folded into, by the tensors' full names."""
+        for name, values in folded.items():
+            path, _, kind = name.removeprefix(f"{self._skeleton.path}.{self._number}.").rpartition(
+                "."
+            )
+            module = self._block.get_submodule(path)
+            if _is_transposed(module) and values.dim() == 2:
+                values = values.T
+            module._parameters[kind].data = values.contiguous()
 
     def _source(self, rule: GroupRule) -> Source | None:
         if rule.source is None:
@@ -107,10 +123,12 @@ class BlockView:
         weight = module.weight.data
         name = self._skeleton.name_of(self._number, rule.source)
         bias = getattr(module, "bias", None)
-        repeats = 1
+        repeats, head = 1, 0
         if rule.kind == "heads":
             width = self.modules[rule.modules[0]].weight.shape[1]
             repeats = width // weight.shape[0]
+            owner = self._block.get_submodule(rule.source.rpartition(".")[0])
+            head = int(getattr(owner, "head_dim", 0))
         return Source(
             f"{name}.weight",
             rule.kind,
@@ -118,6 +136,7 @@ class BlockView:
             None if bias is None else bias.data,
             self._skeleton.architecture.norm_offset if rule.kind == "norm" else 0.0,
             repeats,
+            head,
         )
 
 

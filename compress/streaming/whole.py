@@ -107,8 +107,10 @@ def change(
     changed = work.operation.change(Loaded(repo, work, before, report), work.recipe)
     skeleton = work.skeleton
     tensors, invariants, losses = {}, {}, {}
+    gone: list[str] = []
     for name, edit in changed.edits.items():
         module = skeleton.stored(name.removesuffix(".weight"))
+        gone += stored_as(skeleton.weights, module)
         for ending, values in edit.payload.tensors.items():
             if values is not None:
                 full = f"{module}.{ending}"
@@ -119,6 +121,7 @@ def change(
         Layer(
             WHOLE,
             tensors,
+            tuple(name for name in gone if name not in tensors),
             losses=losses,
             decisions={"": changed.decisions},
             invariants=invariants,
