@@ -2,8 +2,8 @@
 
 After Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models" (Mobius Labs, 2023): minimize
 ‖W - Q(W)‖_p, p < 1, by turns over the error E that is set aside (shrunk by the proximal operator of the norm) and
-over the grid. Here a grid's zero stays a code, as a mask needs, and where there is none the scale is fitted
-instead, so that any format may be asked for. No calibration.
+over the grid. Here a grid's zero stays a code, as a mask needs, and the scale is fitted along, by least squares, so
+that any format may be asked for. No calibration.
 """
 
 from __future__ import annotations
@@ -34,14 +34,13 @@ def half_quadratic(shape: Shape, weight: Tensor) -> Grid:
     for _ in range(_ROUNDS):
         levels = _levels(shape, values, scale, zero)
         kept = values - _shrunk(values - levels * scale, beta)
-        if zero is None:
-            over = (levels * levels).sum(dim=2, keepdim=True)
-            scale = torch.where(
-                over > 0, (levels * kept).sum(dim=2, keepdim=True) / over, scale
-            ).abs()
-        else:
+        if zero is not None:
             moved = (levels + zero - kept / scale).nan_to_num(0.0, 0.0, 0.0)
             zero = moved.mean(dim=2, keepdim=True).round().clamp(0, (1 << shape.form.bits) - 1)
+            levels = _levels(shape, values, scale, zero)
+        over = (levels * levels).sum(dim=2, keepdim=True)
+        fitted = (levels * kept).sum(dim=2, keepdim=True) / over
+        scale = torch.where(over > 0, fitted, scale).abs()
         beta *= _GROWTH
         stored = shape.rounded((scale * unit)[..., 0])
         scale = stored[..., None] / unit

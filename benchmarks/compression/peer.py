@@ -1,0 +1,66 @@
+"""llm-compressor in an environment of its own, on tokens that we give; what it writes is read by our own forms.
+
+``python -m benchmarks.compression.peer`` makes the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+PLACE = Path(__file__).resolve().parents[2] / ".cache" / "peers" / "llm-compressor"
+PACKAGES = ("llmcompressor==0.14.0.1", "torch==2.13.0")
+_DRIVER = Path(__file__).with_name("drivers") / "llm_compressor.py"
+
+
+def python() -> Path:
+    """Its Python; the environment is made when it is not there."""
+    found = PLACE / "bin" / "python"
+    if not found.exists():
+        subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
+        subprocess.run([found, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    return found
+
+
+def quantized(model: Path, ids: Any, method: str, *, symmetric: bool, out: Path) -> Folder:
+    """``model``, a folder, quantized to four bits in groups of 64 after calibration on ``ids`` ``[n, length]``."""
+    import numpy as np
+
+    if not (out / "model.safetensors").exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tokens = out.with_suffix(".npy")
+        np.save(tokens, ids.numpy())
+        words = [python(), _DRIVER, model, tokens, method, "yes" if symmetric else "no", out]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"llm-compressor failed: {done.stderr[-2000:]}")
+    return Folder(out)
+
+
+class Folder:
+    """The tensors of a folder with one safetensors file, as ``compress.model.weights.Weights``."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors import safe_open
+
+        self._file: Any = safe_open(folder / "model.safetensors", framework="pt")
+        self.names: Collection[str] = set(self._file.keys())
+        self.config: Mapping[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+
+    def read(self, name: str) -> Any:
+        """One tensor; KeyError if there is none."""
+        if name not in self.names:
+            raise KeyError(name)
+        return self._file.get_tensor(name)
+
+    def dtype(self, name: str) -> str | None:
+        """As safetensors calls it."""
+        return str(self._file.get_slice(name).get_dtype()) if name in self.names else None
+
+
+if __name__ == "__main__":
+    print(python())
