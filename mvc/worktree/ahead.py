@@ -46,7 +46,8 @@ class Ahead:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._ended.set()
         self._current: _Wanted | None = None
         self._only: Collection[_Wanted] | None = None
         self._built: dict[_Wanted, Rebuilt] = {}
@@ -62,8 +63,8 @@ class Ahead:
         ]
         if todo:
             self._only = None
-            self._thread = threading.Thread(target=self._build, args=(todo,), name="mvc-ahead")
-            self._thread.start()
+            self._ended.clear()
+            threading.Thread(target=self._build, args=(todo,), name="mvc-ahead").start()
 
     def take(self, files: Snapshot, paths: Collection[str]) -> list[Rebuilt]:
         """Those of ``paths`` that are there, or nearly; they are the caller's. All else is given up."""
@@ -84,18 +85,23 @@ class Ahead:
     def _settle(self, only: Collection[_Wanted]) -> None:
         """Let the thread end: at once, or with the file that it is at, where that is one of these."""
         self._only = only
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        # Not the thread's `join`: interrupted by Ctrl-C it takes the thread for ended (CPython 3.11).
+        self._ended.wait()
 
     def _build(self, todo: Sequence[tuple[Snapshot, str]]) -> None:
-        for files, path in todo:
-            self._current = (path, *files[path])
-            if self._only is not None:
-                return
-            with contextlib.suppress(MvcError, OSError, _GivenUp):
-                if shutil.disk_usage(self._context.folder).free > _SPARE * size(files, path):
-                    self._built[self._current] = rebuild(self._context, files, path, self._advance)
+        try:
+            for files, path in todo:
+                self._current = (path, *files[path])
+                if self._only is not None:
+                    return
+                with contextlib.suppress(MvcError, OSError, _GivenUp):
+                    self._build_one(self._current, files)
+        finally:
+            self._ended.set()
+
+    def _build_one(self, one: _Wanted, files: Snapshot) -> None:
+        if shutil.disk_usage(self._context.folder).free > _SPARE * size(files, one[0]):
+            self._built[one] = rebuild(self._context, files, one[0], self._advance)
 
     def _advance(self, more: int) -> None:
         if self._only is not None and self._current not in self._only:

@@ -38,8 +38,7 @@ def temporary(work: Work) -> list[str]:
 
 
 def wait(ahead: Ahead) -> None:
-    assert ahead._thread is not None
-    ahead._thread.join()
+    assert ahead._ended.wait(60)
 
 
 def test_a_checkout_takes_what_is_built_and_removes_what_is_not_wanted(
@@ -121,3 +120,28 @@ def test_what_gc_took_meanwhile_is_built_again(work: Work, versions: list[Snapsh
         with prepared(work.context, versions[0], versions[1], ahead=ahead) as files:
             files.put_in_place()
     assert work.read("a.safetensors") == model(2)
+
+
+def test_an_interrupt_while_a_file_is_waited_for_leaves_none(
+    work: Work, versions: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild, waiting = module.rebuild, threading.Event()
+
+    def slow(context: Any, files: Any, path: str, advance: Any) -> object:
+        def slowly(more: int) -> None:
+            assert waiting.wait(60)
+            advance(more)
+
+        return rebuild(context, files, path, slowly)
+
+    def interrupted() -> None:
+        waiting.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "rebuild", slow)
+    with pytest.raises(KeyboardInterrupt), building_ahead(work.context) as ahead:
+        ahead.begin(versions[0], versions[1:])
+        with monkeypatch.context() as patch:
+            patch.setattr(ahead._ended, "wait", interrupted)
+            ahead.take(versions[1], ["a.safetensors"])
+    assert temporary(work) == []
