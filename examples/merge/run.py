@@ -37,11 +37,12 @@ def run(line: str) -> None:
     """Show and run a command; a failure ends the demo."""
     print(f"\n$ {line}", flush=True)
     words = shlex.split(line)
-    program = {"mvc": [sys.executable, "-m", "mvc"], "python": [sys.executable]}.get(words[0])
+    program = [sys.executable, "-m", "mvc"] if words[0] == "mvc" else [sys.executable]
     people = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in NOBODY.items()}
     # One thread: the matrices are small, and several get into each other's way.
-    environment = {**people, "OPENBLAS_NUM_THREADS": "1", **os.environ}
-    subprocess.run([*(program or words[:1]), *words[1:]], cwd=HERE, env=environment, check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**people, "OPENBLAS_NUM_THREADS": "1", **os.environ, "PATH": path}
+    subprocess.run([*program, *words[1:]], cwd=HERE, env=environment, check=True)
 
 
 def main() -> None:
