@@ -1,8 +1,8 @@
 """Quantization of SmolLM2-135M beside llm-compressor: ``python -m benchmarks.compression.quantize``.
 
 The same model, calibration tokens and evaluation for both. Each measurement is kept in ``measured.json`` under
-``.cache/quantize`` as it is made, so that a run that was cut off goes on. The model's weights lie on an asymmetric
-grid in groups of 32, which is never asked for here.
+``.cache/quantize`` as it is made, so that a run that was cut off goes on. The model's weights lie on an
+asymmetric grid in groups of 32, which is never asked for here.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ class Bench:
     """The dense model as a commit, its tokens, and what was measured so far."""
 
     def __init__(self, work: Path, samples: int, judged: int) -> None:
+        import mvc
         from compress.calibration.texts import read, tokenizer_of, windows
         from compress.evaluation.evaluator import Subject
         from compress.evaluation.texts import Texts
         from compress.model.weights import Committed
-
-        import mvc
 
         self._work, self._kept, self._count = work, work / "measured.json", samples
         self.found: dict[str, Any] = {}
@@ -52,9 +51,7 @@ class Bench:
         known, held = (read([str(self._folder / f"{name}.txt")]) for name in ("known", "held"))
         self._ids = known.tokens(tokenizer, len(known.text))
         ids = held.tokens(tokenizer, len(held.text))
-        self._evaluator = Texts(
-            windows(ids, {}, judged, LENGTH, seed=None), Subject(self._dense)
-        )
+        self._evaluator = Texts(windows(ids, {}, judged, LENGTH, seed=None), Subject(self._dense))
 
     def measure(self, name: str, made: Callable[[], Any] | None = None) -> None:
         """Measure the weights that ``made`` gives (None: the dense model's), unless they were."""
@@ -82,10 +79,8 @@ class Bench:
         recipe, skeleton = Quantize(group_size=GROUP, **how), Skeleton(self._dense)
         ids = self._samples(seed)
         journal = Scratch(self._repo.folder)
-        journal.clear()
-        driver.apply(
-            driver.Work(skeleton, OPERATION, recipe, ids, Standing(), seed, {}), journal
-        )
+        journal.begin({})
+        driver.apply(driver.Work(skeleton, OPERATION, recipe, ids, Standing(), seed, {}), journal)
         edited = Edited(journal.layers())
         return Overlaid(self._dense, edited.tensors, edited.gone)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,13 +37,17 @@ def reporting(session: Session, *, as_json: bool) -> Iterator[Report]:
 
 
 def plain(session: Session) -> Report:
-    """Notes alone, for a pipe or a log."""
+    """Notes alone, for a pipe or a log; what is said of a block is not said again of the next."""
+    said: set[str] = set()
 
     def hear(event: str, /, **fields: Json) -> None:
         if event == "note":
             session.output.note([f"note: {fields['text']}"])
         for text in _texts(fields.get("warnings")):
-            session.output.note([f"warning: {text}"])
+            alike = re.sub(r"\.[0-9]+\.", ".", text)
+            if alike not in said:
+                said.add(alike)
+                session.output.note([f"warning: {text}"])
 
     return hear
 

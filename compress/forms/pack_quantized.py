@@ -1,8 +1,8 @@
 """Codes packed into words of 32 bits, as compressed-tensors calls ``pack-quantized``.
 
-``weight_packed`` int32 ``[out, words]``, ``weight_scale`` ``[out, groups]`` (or ``[1]``), ``weight_shape`` int64
-``[2]``, and, where it isn't symmetric, ``weight_zero_point`` int32 ``[words of out, groups]``, packed down the
-rows with half of the range added, as codes are; of a single scale int8 ``[1]``, as it is.
+``weight_packed`` int32 ``[out, words]``, ``weight_scale`` ``[out, groups]`` (or ``[1]``), ``weight_shape``
+int64 ``[2]``, and, where it isn't symmetric, ``weight_zero_point`` int32 ``[words of out, groups]``, packed
+down the rows with half of the range added, as codes are; of a single scale int8 ``[1]``, as it is.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Small unsigned codes in words of 32 bits, one after the other from the lowest bit, as compressed-tensors packs
-them: 32 codes take as many words as a code has bits, and what is left of a row's last word is zero.
+"""Small unsigned codes in words of 32 bits, one after the other from the lowest bit.
+
+As compressed-tensors packs them: 32 codes take as many words as a code has bits, and what is left of a row's
+last word is zero.
 
 ``unpacked(packed(x, bits), bits, columns) == x``.
 """

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from compress.forms.form import Read
@@ -26,10 +27,8 @@ class Scaled:
         """(number - zero) · scale, in the scale's dtype."""
         scale = read(f"{module}.weight_scale")
         levels = read(f"{module}.weight").float()
-        try:
+        with suppress(KeyError):
             levels = levels - _each(read(f"{module}.weight_zero_point").float(), levels.shape[1])
-        except KeyError:
-            pass
         return (levels * _each(scale.float(), levels.shape[1])).to(scale.dtype)
 
     def stored(self, names: Collection[str], module: str) -> list[str]:

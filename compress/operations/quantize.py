@@ -1,7 +1,7 @@
 """Quantization after training: rounding to nearest, half-quadratic, GPTQ, AWQ, SmoothQuant, onto any format.
 
-Owns the recipe and the order of things; the arithmetic is in ``compress/quantization``. Zeros of a mask that is in
-force stay zero: zero is a value of every grid here.
+Owns the recipe and the order of things; the arithmetic is in ``compress/quantization``. Zeros of a mask that is
+in force stay zero: zero is a value of every grid here.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Quantize:
 
     ``group_size``: columns of a group; where it doesn't divide the row, the next smaller divisor is taken.
     ``symmetric``: of integers, no zero beside the scale. ``clip``: search how far to draw in each group's ends
-    (not with ``rtn`` and ``hqq``, which see no data). ``damping``: GPTQ's, of G, in shares of its mean diagonal;
-    ``by_weight``: its columns with the largest G_jj first. ``exponent``: SmoothQuant's α. ``budget``: ``60MB`` or
-    ``4.5bit`` a weight, and the allocator chooses among ``formats`` for each matrix. ``save_as``: values of the
-    grid, or codes in a layout that transformers loads.
+    (not with ``rtn`` and ``hqq``, which see no data). ``damping``: GPTQ's, of G, in shares of its mean
+    diagonal; ``by_weight``: its columns with the largest G_jj first. ``exponent``: SmoothQuant's α. ``budget``:
+    ``60MB`` or ``4.5bit`` a weight, and the allocator chooses among ``formats`` for each matrix. ``save_as``:
+    values of the grid, or codes in a layout that transformers loads.
     """
 
     format: Literal["int4", "int3", "int8", "nf4", "fp8-e4m3", "fp8-e5m2", "fp16", "bf16"] = "int4"

@@ -1,7 +1,7 @@
 """Scales of columns that make a matrix easier to quantize: AWQ's, which is searched, and SmoothQuant's.
 
-W X = (W · s)(X / s): a column that is multiplied by s is rounded s times finer; what makes X is divided by s. Pure
-functions; the matrices ``[out, in]`` share one input, G = XᵀX/n is theirs.
+W X = (W · s)(X / s): a column that is multiplied by s is rounded s times finer; what makes X is divided by s.
+Pure functions; the matrices ``[out, in]`` share one input, G = XᵀX/n is theirs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def awq(
     import torch
 
     best, how, least = torch.ones(weights[0].shape[1]), "none", torch.inf
-    for said, scale in [("none", best), *_candidates(weights, gram)]:
-        scale = tied(scale)
+    for said, tried in [("none", best), *_candidates(weights, gram)]:
+        scale = tied(tried)
         loss = 0.0
         for number, weight in enumerate(weights):
             found = rounded(number, weight * scale) / scale

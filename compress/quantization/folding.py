@@ -1,7 +1,7 @@
 """Where the scale of a group's columns goes: into what makes its input.
 
-Owns what a source can take in: any scale where it is a norm or the rows of a Linear; where one row serves several
-heads (grouped-query attention), one that is the same for all of them.
+Owns what a source can take in: any scale where it is a norm or the rows of a Linear; where one row serves
+several heads (grouped-query attention), one that is the same for all of them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def takes(source: Source | None, columns: int) -> bool:
     """Whether a scale of ``columns`` can be folded into ``source``."""
     if source is None:
         return False
-    rows = source.weight.shape[0]
-    if source.kind == "heads":
-        return rows * source.repeats == columns and rows % max(source.width, 1) == 0
-    return bool(rows == columns)
+    rows = int(source.weight.shape[0])
+    if source.kind == "heads" and source.repeats > 1:
+        return rows * source.repeats == columns and source.width > 0 and rows % source.width == 0
+    return rows == columns

@@ -1,8 +1,8 @@
 """GPTQ: round column by column, and let the columns that are left make good what each one loses.
 
-The algorithm of Frantar et al., arXiv:2210.17323, on G = XᵀX/n: with U from ``inverse_factor``, rounding column j
-by e changes column k > j by -e / U_jj · U_jk. The columns that matter most (the largest G_jj) go first; scales
-are fixed before, so that groups stay runs of neighbours ("static groups" of the authors' code).
+The algorithm of Frantar et al., arXiv:2210.17323, on G = XᵀX/n: with U from ``inverse_factor``, rounding column
+j by e changes column k > j by -e / U_jj · U_jk. The columns that matter most (the largest G_jj) go first;
+scales are fixed before, so that groups stay runs of neighbours ("static groups" of the authors' code).
 """
 
 from __future__ import annotations

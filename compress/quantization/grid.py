@@ -59,7 +59,7 @@ class Grid:
     zero: Tensor | None = None
 
     def levels(self, values: Tensor, columns: Tensor | None = None) -> Tensor:
-        """The nearest levels of ``values`` ``[out, n]``, which are those ``columns`` (None: all, in order)."""
+        """The nearest levels of ``values`` ``[out, n]``: those ``columns``, or all in order."""
         scale, zero = self._at(self.scale, values, columns), None
         if self.zero is not None:
             zero = self._at(self.zero, values, columns)
@@ -85,8 +85,8 @@ class Grid:
 def spread(shape: Shape, weight: Tensor) -> Grid:
     """The grid whose ends are the least and greatest weight of each group: what rounding to nearest has.
 
-    Each step is one operation in single precision, rounded to the file's dtype, as the store's codec ``requant``
-    makes them again.
+    Each step is one operation in single precision, rounded to the file's dtype, as the store's codec
+    ``requant`` makes them again.
     """
     import torch
 
@@ -99,7 +99,7 @@ def spread(shape: Shape, weight: Tensor) -> Grid:
 
 
 def between(shape: Shape, lowest: Tensor, highest: Tensor) -> Grid:
-    """The asymmetric grid from ``lowest`` to ``highest``, both ``[rows, groups]``; zero is one of its values."""
+    """The asymmetric grid between both, ``[rows, groups]``; zero is one of its values."""
     most = (1 << shape.form.bits) - 1
     scale = shape.rounded(shape.rounded(highest - lowest) / most)
     zero = (-(lowest / scale).nan_to_num_(0.0, 0.0, 0.0).round()).clamp(0, most)

@@ -1,9 +1,9 @@
 """Half-quadratic quantization: scales and zeros that serve most weights, by a norm that forgives a few.
 
-After Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models" (Mobius Labs, 2023): minimize
-‖W - Q(W)‖_p, p < 1, by turns over the error E that is set aside (shrunk by the proximal operator of the norm) and
-over the grid. Here a grid's zero stays a code, as a mask needs, and the scale is fitted along, by least squares, so
-that any format may be asked for. No calibration.
+After Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models" (Mobius Labs, 2023):
+minimize ‖W - Q(W)‖_p, p < 1, by turns over the error E that is set aside (shrunk by the proximal operator of
+the norm) and over the grid. Here a grid's zero stays a code, as a mask needs, and the scale is fitted along, by
+least squares, so that any format may be asked for. No calibration.
 """
 
 from __future__ import annotations

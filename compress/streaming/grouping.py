@@ -109,9 +109,8 @@ class BlockView:
                 "."
             )
             module = self._block.get_submodule(path)
-            if _is_transposed(module) and values.dim() == 2:
-                values = values.T
-            module._parameters[kind].data = values.contiguous()
+            turned = values.T if _is_transposed(module) and values.dim() == 2 else values
+            module._parameters[kind].data = turned.contiguous()
 
     def _source(self, rule: GroupRule) -> Source | None:
         if rule.source is None:

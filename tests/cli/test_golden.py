@@ -77,7 +77,10 @@ UNASKED = {"gc", "repack", "expire", "hooks list", "rerun"}
 #: Streams of events, and what ``tests/compress`` looks at.
 UNASKED |= {
     f"compress {verb}"
-    for verb in ("status", "rerun", "prune", "factor", "unfactor", "heal", "resume", "run")
+    for verb in (
+        *("status", "rerun", "prune", "quantize", "dequantize", "factor", "unfactor", "heal"),
+        *("resume", "run"),
+    )
 }
 
 

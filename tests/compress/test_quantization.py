@@ -367,9 +367,7 @@ def test_codes_by_rounding_follow_from_the_stored_floats(
     from mvc.store.codecs import Place, requant
 
     weight = known_weight(getattr(torch, dtype))
-    grid = spread(
-        shape(form, width=width, symmetric=symmetric, dtype=weight.dtype), weight.float()
-    )
+    grid = spread(shape(form, width=width, symmetric=symmetric, dtype=weight.dtype), weight.float())
     kept = stored("compressed-tensors", grid, grid.onto(weight.float()))
     codes = kept.get("weight") if form == "int8" else kept["weight_packed"]
     _, _, data = to_bytes(codes)

@@ -111,7 +111,7 @@ def test_packed_codes_compute_as_values_do_and_come_back_as_them(repo: Repositor
     with pytest.raises(UsageError, match="stored as codes of int4"):
         take(repo, quantize(**how))
     back = take(repo, Dequantize())
-    assert back.after.values == back.before.values == taken.after.values
+    assert back.after.values == pytest.approx(dict(taken.after.values), rel=1e-6)
     plain = repo.load(framework="pt")
     assert set(plain) == set(kept) and all(torch.equal(plain[n], kept[n]) for n in kept)
     assert config() == before
@@ -150,14 +150,11 @@ def test_a_budget_mixes_formats_within_it(repo: Repository) -> None:
     assert stored <= budget * 1.01
 
 
-@pytest.mark.parametrize("form", ["int4", "int8"])
-def test_codes_by_rounding_cost_the_store_little_more_than_their_scales(
-    repo: Repository, form: Any
+@pytest.mark.parametrize(("form", "ending"), [("int4", "weight_packed"), ("int8", "weight")])
+def test_codes_by_rounding_cost_the_store_next_to_nothing(
+    repo: Repository, form: Any, ending: str
 ) -> None:
-    taken = take(repo, quantize(format=form, method="rtn", save_as="compressed-tensors"))
-    added = next(row for row in repo.upkeep.usage(by="commit").rows if row.commit == repo.head)
-    now = repo.load(framework="pt")
-    codes = [n for n in now if n.endswith((".weight_packed", "proj.weight"))]
-    raw = sum(now[name].numel() * now[name].element_size() for name in codes)
-    scales = sum(now[n].numel() * 4 for n in now if n.endswith(("_scale", "_zero_point")))
-    assert taken.commit is not None and added.space.stored < scales + 0.25 * raw
+    take(repo, quantize(format=form, method="rtn", save_as="compressed-tensors"))
+    found = repo.upkeep.usage(["HEAD"], tensors=[f"{UP}.{ending}"], by="tensor")
+    assert [row.name for row in found.rows] == [f"{UP}.{ending}"]
+    assert found.rows[0].own < 0.1 * found.rows[0].space.logical

@@ -1,7 +1,7 @@
 """llm-compressor on given tokens; run by the Python of its own environment, so it imports nothing of ours.
 
-``MODEL IDS METHOD SYMMETRIC OUT``: IDS is a .npy of tokens ``[n, length]``, METHOD gptq or awq, with its defaults
-but for four bits in groups of 64.
+``MODEL IDS METHOD SYMMETRIC OUT``: IDS is a .npy of tokens ``[n, length]``, METHOD gptq or awq, with its
+defaults but for four bits in groups of 64.
 """
 
 from __future__ import annotations
