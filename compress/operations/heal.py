@@ -23,7 +23,8 @@ class Heal:
     """``steps`` of ``batch`` sequences at ``rate``, by adapters of ``rank``, scaled by ``alpha / rank``.
 
     ``qlora`` keeps the frozen weights in NF4 meanwhile. ``distill``: learn from the dense model too, ``weight``
-    times: from what it predicts, or from its states (``cosine``). ``adapter``: ``merged`` into the weights, or kept ``apart``. ``only`` and ``skip`` are globs.
+    times: what it predicts (``kl``), or its states (``cosine``). ``adapter``: ``merged`` into the weights, or
+    kept ``apart``. ``only`` and ``skip`` are globs of names.
     """
 
     method: Literal["lora", "qlora"] = "lora"
