@@ -130,6 +130,7 @@ def take(
             seed=options.seed,
             versions=environment.versions(),
             metrics=telling.metrics(after),
+            allow_empty=_promised(begun) != standing.held,
         )
         if verdict.refused:
             number, _ = repo.steps.refuse(step)
@@ -198,6 +199,12 @@ def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:
     if found is None:
         return None
     return f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
+
+
+def _promised(begun: Start) -> Mapping[str, Mapping[str, Json]]:
+    """The invariants in force before the step: to end them is a step, too."""
+    newest = begun.chain.newest
+    return {} if newest is None else newest.standing.held
 
 
 def _judged(

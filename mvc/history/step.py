@@ -19,6 +19,7 @@ class Step:
     ``model``: the file or index whose tensors change; None where none do. ``tensors``: arrays of NumPy or torch
     by name, each asked for once, so that a mapping may make them then; None takes a tensor out, and one that
     is new goes to the file of its neighbour by name. ``files``: other files' bytes by path; None removes.
+    ``allow_empty``: commit also what changes no file, for what the record says.
     """
 
     onto: str
@@ -31,6 +32,7 @@ class Step:
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    allow_empty: bool = False
 
     def plan(self, who: Signature) -> Plan:
         """The commit besides its files."""

@@ -30,7 +30,7 @@ def commit_step(
     Raises:
         RefConflict: HEAD is not ``step.onto`` any more, or something was staged; nothing has changed.
         DirtyWorktree: unsaved work is in the way; nothing has changed.
-        NothingToCommit: the step changes nothing.
+        NothingToCommit: the step changes nothing, and may not.
         UsageError: a merge is unfinished, something is staged, or the edit can't be made.
     """
     ready(context)
@@ -38,7 +38,7 @@ def commit_step(
     objects = context.writer()
     before = read_stage(context)
     result = edited(context, objects, before, step, progress)
-    if dict(result) == dict(before):
+    if dict(result) == dict(before) and not step.allow_empty:
         raise NothingToCommit("nothing to commit: the step changes nothing")
     with (
         prepared(context, before, result, progress=progress) as files,
