@@ -18,6 +18,7 @@ from benchmarks import (
     hook,
     many_tensors,
     memory,
+    merging,
     numeric_diff,
     one_change,
     one_sided,
@@ -28,6 +29,8 @@ from benchmarks import (
 
 USUAL = (first_commit, checkout, memory, startup)
 SCALE = (one_change, many_tensors, history, hook, numeric_diff, one_sided, bisection)
+#: Only by itself: mergekit has to be installed first.
+ALONE = (merging,)
 
 
 def main() -> None:

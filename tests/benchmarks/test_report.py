@@ -53,9 +53,10 @@ def test_a_script_replaces_its_own_table_and_leaves_the_others_and_the_words(
 
 
 def test_every_script_that_measures_has_a_place_on_the_page() -> None:
-    from benchmarks.__main__ import SCALE, USUAL
+    from benchmarks.__main__ import ALONE, SCALE, USUAL
 
-    assert {module.__name__.rpartition(".")[2] for module in (*USUAL, *SCALE)} == set(report.TITLES)
+    measured = {module.__name__.rpartition(".")[2] for module in (*USUAL, *SCALE, *ALONE)}
+    assert measured == set(report.TITLES)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks take memory from wait4")
