@@ -66,6 +66,16 @@ class Run:
         self.confirm, self.as_json = confirm, as_json
 
 
+def by_name(verb: Verb) -> Verb:
+    """``--only`` and ``--skip``: which weights an operation is for."""
+    for option in (
+        click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names."),
+        click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names."),
+    ):
+        verb = option(verb)
+    return verb
+
+
 def run_options(verb: Verb) -> Verb:
     """Add the options; the verb gets them as ``run``."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compress.cli.choosing import Run, percentage, run_options
+from compress.cli.choosing import Run, by_name, percentage, run_options
 from compress.cli.session import Session
 from mvc.errors import UsageError
 
@@ -25,8 +25,7 @@ from mvc.errors import UsageError
     help="All alike, or given out by output error, or by what the loss feels of it.",
 )
 @click.option("--damping", type=float, default=0.001, metavar="X", help="Of G's mean diagonal.")
-@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@by_name
 @run_options
 @click.pass_obj
 def command(

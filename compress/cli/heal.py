@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from compress.cli.choosing import Run, run_options
+from compress.cli.choosing import Run, by_name, run_options
 from compress.cli.session import Session
 
 #: More than statistics need: what is trained on a few sequences knows those by heart.
@@ -39,8 +39,7 @@ SAMPLES = 256
     default="merged",
     help="Into the weights, or in files that peft reads.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@by_name
 @run_options
 @click.pass_context
 def command(context: click.Context, /, run: Run, **given: Any) -> None:

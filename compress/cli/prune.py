@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compress.cli.choosing import Run, percentage, run_options
+from compress.cli.choosing import Run, by_name, percentage, run_options
 from compress.cli.session import Session
 
 
@@ -35,8 +35,7 @@ from compress.cli.session import Session
     help="How much each wave takes; cubic.",
 )
 @click.option("--heal", default="", metavar="METHOD", help="Heal after each wave: lora.")
-@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@by_name
 @run_options
 @click.pass_obj
 def command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from compress.cli.choosing import Run, run_options
+from compress.cli.choosing import Run, by_name, run_options
 from compress.cli.session import Session
 
 _FORMATS = ["int4", "int3", "int8", "nf4", "fp8-e4m3", "fp8-e5m2", "fp16", "bf16"]
@@ -44,8 +44,7 @@ _FORMATS = ["int4", "int3", "int8", "nf4", "fp8-e4m3", "fp8-e5m2", "fp16", "bf16
     default="fake",
     help="Values of the grid, or codes in a layout that transformers loads.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@by_name
 @run_options
 @click.pass_obj
 def command(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from compress.cli.choosing import Run, run_options
+from compress.cli.choosing import Run, by_name, run_options
 from compress.cli.session import Session
 
 
 @click.command("unfactor")
-@click.option("--only", multiple=True, metavar="GLOB", help="Only weights of such names.")
-@click.option("--skip", multiple=True, metavar="GLOB", help="No weights of such names.")
+@by_name
 @run_options
 @click.pass_obj
 def command(session: Session, only: tuple[str, ...], skip: tuple[str, ...], run: Run) -> None:
