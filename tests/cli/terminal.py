@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,17 @@ class Terminal:
         code = main(words)
         captured = self._capture.readouterr()
         return Result(code, captured.out, captured.err)
+
+    def git(self, *words: str) -> str:
+        """What Git itself prints of the same repository."""
+        done = subprocess.run(
+            ["git", "--git-dir=.mvc", *words],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
 
     def write(self, name: str, content: bytes | str) -> Path:
         path = self.root / name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -23,17 +22,6 @@ def forked(terminal: Terminal, clock: Callable[[int], None]) -> Terminal:
     return terminal
 
 
-def _git(terminal: Terminal, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "--git-dir=.mvc", *words],
-        cwd=terminal.root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -52,7 +40,7 @@ def _git(terminal: Terminal, *words: str) -> str:
 def test_branches_and_tags_are_chosen_as_git_chooses(words: list[str], forked: Terminal) -> None:
     for verb in ("branch", "tag"):
         if verb == "branch" or "committerdate" not in words[0]:
-            assert forked(verb, *words) == _git(forked, verb, *words), verb
+            assert forked(verb, *words) == forked.git(verb, *words), verb
 
 
 @pytest.mark.parametrize(
@@ -67,7 +55,7 @@ def test_branches_and_tags_are_chosen_as_git_chooses(words: list[str], forked: T
     ids=" ".join,
 )
 def test_tags_are_listed_as_git_lists_them(words: list[str], forked: Terminal) -> None:
-    assert forked("tag", *words).split() == _git(forked, "tag", *words).split()
+    assert forked("tag", *words).split() == forked.git("tag", *words).split()
 
 
 def test_an_unknown_order_is_refused(forked: Terminal) -> None:

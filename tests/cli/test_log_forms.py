@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -36,17 +35,6 @@ def written(
     return terminal
 
 
-def _git(terminal: Terminal, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "--git-dir=.mvc", *words],
-        cwd=terminal.root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
 FORMS = [
     "%H %h %T %t %P %p",
     "%an|%ae|%al|%cn|%ce|%cl|%aN|%cE",
@@ -59,20 +47,20 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 def test_placeholders_are_gits(form: str, written: Terminal) -> None:
     words = ("log", f"--format={form}", "main")
-    assert written(*words) == _git(written, *words)
+    assert written(*words) == written.git(*words)
 
 
 @pytest.mark.parametrize("date", ["iso", "iso-strict", "rfc", "short", "unix", "raw", "default"])
 def test_dates_are_gits(date: str, written: Terminal) -> None:
     words = ("log", "--pretty=%ad %cd", f"--date={date}", "main")
-    assert written(*words) == _git(written, *words)
+    assert written(*words) == written.git(*words)
 
 
 @pytest.mark.parametrize("name", ["oneline", "short", "medium", "full", "fuller", "reference"])
 def test_named_formats_are_gits_without_the_trailer(name: str, written: Terminal) -> None:
     """Of the title and what stands above it: Git shows the trailer that mvc leaves out."""
     mine = written("log", f"--pretty={name}", "--no-decorate", "main")
-    its = _git(written, "log", f"--pretty={name}", "--no-decorate", "main")
+    its = written.git("log", f"--pretty={name}", "--no-decorate", "main")
     lines = [line for line in its.split("\n") if "Tensor-Merkle-Root" not in line]
     assert [line for line in mine.split("\n") if line] == [
         line.rstrip() for line in lines if line.strip()
@@ -105,13 +93,13 @@ LIMITS = [
 def test_limits_are_gits(limits: list[str], written: Terminal) -> None:
     end = limits.index("--") if "--" in limits else len(limits)
     words = ("log", "--format=%h %s", *limits[:end], "main", *limits[end:])
-    assert written(*words) == _git(written, *words)
+    assert written(*words) == written.git(*words)
 
 
 @pytest.mark.parametrize("how", ["--name-only", "--name-status"])
 def test_names_of_files_are_gits(how: str, written: Terminal) -> None:
     words = ("log", "--format=%h", how, "main")
-    its = [line for line in _git(written, *words).split("\n") if "record.json" not in line]
+    its = [line for line in written.git(*words).split("\n") if "record.json" not in line]
     assert written(*words).rstrip("\n") == "\n".join(its).rstrip("\n")
 
 
