@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -206,7 +207,7 @@ def _start(
     try:
         while position < len(buffer) and done + position < header.length:
             offset, frame = next(frames)
-            started.append(workers.pool().submit(work, offset, frame, position))
+            started.append(workers.submit(partial(work, offset, frame, position)))
             position += frame.length
     except BaseException:
         workers.settle(started)

@@ -1,7 +1,8 @@
 """The threads that encode, decode and hash; one pool for the process, made on first use.
 
 Tasks here spend their time in NumPy, zstandard, blake3 and system calls, all of which let go of the
-interpreter lock. A task must never wait for another task.
+interpreter lock. A task must never wait for another task. What someone waits for goes first, so that what
+can wait fills the time in which a large object keeps one core.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import mmap
 import os
 import sys
 import threading
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache, partial
+from itertools import count
+from queue import PriorityQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,10 +51,37 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+_waiting: PriorityQueue[tuple[bool, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
+_numbers = count()
+
+
+def submit(work: Callable[[], R], *, urgent: bool = False) -> Future[R]:
+    """Have ``work`` done on the pool: after all that came before, ``urgent`` work before all that is not."""
+    from concurrent.futures import Future
+
+    future: Future[R] = Future()
+    _waiting.put((not urgent, next(_numbers), future, work))
+    pool().submit(_do_next)
+    return future
+
+
+def _do_next() -> None:
+    """The most urgent of what waits: each call of ``submit`` put one there and brings one thread here."""
+    _, _, future, work = _waiting.get_nowait()
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
 def run(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``work`` on each item, on all cores; results in order. On an error the rest is cancelled and
-    awaited."""
-    waiting = [pool().submit(work, item) for item in items]
+    """``work`` on each item, on all cores and before what can wait; results in order. On an error the rest
+    is cancelled and awaited."""
+    waiting = [submit(partial(work, item), urgent=True) for item in items]
     try:
         for future in waiting:
             yield future.result()
@@ -63,7 +93,7 @@ def start(work: Callable[[], R], *, alone: bool) -> Future[R]:
     """Have ``work`` done on the pool; ``alone``, for work that hardly lets go of the interpreter lock, here
     and now: threads that take it from each other need half as much time again."""
     if not alone:
-        return pool().submit(work)
+        return submit(work)
     from concurrent.futures import Future
 
     done: Future[R] = Future()
