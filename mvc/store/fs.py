@@ -32,6 +32,9 @@ else:
 #: Seconds to wait for a lock that another process holds before giving up.
 LOCK_PATIENCE = 10.0
 
+#: What memory, offset and length of a write past the page cache are multiples of.
+_PAGE = 4096
+
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -67,6 +70,7 @@ class File:
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._past_cache = -1
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append all of ``data`` at the current position."""
@@ -100,6 +104,22 @@ class File:
                 view = view[written:]
                 offset += written
 
+    def write_block_at(self, data: memoryview, offset: int) -> None:
+        """As ``write_at``, past the page cache where ``bypass_cache`` could be: whole pages of ``data``, which
+        begins on a page of memory, at an ``offset`` that is a page's. For one thread."""
+        whole = len(data) // _PAGE * _PAGE if offset % _PAGE == 0 else 0
+        done = 0
+        with explained("write", self.path):
+            if whole and self._past_cache < 0:
+                self._past_cache = _open_past_cache(self.path)
+            try:
+                while done < whole and self._past_cache >= 0:
+                    done += os.pwrite(self._past_cache, data[done:whole], offset + done)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+        self.write_at(data[done:], offset + done)
+
     def truncate(self, size: int) -> None:
         """Set the size; new bytes read as zeros."""
         with explained("resize", self.path):
@@ -121,6 +141,10 @@ class File:
 
     def close(self) -> None:
         """Close; harmless when done twice."""
+        if self._past_cache >= 0:
+            past_cache, self._past_cache = self._past_cache, -1
+            with explained("close", self.path):
+                os.close(past_cache)
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             with explained("close", self.path):
@@ -335,6 +359,14 @@ def _through_cache(descriptor: int) -> bool:
             fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
             return True
     return False
+
+
+def _open_past_cache(path: str) -> int:
+    """A descriptor whose writes go straight to the disk; -1 where there is no such thing."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+    return -1
 
 
 def _full_sync(descriptor: int) -> None:

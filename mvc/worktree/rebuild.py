@@ -6,6 +6,7 @@ It knows nothing of what lies in the work tree.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from mvc.history.gitobjects import EXECUTABLE_MODE
 from mvc.history.manifest import Manifest
 from mvc.history.snapshot import Snapshot
 from mvc.ids import ObjectId
+from mvc.store.blocks import Blocks
 from mvc.store.fs import File
 from mvc.values import dataclass
 
@@ -93,15 +95,18 @@ def _fill(
         advance(len(data))
         return
 
-    def write_at(data: memoryview, offset: int) -> None:
-        file.write_at(data, offset)
-        advance(data.nbytes)
-
     spans, literals = _parts(context, manifest, path)
     file.truncate(manifest.size)
-    for offset, literal in literals:
-        write_at(literal, offset)
-    context.store.extract(spans, write_at)
+    with contextlib.closing(Blocks(file, manifest.size)) as blocks:
+
+        def write_at(data: memoryview, offset: int) -> None:
+            blocks.write_at(data, offset)
+            advance(data.nbytes)
+
+        for offset, literal in literals:
+            write_at(literal, offset)
+        context.store.extract(spans, write_at)
+        blocks.finish()
 
 
 def _parts(

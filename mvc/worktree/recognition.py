@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from mvc.ids import ObjectId
 from mvc.limits import MIB
-from mvc.store.source import Incoming
+from mvc.store import workers
+from mvc.store.source import ByteSource, Candidate, Incoming
 from mvc.store.store import Store
 from mvc.store.writing import PackReport
 from mvc.worktree.hashing import hash_spans
@@ -38,7 +39,7 @@ class Recognition:
             MvcError: a file became shorter while it was read.
             StorageError: it can't be read.
         """
-        likely = [number for number, item in enumerate(items) if self._likely(item)]
+        likely = self._likely(items)
         known: dict[int, ObjectId] = {}
         ids = hash_spans(items[number].source for number in likely)
         for number, id_ in zip(likely, ids, strict=True):
@@ -54,7 +55,17 @@ class Recognition:
         """What was recognized so far, as a writer to which it had been offered would report it."""
         return PackReport(self._objects, 0, self._bytes, 0, 0)
 
-    def _likely(self, item: Incoming) -> bool:
-        if item.bases is None or item.source.length < _LARGE:
-            return False
-        return any(self._store.begins_as(one.id, item.source) for one in item.bases())
+    def _likely(self, items: Sequence[Incoming]) -> list[int]:
+        """Positions of those that begin as one that they may resemble."""
+        asked = [
+            (number, item.source, item.bases())  # not by the workers: it may read Git objects
+            for number, item in enumerate(items)
+            if item.bases is not None and item.source.length >= _LARGE
+        ]
+
+        def begins(one: tuple[int, ByteSource, Sequence[Candidate]]) -> bool:
+            _, source, candidates = one
+            return any(self._store.begins_as(base.id, source) for base in candidates)
+
+        found = workers.run(begins, asked)
+        return [number for (number, *_), likely in zip(asked, found, strict=True) if likely]

@@ -177,6 +177,9 @@ class WatchedFile(File):
         super().write_at(copy, offset)
         self.disk.after(Write(self.handle, self.name, offset, copy))
 
+    def write_block_at(self, data: memoryview, offset: int) -> None:
+        self.write_at(data, offset)
+
     def truncate(self, size: int) -> None:
         self.disk.before("truncate", self.path)
         super().truncate(size)
