@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 LAYERS = 24
 GIGABYTE = 1_000_000_000
-_SEED = 20240229
+SEED = 20240229
 #: Values drawn at once.
 _BLOCK = 1 << 20
 #: Width at one gigabyte; the rest follows.
@@ -48,7 +48,7 @@ def tensors(size: int) -> list[Spec]:
     width = max(64, round(_WIDTH * factor / 64) * 64)
     vocabulary = max(64, round(_VOCABULARY * factor / 64) * 64)
     inner = 4 * width
-    draw = np.random.default_rng(_SEED)
+    draw = np.random.default_rng(SEED)
     found = [Spec("model.embed_tokens.weight", (vocabulary, width), 0.02)]
     shapes = {
         "self_attn.q_proj": (width, width),
@@ -70,24 +70,24 @@ def tensors(size: int) -> list[Spec]:
     return found
 
 
-def write(file: BinaryIO, size: int) -> tuple[int, float]:
-    """Write the model; its size in bytes and its order-0 bound in bytes."""
+def write(file: BinaryIO, size: int, seed: int = SEED) -> tuple[int, float]:
+    """Write the model; its size in bytes and its order-0 bound in bytes. ``seed`` is that of its values."""
     specs = tensors(size)
     head = _header(specs)
     file.write(head)
     bound = float(len(head))
     for number, spec in enumerate(specs):
         histogram = np.zeros(256, np.int64)
-        for words in _values(number, spec):
+        for words in _values(number, spec, seed):
             histogram += np.bincount((words >> 7) & 0xFF, minlength=256)
             file.write(words.data)
         bound += spec.elements * (1 + _entropy(histogram) / 8)
     return file.tell(), bound
 
 
-def _values(number: int, spec: Spec) -> Iterator[npt.NDArray[np.uint16]]:
+def _values(number: int, spec: Spec, seed: int) -> Iterator[npt.NDArray[np.uint16]]:
     """The tensor in blocks of BF16 words, rounded to nearest even."""
-    draw = np.random.default_rng((_SEED, number))
+    draw = np.random.default_rng((seed, number))
     for start in range(0, spec.elements, _BLOCK):
         values = draw.standard_normal(min(_BLOCK, spec.elements - start), np.float32)
         values *= np.float32(spec.spread)
@@ -119,9 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("file")
     parser.add_argument("--size", type=float, default=GIGABYTE, help="bytes, about")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the values")
     arguments = parser.parse_args()
     with open(arguments.file, "wb") as file:
-        written, bound = write(file, int(arguments.size))
+        written, bound = write(file, int(arguments.size), arguments.seed)
     print(json.dumps({"size": written, "bound": bound}))
 
 

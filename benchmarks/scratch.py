@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.measure import Row, size_of
+from benchmarks.model import SEED
 from benchmarks.peers import MODEL
 
 GIGABYTE = 1_000_000_000
@@ -38,9 +39,10 @@ class Setting:
         return place, json.loads(facts.read_text(encoding="utf-8"))["bound"]
 
 
-def generate(place: Path, size: int) -> str:
+def generate(place: Path, size: int, seed: int = SEED) -> str:
     """Write a model in a process of its own; what it says about it."""
-    command = [sys.executable, "-m", "benchmarks.model", str(place), "--size", str(size)]
+    options = ["--size", str(size), "--seed", str(seed)]
+    command = [sys.executable, "-m", "benchmarks.model", str(place), *options]
     root = Path(__file__).parent.parent
     return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
