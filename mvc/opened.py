@@ -63,6 +63,16 @@ class Opened:
         self._context.signer = signer if callable(signer) else lambda: signer
 
     @property
+    def told_to_sign(self) -> str | bool | None:
+        """The key that this command was told to sign with (empty: the configured one), False for none. Commits
+        that wait for ``continue_row`` remember it; ``signer`` is what signs."""
+        return self._context.told_to_sign
+
+    @told_to_sign.setter
+    def told_to_sign(self, key: str | bool | None) -> None:
+        self._context.told_to_sign = key
+
+    @property
     def head(self) -> CommitId | None:
         """The commit that HEAD names; None before the first one."""
         id_ = self._context.refs.head()

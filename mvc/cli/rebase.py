@@ -7,7 +7,7 @@ import click
 from mvc.cli import completing, rows
 from mvc.cli.app import Session
 from mvc.cli.options import quiet
-from mvc.cli.signing import Signing, signs
+from mvc.cli.signing import Signing, as_begun, signs
 from mvc.errors import UsageError
 
 
@@ -45,6 +45,8 @@ def command(
     if end == "quit":
         repository.quit_row("rebase")
         return
+    if end is not None:
+        as_begun(repository)
     if end == "continue":
         done = repository.continue_rebase(said=said)
     elif end == "skip":

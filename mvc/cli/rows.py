@@ -10,6 +10,7 @@ import click
 from mvc.cli.app import Session
 from mvc.cli.committed import committed
 from mvc.cli.editor import edited_text
+from mvc.cli.signing import as_begun
 from mvc.errors import UsageError
 from mvc.ids import CommitId
 
@@ -135,9 +136,12 @@ def finish(
     repository = session.repository
     if end == "abort":
         abort(session, kind)
-    elif end == "quit":
+        return
+    if end == "quit":
         repository.quit_row(kind)
-    elif end == "continue":
+        return
+    as_begun(repository)
+    if end == "continue":
         repository.continue_row(kind, author=author, made=made)
     else:
         repository.skip_row(kind, author=author, made=made)

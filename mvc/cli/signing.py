@@ -21,6 +21,7 @@ from mvc.errors import SigningError
 if TYPE_CHECKING:
     from mvc.history.ssh_keygen import SshSigner, SshVerifier
     from mvc.opened import Opened
+    from mvc.repository import Repository
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 _OUT = "--no-gpg-sign, or mvc config commit.gpgsign false, leaves it unsigned"
@@ -68,13 +69,24 @@ def signs(verb: Verb) -> Verb:
 
 def _signed(context: click.Context, parameter: click.Parameter, key: str | None) -> None:
     if key is not None and context.obj is not None:
-        repository = context.obj.repository
-        repository.signer = lambda: signer_of(repository, key)
+        _tell(context.obj.repository, key)
 
 
 def _unsigned(context: click.Context, parameter: click.Parameter, given: bool) -> None:
     if given and context.obj is not None:
-        context.obj.repository.signer = None
+        _tell(context.obj.repository, False)
+
+
+def as_begun(repository: Repository) -> None:
+    """Sign what goes on now as the command was told that began it, unless this one is told otherwise."""
+    waiting = repository.unfinished()
+    if waiting is not None and waiting.sign is not None and repository.told_to_sign is None:
+        _tell(repository, waiting.sign)
+
+
+def _tell(repository: Opened, key: str | bool) -> None:
+    repository.told_to_sign = key
+    repository.signer = (lambda: signer_of(repository, key)) if isinstance(key, str) else None
 
 
 def commit_signer(repository: Opened) -> SshSigner | None:

@@ -55,6 +55,9 @@ class Context:
         self.refs = Refs(folder)
         #: Gives the key that commits are signed with, asked for when one is made; None: they are not.
         self.signer: Callable[[], Signer | None] = lambda: None
+        #: What this command was told of signing, for the command that goes on with what it leaves unfinished: a
+        #: key, empty for the configured one, or False for none; None: nothing.
+        self.told_to_sign: str | bool | None = None
         self._collected = self._last_collection()
 
     @cached_property

@@ -90,6 +90,7 @@ class Unfinished:
     was left: elsewhere, the user has committed since. ``recipe``: what the record of a merge by one shall say.
     ``keep``: undecided tensors are committed as they are, only files wait.
     ``settled``: by which strategies conflicts were settled since, in order, as the record shall have it.
+    ``sign``: what the command that began a sequel was told of signing, see ``Context.told_to_sign``.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class Unfinished:
     manner: Manner = WHOLE
     keep: bool = False
     settled: tuple[Mapping[str, Any], ...] = ()
+    sign: str | bool | None = None
 
     @property
     def between(self) -> bool:
@@ -138,6 +140,8 @@ class Unfinished:
             body["keep"] = True
         if self.settled:
             body["settled"] = [dict(one) for one in self.settled]
+        if self.sign is not None:
+            body["sign"] = self.sign
         return f"unfinished {self.kind}\n\n{json.dumps(body, sort_keys=True)}\n"
 
     @staticmethod
@@ -167,6 +171,7 @@ class Unfinished:
                 _manner(body.get("manner")),
                 bool(body.get("keep", False)),
                 tuple(dict(one) for one in body.get("settled", ())),
+                _sign(body.get("sign")),
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise CorruptPack(
@@ -183,6 +188,8 @@ def read_unfinished(context: Context) -> Unfinished | None:
 def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
     """Keep ``value`` until it is concluded or given up."""
     parents = [value.onto, value.theirs]
+    if value.sequel is not None and value.sign is None:
+        value = replace(value, sign=transaction.context.told_to_sign)
     if value.sequel is not None:
         parents += [value.sequel.start, *value.sequel.rest]
         parents += [value.sequel.onto] if value.sequel.onto else []
@@ -283,6 +290,12 @@ def _manner(value: list[object] | None) -> Manner:
         raise ValueError("how a commit is taken is not [mainline, tensors, cite, allow_empty]")
     number = mainline if isinstance(mainline, int) else None
     return Manner(number, tuple(map(str, tensors)), bool(cite), bool(allow_empty))
+
+
+def _sign(value: object) -> str | bool | None:
+    if value is None or isinstance(value, str | bool):
+        return value
+    raise ValueError("what signs is no key")
 
 
 def _side(value: list[object] | None) -> tuple[int, BlobId] | None:

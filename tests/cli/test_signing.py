@@ -276,3 +276,27 @@ def test_a_command_may_give_the_key(signing: Terminal) -> None:
     # The agent that holds the key does not run: that far it comes.
     assert refused.code == 9
     assert "failed to sign" in refused.err
+
+
+@pytest.mark.parametrize("told", ["-S", "--no-gpg-sign"])
+@pytest.mark.parametrize("verb", ["cherry-pick", "rebase"])
+def test_what_goes_on_after_a_conflict_is_signed_as_it_was_begun(
+    signing: Terminal, told: str, verb: str
+) -> None:
+    signing.commit("one", m=MODEL)
+    signing("switch", "-q", "-c", "side")
+    signing.commit("two", m=MODEL | {"a": [7.0, 2.0]})
+    signing.commit("three", m=MODEL | {"a": [20.0, 2.0]})
+    signing.commit("four", m=MODEL | {"a": [20.0, 2.0], "b": [4.0]})
+    signing("switch", "-q", "main")
+    signing.commit("other", m=MODEL | {"a": [9.0, 2.0]})
+    _configure(signing, commit_gpgsign="false" if told == "-S" else "true")
+    if verb == "rebase":
+        signing("switch", "-q", "side")
+    begun = (verb, told, "main..side" if verb == "cherry-pick" else "main")
+    assert signing.run(*begun).code == 6
+    for _ in range(2):  # both change what main has changed; the last one does not
+        signing("resolve", "m.safetensors", "--strategy", "average")
+        signing.run(verb, "--continue")
+    assert _letters(signing, "-n3") == ["G" if told == "-S" else "N"] * 3
+    assert signing.run(verb, "--continue").code != 0
