@@ -11,7 +11,7 @@ from compress.allocation import choices_of
 from compress.events import Report
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
-from compress.model.weights import Committed, Overlaid, Sums, dense, stored_as
+from compress.model.weights import Committed, Overlaid, Sums, stored_as
 from compress.operation import Operation
 from compress.options import Options
 from compress.preparing import Start
@@ -61,12 +61,13 @@ class Edited(Mapping[str, Any]):
         """What the step promises, by the weight's name."""
         return {n: held for layer in self.layers for n, held in layer.invariants.items()}
 
-    def config(self, operation: Operation, of: Any, before: Mapping[str, Any]) -> dict[str, Any]:
+    def config(self, operation: Operation, of: Any, skeleton: Skeleton) -> dict[str, Any]:
         """``config.json`` after the step."""
+        before = dict(skeleton.committed.config)
         if operation.configure is None:
-            return dict(before)
+            return before
         decisions = {n: dict(d) for layer in self.layers for n, d in layer.decisions.items()}
-        return operation.configure(dict(before), of, decisions)
+        return operation.configure(before, of, decisions, skeleton.every_matrix())
 
     def judged(
         self, operation: Operation, skeleton: Skeleton, config: Mapping[str, Any]
@@ -79,7 +80,7 @@ class Edited(Mapping[str, Any]):
         added = {}
         for name, values in operation.adds(beside).items():
             module = name.removesuffix(".weight")
-            turned = type(skeleton.model.get_submodule(module)).__name__ == "Conv1D"
+            turned = skeleton.turned(module, stored_as(made, skeleton.stored(module)))
             added[skeleton.stored(module)] = values.T if turned else values
         gone = [
             one for module in added for one in stored_as(made, module) if one != f"{module}.weight"
@@ -171,14 +172,14 @@ def verified(begun: Start, operation: Operation, edited: Edited) -> None:
     skeleton = begun.parent.skeleton
     overlaid = Overlaid(begun.parent.weights, edited.tensors, edited.gone)
     for name, promised in edited.invariants().items():
-        module = skeleton.stored(name.removesuffix(".weight"))
-        after = dense(overlaid, module)
-        start_ = f"{module}."
+        module = name.removesuffix(".weight")
+        after = skeleton.dense(module, overlaid)
+        start_ = f"{skeleton.stored(module)}."
         stored = {n.removeprefix(start_): edited[n] for n in edited.present if n.startswith(start_)}
         held = {k: v for k, v in standing.of(name).items() if k not in operation.ends}
         reasons = invariants.broken(promised, None, after, stored)
         if held:
-            before = dense(begun.parent.weights, module)
+            before = skeleton.dense(module)
             reasons += invariants.broken({**held, **promised}, before, after, stored)
         invariants.demand(name, reasons)
 

@@ -25,7 +25,7 @@ class Matrix:
     mask in force keeps it at zero; None without one. ``grid``: what an earlier step recorded of its values.
     ``choice``: what a survey chose for this matrix. ``seed`` is its own: a draw must not depend on which other
     matrices there are. ``peak`` ``[in]``: the largest magnitude of each input, there where ``gram`` is.
-    ``dtype``: torch's, of the file; None for float32.
+    ``dtype``: torch's, of the file; None for float32. ``turned``: the module has it as ``[in, out]``.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Matrix:
     seed: int = 0
     peak: Tensor | None = None
     dtype: Any = None
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

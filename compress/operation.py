@@ -71,6 +71,14 @@ class Changed:
     warnings: tuple[str, ...] = ()
 
 
+#: config.json, recipe, decisions, and all matrices of the model (the weight's name → its module, as the model
+#: without its head calls it) → the new config.json.
+Configure = Callable[
+    [dict[str, Any], Any, Mapping[str, Json], Mapping[str, str]],
+    dict[str, Any],
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """Of ``edit``, ``edit_group`` and ``change`` just one is there.
@@ -95,7 +103,7 @@ class Operation:
     look: Callable[[Whole, Any], Mapping[str, Mapping[str, Json]]] | None = None
     options: Callable[[Matrix, Any], Sequence[Option]] | None = None
     budget: Callable[[Any, float], float | None] = lambda recipe, dense: None
-    configure: Callable[[dict[str, Any], Any, Mapping[str, Json]], dict[str, Any]] | None = None
+    configure: Configure | None = None
     ends: frozenset[str] = frozenset()
     metric: str = ""
     must_help: bool = False

@@ -96,7 +96,7 @@ def take(
         standing = edits_of(repo, operation, of, begun, options, journal, report)
         edited = Edited(journal.layers())
         verified(begun, operation, edited)
-        config = edited.config(operation, of, begun.parent.committed.config)
+        config = edited.config(operation, of, begun.parent.skeleton)
         overlaid = edited.judged(operation, begun.parent.skeleton, config)
         after = begun.evaluator.measure(Subject(begun.parent.committed, overlaid), report)
         report("measured", of="result", **telling.values(after))

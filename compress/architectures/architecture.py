@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from mvc.history.record import Json
 from mvc.values import dataclass
 
 
@@ -15,13 +16,16 @@ from mvc.values import dataclass
 class GroupRule:
     """Matrices that share one input. ``source``: the module of the block that makes it, to fold scales into.
 
-    ``kind``: ``norm``, ``linear`` or ``heads`` (see ``compress.matrix.Source``).
+    ``kind``: ``norm``, ``linear`` or ``heads`` (see ``compress.matrix.Source``). ``given``: the source takes a
+    scale in only where ``config.json`` has this value under this key; elsewhere another module sees its output,
+    or what lies between is not linear.
     """
 
     name: str
     modules: tuple[str, ...]
     source: str | None = None
     kind: Literal["norm", "linear", "heads"] = "norm"
+    given: tuple[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

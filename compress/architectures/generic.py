@@ -45,4 +45,9 @@ def is_matrix(module: Any) -> bool:
     """Whether it multiplies by one matrix: a Linear, or GPT-2's Conv1D, which is one transposed."""
     import torch
 
-    return isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D"
+    return isinstance(module, torch.nn.Linear) or is_transposed(module)
+
+
+def is_transposed(module: Any) -> bool:
+    """Whether it is a Conv1D, whose weight is ``[in, out]``."""
+    return type(module).__name__ == "Conv1D"

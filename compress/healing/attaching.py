@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from compress.architectures.generic import is_transposed
 from compress.edit import Dense, Edit, Factors, Mask, Payload
 from compress.healing.adapter import Adapted, Pair
 from compress.matrix import Tensor
@@ -82,7 +83,7 @@ def merged(
 def oriented(module: Any) -> Tensor:
     """The weight ``[out, in]``, of GPT-2's Conv1D too."""
     weight: Tensor = module.weight.data
-    return weight.T.contiguous() if type(module).__name__ == "Conv1D" else weight
+    return weight.T.contiguous() if is_transposed(module) else weight
 
 
 def _adapted(

@@ -7,18 +7,18 @@ masks, rotary positions and soft caps are what transformers makes them. Computes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 
 from compress import architectures
-from compress.architectures.generic import is_matrix
+from compress.architectures.generic import is_matrix, is_transposed
 from compress.matrix import Tensor
 from compress.model.building import on_meta
 from compress.model.filling import Filling
-from compress.model.weights import Committed, Weights
+from compress.model.weights import Committed, Weights, dense, stored_as
 from mvc.values import dataclass
 
 
@@ -56,6 +56,24 @@ class Skeleton:
     def stored(self, name: str) -> str:
         """What the file calls the tensor or module that the model calls ``name``."""
         return self._filling.stored(name)
+
+    def dense(self, name: str, weights: Weights | None = None) -> Tensor:
+        """The weight of the module ``name`` as it computes, ``[out, in]``; of its own ``weights``, or others.
+
+        Raises:
+            KeyError: it is not there.
+        """
+        weights, module = self.weights if weights is None else weights, self.stored(name)
+        found = dense(weights, module)
+        return found.T.contiguous() if self.turned(name, stored_as(weights, module)) else found
+
+    def turned(self, name: str, stored: Collection[str]) -> bool:
+        """Whether the file has the module ``name``, as the tensors ``stored``, as ``[in, out]``.
+
+        GPT-2's Conv1D has it so; packed codes and factors are ``[out, in]`` everywhere.
+        """
+        alone = list(stored) == [f"{self.stored(name)}.weight"]
+        return alone and is_transposed(self.model.get_submodule(name))
 
     def enter(self, ids: Tensor) -> tuple[Tensor, list[Call]]:
         """Hidden states ``[n, length, width]`` before the first block, and how each block is called.
@@ -103,6 +121,14 @@ class Skeleton:
     def matrices(self, block: Any) -> dict[str, Any]:
         """Modules of a block that multiply by one matrix, by their name in it."""
         return {name: module for name, module in block.named_modules() if is_matrix(module)}
+
+    def every_matrix(self) -> dict[str, str]:
+        """Of the whole model: the weight's name → its module, as the model without its head calls it."""
+        return {
+            f"{name}.weight": name.removeprefix(self._prefix)
+            for name, module in self.model.named_modules()
+            if is_matrix(module)
+        }
 
     def _run(self, ids: Tensor, forward: Any) -> Any:
         for block in self.blocks:

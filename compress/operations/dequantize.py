@@ -13,7 +13,6 @@ from compress.edit import Dense, Edit
 from compress.matrix import Matrix
 from compress.operation import Operation
 from compress.quantization import announcing
-from mvc.errors import UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
 
@@ -34,19 +33,13 @@ def dequantize(matrix: Matrix, recipe: Dequantize) -> Edit:
 
 
 def configure(
-    config: dict[str, Any], recipe: Dequantize, decisions: Mapping[str, Json]
+    config: dict[str, Any],
+    recipe: Dequantize,
+    decisions: Mapping[str, Json],
+    matrices: Mapping[str, str],
 ) -> dict[str, Any]:
-    """``config.json`` without what announces codes; of some, where only some are values again.
-
-    Raises:
-        UsageError: of bitsandbytes, which has all or none.
-    """
-    method = (config.get(announcing.KEY) or {}).get("quant_method")
-    if method == "bitsandbytes" and (recipe.only or recipe.skip):
-        raise UsageError(
-            "bitsandbytes has every matrix of the blocks, or none", hint="no --only and --skip"
-        )
-    return announcing.without(config, decisions)
+    """``config.json`` without what announces codes; of some, where only some are values again."""
+    return announcing.without(config, decisions, matrices)
 
 
 OPERATION = Operation(

@@ -171,7 +171,10 @@ def _budget(recipe: Factor, dense: float) -> float | None:
 
 
 def _configure(
-    config: dict[str, Any], recipe: Factor, decisions: Mapping[str, Json]
+    config: dict[str, Any],
+    recipe: Factor,
+    decisions: Mapping[str, Json],
+    matrices: Mapping[str, str],
 ) -> dict[str, Any]:
     return added(config, decisions)
 

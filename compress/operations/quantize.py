@@ -63,14 +63,14 @@ class Quantize:
             raise UsageError("damping must not be negative, and exponent between 0 and 1")
         if self.budget and _BUDGET.fullmatch(self.budget) is None:
             raise UsageError(f"the budget is '{self.budget}'", hint="as 60MB, or 4.5bit a weight")
+        if self.budget and self.save_as == "compressed-tensors" and not self.symmetric:
+            raise UsageError(
+                "transformers loads codes of several formats only without zeros",
+                hint="--symmetric, or --save-as fake",
+            )
         for name in self.formats if self.budget else (self.format,):
             form = formats.named(name)
             layouts.check(self.save_as, form, _granularity(self, form))
-        if self.save_as == "bitsandbytes" and (self.only or self.skip):
-            raise UsageError(
-                "bitsandbytes has every matrix of the blocks, or none",
-                hint="--save-as fake, or no --only and --skip",
-            )
 
 
 def quantize(group: Group, recipe: Quantize) -> dict[str, Edit]:
@@ -148,13 +148,16 @@ def budget(recipe: Quantize, dense: float) -> float | None:
 
 
 def configure(
-    config: dict[str, Any], recipe: Quantize, decisions: Mapping[str, Json]
+    config: dict[str, Any],
+    recipe: Quantize,
+    decisions: Mapping[str, Json],
+    matrices: Mapping[str, str],
 ) -> dict[str, Any]:
     """``config.json`` for the layout that the recipe asks for."""
     if recipe.save_as == "compressed-tensors":
-        return announcing.compressed_tensors(config, decisions)  # type: ignore[arg-type]
+        return announcing.compressed_tensors(config, decisions, matrices)  # type: ignore[arg-type]
     if recipe.save_as == "bitsandbytes":
-        return announcing.bitsandbytes(config)
+        return announcing.bitsandbytes(config, decisions, matrices)
     return announcing.plain(config)
 
 
@@ -165,6 +168,11 @@ def _shape(matrix: Matrix, recipe: Quantize, name: str = "") -> Shape:
         raise UsageError(
             f"{matrix.name} is stored as codes of {matrix.grid.get('format')}",
             hint="mvc compress dequantize first",
+        )
+    if matrix.turned and recipe.save_as == "compressed-tensors":
+        raise UsageError(
+            f"{matrix.name} is of a Conv1D, and compressed-tensors knows no module but Linear",
+            hint="--save-as fake, or --format nf4 --save-as bitsandbytes",
         )
     form = formats.named(name or str(matrix.choice.get("format", recipe.format)))
     wide = matrix.weight.shape[1]

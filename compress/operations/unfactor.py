@@ -32,7 +32,10 @@ def unfactor(matrix: Matrix, recipe: Unfactor) -> Edit:
 
 
 def _configure(
-    config: dict[str, Any], recipe: Unfactor, decisions: Mapping[str, Json]
+    config: dict[str, Any],
+    recipe: Unfactor,
+    decisions: Mapping[str, Json],
+    matrices: Mapping[str, str],
 ) -> dict[str, Any]:
     return removed(config, decisions)
 

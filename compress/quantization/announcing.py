@@ -1,13 +1,15 @@
 """The block ``quantization_config`` of ``config.json``: which modules are stored how, as transformers reads it.
 
-Owns making it, adding to it, and taking it out. Names are of weights; targets are of modules, one pattern where
-every block has such a module.
+Owns making it, adding to it, and taking it out. Names are of weights; ``matrices`` are all of the model: the
+weight's name → its module, as the model without its head calls it. With a head modules have a prefix, and what
+is said of them here fits both.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mvc.errors import UsageError
@@ -15,11 +17,14 @@ from mvc.history.record import Json
 
 KEY = "quantization_config"
 _NUMBER = re.compile(r"\.([0-9]+)\.")
-_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
+#: What loads factors; values may lie beside them.
+_FACTORS = "mvc-factors"
 
 
 def compressed_tensors(
-    config: Mapping[str, Any], schemes: Mapping[str, Mapping[str, Json]]
+    config: Mapping[str, Any],
+    schemes: Mapping[str, Mapping[str, Json]],
+    matrices: Mapping[str, str],
 ) -> dict[str, Any]:
     """``config`` with ``schemes``: weight's name → format, granularity, group_size, symmetric, way.
 
@@ -37,31 +42,59 @@ def compressed_tensors(
         if any(_matches(target, module) for target in taken):
             raise _other(known)
         weights, way = _arguments(scheme), str(scheme["way"])
-        alike.setdefault(repr((weights, way)), (weights, way, []))[2].append(module)
-    blocks = next((int(config[key]) for key in _LAYERS if key in config), 0)
-    for weights, way, modules in alike.values():
+        alike.setdefault(repr((weights, way)), (weights, way, []))[2].append(name)
+    for weights, way, names in alike.values():
         groups[f"group_{len(groups)}"] = {
-            "targets": targets(modules, blocks),
+            "targets": targets(names, matrices),
             "weights": weights,
             "input_activations": None,
             "output_activations": None,
             "format": way,
         }
-    ways = {group["format"] for group in groups.values()}
     block = {
         "quant_method": "compressed-tensors",
         "quantization_status": "compressed",
-        "format": ways.pop() if len(ways) == 1 else "mixed-precision",
-        "config_groups": groups,
         "ignore": ["lm_head"],
         "kv_cache_scheme": None,
         "global_compression_ratio": None,
+        **_grouped(groups),
     }
     return {**config, KEY: block}
 
 
-def bitsandbytes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` of a model whose blocks are NF4.
+def _grouped(groups: Mapping[str, Any]) -> dict[str, Any]:
+    """What the block says of ``groups`` together.
+
+    transformers 5.24 with compressed-tensors 0.20 makes room for zeros that are not packed, and so loads packed
+    ones only when it dequantizes at once; which it does to every group as if it were the first.
+
+    Raises:
+        UsageError: there are packed zeros, and groups that differ.
+    """
+    ways = {group.get("format") for group in groups.values()}
+    found: dict[str, Any] = {"config_groups": groups, "format": "mixed-precision"}
+    if len(ways) == 1:
+        found["format"] = ways.pop()
+    if any(map(_packs_zeros, groups.values())):
+        if len(groups) > 1:
+            raise UsageError(
+                "transformers loads codes of several formats or group sizes only without zeros",
+                hint="--symmetric, or --save-as fake",
+            )
+        found["dequantize"] = True
+    return found
+
+
+def _packs_zeros(group: Mapping[str, Any]) -> bool:
+    weights = group["weights"]
+    packs = group.get("format") == "pack-quantized" and weights["strategy"] != "tensor"
+    return packs and not weights["symmetric"]
+
+
+def bitsandbytes(
+    config: Mapping[str, Any], names: Iterable[str], matrices: Mapping[str, str]
+) -> dict[str, Any]:
+    """``config`` of a model whose weights ``names`` are NF4; bitsandbytes takes all others for it unless told.
 
     Raises:
         UsageError: it says already that it is quantized.
@@ -78,7 +111,7 @@ def bitsandbytes(config: Mapping[str, Any]) -> dict[str, Any]:
         "bnb_4bit_compute_dtype": str(
             config.get("dtype") or config.get("torch_dtype") or "float32"
         ),
-        "llm_int8_skip_modules": ["lm_head"],
+        "llm_int8_skip_modules": _others(names, matrices),
     }
     return {**config, KEY: block}
 
@@ -89,43 +122,70 @@ def plain(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: it says that they are codes.
     """
-    if config.get(KEY):
+    if config.get(KEY) and config[KEY].get("quant_method") != _FACTORS:
         raise _other(config[KEY])
     return dict(config)
 
 
-def without(config: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def without(
+    config: Mapping[str, Any], names: Iterable[str], matrices: Mapping[str, str]
+) -> dict[str, Any]:
     """``config`` once the weights ``names`` are values again; the block goes with its last target."""
-    block = config.get(KEY)
-    if not block:
+    block, gone = config.get(KEY), set(names)
+    if not block or block.get("quant_method") == _FACTORS:
         return dict(config)
-    left = {key: value for key, value in config.items() if key != KEY}
-    if block.get("quant_method") != "compressed-tensors":
-        return left
-    modules = {name.removesuffix(".weight") for name in names}
-    groups = {}
-    for key, group in block["config_groups"].items():
-        kept = [one for one in group["targets"] if not any(_matches(one, m) for m in modules)]
-        if kept:
-            groups[key] = {**group, "targets": kept}
-    if not groups:
-        return left
-    return {**config, KEY: {**block, "config_groups": groups}}
+    changed: dict[str, Any] = {}
+    if block.get("quant_method") == "compressed-tensors":
+        groups = _groups_without(block["config_groups"], gone, matrices)
+        changed = _grouped(groups) if groups else {}
+    elif block.get("quant_method") == "bitsandbytes":
+        skipped = set(block.get("llm_int8_skip_modules") or ())
+        left = [name for name, one in matrices.items() if name not in gone and one not in skipped]
+        changed = {"llm_int8_skip_modules": _others(left, matrices)} if left else {}
+    if not changed:
+        return {key: value for key, value in config.items() if key != KEY}
+    return {**config, KEY: {**block, **changed}}
 
 
-def targets(modules: Iterable[str], blocks: int) -> list[str]:
-    """``modules`` by name, or one pattern for those that all ``blocks`` have."""
+def _groups_without(
+    groups: Mapping[str, Any], gone: Collection[str], matrices: Mapping[str, str]
+) -> dict[str, Any]:
+    found = {}
+    for key, group in groups.items():
+        known = [
+            name
+            for name in matrices
+            if any(_matches(one, name.removesuffix(".weight")) for one in group["targets"])
+        ]
+        left = [name for name in known if name not in gone]
+        if left:
+            kept = group["targets"] if left == known else targets(left, matrices)
+            found[key] = {**group, "targets": kept}
+    return found
+
+
+def targets(names: Iterable[str], matrices: Mapping[str, str]) -> list[str]:
+    """A pattern for each of the modules of ``names``, or one for those that are alike in all blocks."""
+    every = Counter(_NUMBER.sub(".#.", module, count=1) for module in matrices.values())
     alike: dict[str, list[str]] = {}
-    for module in modules:
+    for name in names:
+        module = matrices[name]
         alike.setdefault(_NUMBER.sub(".#.", module, count=1), []).append(module)
     found = []
-    for pattern, names in alike.items():
-        if len(names) == blocks > 1:
-            words = re.escape(pattern).replace(r"\.\#\.", r"\.[0-9]+\.")
-            found.append(f"re:{words}$")
+    for pattern, modules in alike.items():
+        if len(modules) == every[pattern] > 1:
+            words = [re.escape(pattern).replace(r"\.\#\.", r"\.[0-9]+\.")]
         else:
-            found += names
+            words = [re.escape(module) for module in modules]
+        found += [rf"re:(\w+\.)?{word}$" for word in words]
     return found
+
+
+def _others(names: Iterable[str], matrices: Mapping[str, str]) -> list[str]:
+    """Modules of all other weights than ``names``, and the head, even if there is none yet."""
+    known = set(names)
+    others = [module for name, module in matrices.items() if name not in known]
+    return sorted({"lm_head", *others})
 
 
 def _matches(target: str, module: str) -> bool:

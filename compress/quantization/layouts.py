@@ -17,6 +17,8 @@ from compress.quantization.grid import Grid, Shape
 from mvc.errors import UsageError
 
 Layout = Literal["fake", "compressed-tensors", "bitsandbytes"]
+#: Codes that take whole words, whatever their bits: a shorter row does not tell how many bits its codes have.
+_WORD = 32
 #: What bitsandbytes has kernels for.
 _BLOCKS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 
@@ -89,6 +91,11 @@ def _compressed(grid: Grid, values: Tensor) -> dict[str, Tensor | None]:
             kept = (zero - half).to(torch.int8)
             found["weight_zero_point"] = kept.reshape(1) if shape.whole else kept
         return found
+    if columns < _WORD:
+        raise UsageError(
+            f"rows of {columns} are shorter than the {_WORD} codes that are packed together",
+            hint="--save-as fake, or --skip the matrix",
+        )
     found["weight"] = None
     found["weight_packed"] = packed(signed + half, form.bits)
     found["weight_shape"] = torch.tensor([rows, columns], dtype=torch.int64)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from compress.edit import Edit
+from compress.edit import Edit, Payload
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
@@ -175,16 +175,12 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
         for name, values in edit.folded.items():
             if name not in edits:
                 full = skeleton.stored(name)
-                tensors[full] = as_stored(skeleton, full, name, values)
+                turned = values.dim() == 2 and skeleton.turned(name.removesuffix(".weight"), [full])
+                tensors[full] = _rounded(skeleton, full, name, values.T if turned else values)
     for name, edit in edits.items():
-        module = skeleton.stored(name.removesuffix(".weight"))
-        for ending, values in edit.payload.tensors.items():
-            full = f"{module}.{ending}"
-            if values is None:
-                continue
-            floats = ending == "weight" or ending.endswith(".weight")  # or a factor's
-            tensors[full] = as_stored(skeleton, full, name, values) if floats else values
+        tensors.update(stored_of(skeleton, name, edit.payload))
         # Whatever it was stored as until now and is no more: another form's tensors must not stay.
+        module = skeleton.stored(name.removesuffix(".weight"))
         gone += [one for one in stored_as(skeleton.weights, module) if one not in tensors]
     return Layer(
         key_of(number),
@@ -197,8 +193,22 @@ def _layer(skeleton: Skeleton, number: int, edits: Mapping[str, Edit]) -> Layer:
     )
 
 
-def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tensor:
-    """In the file's dtype and orientation; one that is new takes the dtype of what it stands for.
+def stored_of(skeleton: Skeleton, name: str, payload: Payload) -> dict[str, Tensor]:
+    """What the file holds of the weight ``name`` once it is ``payload``, in its dtype and orientation."""
+    module = name.removesuffix(".weight")
+    stored = skeleton.stored(module)
+    there = {f"{stored}.{end}": one for end, one in payload.tensors.items() if one is not None}
+    turned = skeleton.turned(module, there)
+    found = {}
+    for full, values in there.items():
+        floats = full.endswith(".weight")  # or a factor's
+        oriented = values.T.contiguous() if turned else values
+        found[full] = _rounded(skeleton, full, name, oriented) if floats else oriented
+    return found
+
+
+def _rounded(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tensor:
+    """In the file's dtype; one that is new takes the dtype of what it stands for.
 
     ``full``: what the file calls it; ``name``: the weight of the model that it is, or is a part of. What is not
     in float32 is of a dtype on purpose, and keeps it.
@@ -207,9 +217,6 @@ def as_stored(skeleton: Skeleton, full: str, name: str, values: Tensor) -> Tenso
     kind = values.dtype
     if kind == torch.float32:
         kind = file_dtype(weights, full, *stored_as(weights, skeleton.stored(module)))
-    whole = full == f"{skeleton.stored(module)}.weight" and values.dim() == 2
-    if whole and type(skeleton.model.get_submodule(module)).__name__ == "Conv1D":
-        values = values.T
     return values.to(kind).contiguous()
 
 

@@ -7,9 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from compress.architectures.architecture import GroupRule
+from compress.architectures.generic import is_transposed
 from compress.matrix import Group, Matrix, Source, Tensor
 from compress.model.skeleton import Skeleton
-from compress.model.weights import file_dtype
+from compress.model.weights import file_dtype, stored_as
 from compress.numbers import seed_of
 from compress.standing import Standing
 from mvc.history.record import Json
@@ -75,7 +76,7 @@ class BlockView:
             for path in members
         )
         whole = members == tuple(path for path in rule.modules if path in self.modules)
-        return Group(name, matrices, self._source(rule) if whole else None)
+        return Group(name, matrices, self._source(rule, standing) if whole else None)
 
     def _matrix(
         self,
@@ -88,7 +89,8 @@ class BlockView:
     ) -> Matrix:
         module, name = self.modules[path], self.name(path)
         weight = module.weight.data
-        weight = weight.T.contiguous() if _is_transposed(module) else weight
+        turned = is_transposed(module)
+        weight = weight.T.contiguous() if turned else weight
         held = standing.of(name)
         return Matrix(
             name=name,
@@ -100,6 +102,7 @@ class BlockView:
             seed=seed_of(seed, name),
             peak=peak,
             dtype=file_dtype(self._skeleton.weights, self._skeleton.stored(name)),
+            turned=turned,
         )
 
     def fold(self, folded: Mapping[str, Tensor]) -> None:
@@ -109,15 +112,17 @@ class BlockView:
                 "."
             )
             module = self._block.get_submodule(path)
-            turned = values.T if _is_transposed(module) and values.dim() == 2 else values
+            turned = values.T if is_transposed(module) and values.dim() == 2 else values
             module._parameters[kind].data = turned.contiguous()
 
-    def _source(self, rule: GroupRule) -> Source | None:
-        if rule.source is None:
+    def _source(self, rule: GroupRule, standing: Standing) -> Source | None:
+        if rule.source is None or not self._holds(rule.given):
             return None
         try:
             module = self._block.get_submodule(rule.source)
         except AttributeError:
+            return None
+        if module.weight is None or not self._takes(rule.source, standing):
             return None
         weight = module.weight.data
         name = self._skeleton.name_of(self._number, rule.source)
@@ -131,16 +136,26 @@ class BlockView:
         return Source(
             f"{name}.weight",
             rule.kind,
-            weight.T.contiguous() if rule.kind != "norm" and _is_transposed(module) else weight,
+            weight.T.contiguous() if is_transposed(module) else weight,
             None if bias is None else bias.data,
             self._skeleton.architecture.norm_offset if rule.kind == "norm" else 0.0,
             repeats,
             head,
         )
 
+    def _holds(self, given: tuple[str, Json] | None) -> bool:
+        """Whether ``config.json`` says so."""
+        config = self._skeleton.model.config
+        return given is None or getattr(config, given[0], None) == given[1]
 
-def _is_transposed(module: Any) -> bool:
-    return type(module).__name__ == "Conv1D"
+    def _takes(self, source: str, standing: Standing) -> bool:
+        """Whether what makes an input takes in a scale: not factors, codes, or a grid that has to stay."""
+        name = self._skeleton.name_of(self._number, source)
+        module = self._skeleton.stored(name)
+        if stored_as(self._skeleton.weights, module) not in ([f"{module}.weight"], []):
+            return False
+        edited = any(source in members for _, _, members in self.rules)
+        return edited or "grid" not in standing.of(f"{name}.weight")
 
 
 def matrices_of(view: Any, grams: Any, work: Any) -> list[Matrix]:

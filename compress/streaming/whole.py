@@ -9,8 +9,8 @@ from compress.events import Report
 from compress.matrix import Tensor
 from compress.model.building import on_meta
 from compress.model.filling import Filling
-from compress.model.weights import Committed, Weights, dense, stored_as
-from compress.streaming.driver import Work, as_stored
+from compress.model.weights import Committed, Weights, stored_as
+from compress.streaming.driver import Work, stored_of
 from compress.streaming.grouping import chosen_by
 from compress.streaming.journal import Journal
 from compress.streaming.layer import Layer
@@ -67,8 +67,8 @@ class Loaded:
         """Where the mask in force keeps the weight ``name`` at zero, bool ``[out, in]``."""
         if "mask" not in self._work.standing.of(name):
             return None
-        skeleton = self._work.skeleton
-        return dense(skeleton.weights, skeleton.stored(name.removesuffix(".weight"))) == 0
+        zeros: Tensor = self._work.skeleton.dense(name.removesuffix(".weight")) == 0
+        return zeros
 
     def report(self, what: str, done: int, total: int, **numbers: float) -> None:
         """Tell who listens."""
@@ -106,16 +106,13 @@ def change(
     assert work.operation.change is not None
     changed = work.operation.change(Loaded(repo, work, before, report), work.recipe)
     skeleton = work.skeleton
-    tensors, invariants, losses = {}, {}, {}
+    tensors: dict[str, Tensor] = {}
+    invariants, losses = {}, {}
     gone: list[str] = []
     for name, edit in changed.edits.items():
         module = skeleton.stored(name.removesuffix(".weight"))
         gone += stored_as(skeleton.weights, module)
-        for ending, values in edit.payload.tensors.items():
-            if values is not None:
-                full = f"{module}.{ending}"
-                floats = ending == "weight" or ending.endswith(".weight")
-                tensors[full] = as_stored(skeleton, full, name, values) if floats else values
+        tensors.update(stored_of(skeleton, name, edit.payload))
         invariants[name], losses[name] = edit.payload.invariant, edit.loss
     journal.write(
         Layer(
