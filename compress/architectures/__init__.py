@@ -1,6 +1,6 @@
 """The registry: which architectures are described. Anything else goes by generic rules.
 
-A new one is a line here and a module beside this file with an ``ARCHITECTURE``.
+A new one is a line here, and a module beside this file with an ``ARCHITECTURE`` if none that is there fits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from compress.architectures.architecture import Architecture
 
 #: ``model_type`` of config.json → module
 ARCHITECTURES: dict[str, str] = {
+    "bert": "compress.architectures.bert",
+    "gemma": "compress.architectures.gemma",
+    "gemma2": "compress.architectures.gemma2",
+    "gemma3_text": "compress.architectures.gemma2",
+    "gpt2": "compress.architectures.gpt2",
     "llama": "compress.architectures.llama",
+    "mistral": "compress.architectures.llama",
+    "opt": "compress.architectures.opt",
+    "qwen2": "compress.architectures.llama",
+    "qwen3": "compress.architectures.llama",
+    "roberta": "compress.architectures.bert",
 }
 
 

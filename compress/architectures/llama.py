@@ -1,4 +1,8 @@
-"""Llama: pre-norm blocks, rotary positions, grouped-query attention, a gated MLP. Four inputs a block."""
+"""Llama, Mistral, Qwen2, Qwen3: pre-norm blocks, rotary positions, grouped-query attention, a gated MLP.
+
+Four inputs a block. What they differ in (sliding windows, biases of q, k and v, norms of q and k) is done by
+their own code, and is neither a matrix nor in the way of a scale.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from compress.architectures.architecture import Architecture, GroupRule
 
 ARCHITECTURE = Architecture(
     name="llama",
-    model_types=("llama",),
+    model_types=("llama", "mistral", "qwen2", "qwen3"),
     blocks="layers",
     groups=(
         GroupRule(

@@ -2,8 +2,8 @@
 
 Per sequence, in nats a token: ``loss`` (mean negative log-likelihood of the next token) with ``accuracy`` (the
 likeliest is it), ``kl`` (of the dense model's next-token distribution to this one's) with ``agreement`` (both
-have the same likeliest). ``perplexity`` is e to the mean loss. Of an encoder ``distance``: 1 - cosine of mean
-states. Near lossless perplexity is noise; kl and agreement are not.
+have the same likeliest). ``perplexity`` is e to the mean loss. Of an encoder ``similarity``: the cosine of its
+mean states and the dense model's. Near lossless perplexity is noise; kl and agreement are not.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _sample(
         if theirs is None:
             return {}
         one, other = ours.mean(dim=0), theirs.mean(dim=0)
-        return {"distance": 1.0 - float(functional.cosine_similarity(one, other, dim=0))}
+        return {"similarity": float(functional.cosine_similarity(one, other, dim=0))}
     found: dict[str, float] = {}
     logs = ours.log_softmax(dim=-1)
     if outputs.kind == "causal":

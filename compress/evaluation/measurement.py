@@ -13,10 +13,10 @@ from mvc.values import dataclass
 BETTER: dict[str, Literal["lower", "higher"]] = {
     "loss": "lower",
     "perplexity": "lower",
-    "kl": "lower",
-    "distance": "lower",
-    "accuracy": "higher",
+    "similarity": "higher",
     "agreement": "higher",
+    "accuracy": "higher",
+    "kl": "lower",
 }
 #: The metrics that are the mean over samples, and the one that is e to the power of another.
 _OF_LOSS = "perplexity"

@@ -24,6 +24,11 @@ class Factored(torch.nn.Sequential):  # type: ignore[misc]
         self.in_features, self.out_features, self.rank = inner, out, rank
         self.bias = torch.nn.Parameter(torch.empty(out, **kind)) if bias else None
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """``[out, in]``: the product, made anew each time, for code that looks at a Linear's (GPT-2's does)."""
+        return (self[1].weight @ self[0].weight).detach()
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """``[…, in]`` → ``[…, out]``."""
         found: torch.Tensor = super().forward(inputs)

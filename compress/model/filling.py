@@ -6,11 +6,12 @@ that no file holds.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
 
-from compress.architectures.generic import is_matrix
+from compress.architectures.generic import is_matrix, is_transposed
 from compress.matrix import Tensor
 from compress.model.weights import Weights, dense, stored_as
 from mvc.errors import UnsupportedDtype, UsageError
@@ -64,7 +65,7 @@ class Filling:
     def _values(self, module: Any, name: str, parameter: Any) -> Tensor:
         owner, _, kind = name.rpartition(".")
         if kind == "weight" and is_matrix(module):
-            found = self._formed(owner, type(module).__name__ == "Conv1D")
+            found = self._formed(owner, is_transposed(module))
         else:
             spelling = next((one for one in self._spellings(name) if one in self._names), None)
             if spelling is None:
@@ -100,7 +101,28 @@ class Filling:
         if "LayerNorm." in name:
             old = name.replace("LayerNorm.weight", "LayerNorm.gamma")
             found += [old.replace("LayerNorm.bias", "LayerNorm.beta").removeprefix(prefix)]
+        if name in self._renamed:
+            found.append(self._renamed[name])
         return list(dict.fromkeys(found))
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """What the model calls otherwise than the file, by the rules that transformers loads it by."""
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import WeightRenaming, apply_renamings
+
+        rules = [
+            rule
+            for rule in get_model_conversion_mapping(self._model)
+            if isinstance(rule, WeightRenaming)
+        ]
+        found = {}
+        for name in self._names:
+            ours = apply_renamings(name, rules)
+            if ours != name:
+                found[ours] = name
+                found[ours.rpartition(".")[0]] = name.rpartition(".")[0]
+        return found
 
     def _buffers(self, module: Any, path: str) -> None:
         """What no file holds (rotary frequencies, causal masks) is what the model's own code makes it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import families
 import tiny
 
 import mvc
@@ -73,3 +74,35 @@ def repo(dense: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reposi
     shutil.copytree(dense, folder)
     monkeypatch.chdir(folder)
     return mvc.open(os.fspath(folder), who=WHO)
+
+
+@pytest.fixture(scope="session")
+def family(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A repository with the model of a family as its one commit, made once, to be copied."""
+    root = tmp_path_factory.mktemp("families")
+
+    def make(name: str) -> Path:
+        folder = root / name
+        if not folder.exists():
+            families.save(name, folder, trained)
+            repo = mvc.init(os.fspath(folder), who=WHO)
+            repo.add(TRACKED)
+            repo.commit("dense")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def opened(
+    family: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> families.Opening:
+    """A copy of a family's repository, which the test stands in."""
+
+    def opening(name: str) -> Repository:
+        folder = tmp_path / name
+        shutil.copytree(family(name), folder)
+        monkeypatch.chdir(folder)
+        return mvc.open(os.fspath(folder), who=WHO)
+
+    return opening
