@@ -1,0 +1,123 @@
+"""How much memory a step on a 7B-shaped Mistral takes: ``python -m benchmarks.compression.large``.
+
+The model has the widths of Mistral-7B and few blocks, BF16 in a shard each, its weights drawn at random: memory
+does not ask what a model knows. One block is in memory at a time, so that the peak must not grow with their
+number; nothing is judged here, and the quality of what comes out is without meaning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pydoc_data
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compression import rounds
+from benchmarks.measure import run
+
+MVC = Path(sys.executable).with_name("mvc")
+WIDTH, INNER, HEADS, GROUPS, VOCABULARY = 4096, 14336, 32, 8, 32000
+SHAPES = {
+    "self_attn.q_proj": (WIDTH, WIDTH),
+    "self_attn.k_proj": (WIDTH * GROUPS // HEADS, WIDTH),
+    "self_attn.v_proj": (WIDTH * GROUPS // HEADS, WIDTH),
+    "self_attn.o_proj": (WIDTH, WIDTH),
+    "mlp.gate_proj": (INNER, WIDTH),
+    "mlp.up_proj": (INNER, WIDTH),
+    "mlp.down_proj": (WIDTH, INNER),
+}
+STEPS = {
+    "prune": ["--method", "sparsegpt", "--sparsity", "50%"],
+    "quantize": ["--method", "gptq", "--format", "int4", "--save-as", "compressed-tensors"],
+}
+SAMPLES = ["--samples", "16", "--length", "256", "--judged", "2", "--limit", "none"]
+
+
+def write(folder: Path, blocks: int) -> None:
+    """The model in shards, a byte for a token, and a text."""
+    import safetensors.torch
+    import torch
+    import transformers
+
+    draw = torch.Generator().manual_seed(1)
+
+    def drawn(*shape: int) -> Any:
+        return torch.randn(shape, generator=draw).mul_(0.02).to(torch.bfloat16)
+
+    def shard(number: int, tensors: dict[str, Any]) -> dict[str, str]:
+        name = f"model-{number:05}-of-{blocks + 1:05}.safetensors"
+        safetensors.torch.save_file(tensors, folder / name, {"format": "pt"})
+        return dict.fromkeys(tensors, name)
+
+    ones = torch.ones(WIDTH, dtype=torch.bfloat16)  # of norms
+    outside = {"model.embed_tokens.weight": drawn(VOCABULARY, WIDTH), "model.norm.weight": ones}
+    places = shard(1, {**outside, "lm_head.weight": drawn(VOCABULARY, WIDTH)})
+    for block in range(blocks):
+        path = f"model.layers.{block}"
+        tensors = {f"{path}.{name}.weight": drawn(*shape) for name, shape in SHAPES.items()}
+        norms = {
+            f"{path}.{norm}_layernorm.weight": ones.clone() for norm in ("input", "post_attention")
+        }
+        places |= shard(block + 2, {**tensors, **norms})
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
+    config = transformers.MistralConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=WIDTH,
+        intermediate_size=INNER,
+        num_hidden_layers=blocks,
+        num_attention_heads=HEADS,
+        num_key_value_heads=GROUPS,
+        tie_word_embeddings=False,
+        architectures=["MistralForCausalLM"],
+        dtype="bfloat16",
+    )
+    config.save_pretrained(folder)
+    _tokenizer().save_pretrained(folder)
+    text = Path(pydoc_data.__file__).with_name("topics.py").read_text("utf-8")
+    (folder / "known.txt").write_text(text[:200_000], "utf-8")
+
+
+def _tokenizer() -> Any:
+    import tokenizers
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {letter: number for number, letter in enumerate(letters)}
+    inner = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=inner)
+
+
+def measured(blocks: int, threads: int) -> None:
+    """A line of the table for each step on a model of ``blocks`` blocks."""
+    with rounds.folder() as place:
+        folder = Path(place)
+        us = [sys.executable, "-m", "benchmarks.compression.large"]
+        run([*us, "--write", folder, "--blocks", str(blocks)], Path(__file__).parents[2])
+        run([MVC, "init", "-q"], folder)
+        run([MVC, "add", "."], folder)
+        run([MVC, "commit", "-m", "random"], folder)
+        for name, words in STEPS.items():
+            command = [MVC, "compress", name, "--data", "known.txt", *words, *SAMPLES]
+            found = run([*command, "--threads", str(threads)], folder)
+            peak, minutes = found.peak / 2**30, found.wall / 60
+            print(f"| {name} | {blocks} | {peak:.1f} GiB | {minutes:.0f} min |", flush=True)
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    options.add_argument("--blocks", type=int, nargs="+", default=[2, 4, 6])
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--write", type=Path, help="only write a model into this folder")
+    given = options.parse_args()
+    if given.write is not None:
+        write(given.write, given.blocks[0])
+    else:
+        print("| step | blocks | largest resident set | time |\n|---|---|---|---|")
+        for count in given.blocks:
+            measured(count, given.threads)
