@@ -6,10 +6,14 @@ not known to, and no scale can be folded into what is before them.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from compress.architectures.architecture import Architecture, GroupRule
 from mvc.errors import UsageError
+
+#: Where the list of blocks may lie, besides the model itself.
+_WITHIN = re.compile(r"^(encoder|decoder|transformer)\.")
 
 
 def describe(base: Any, model_type: str) -> Architecture:
@@ -26,7 +30,7 @@ def describe(base: Any, model_type: str) -> Architecture:
         if isinstance(module, torch.nn.ModuleList)
         and len(module) > 1
         and len({type(one) for one in module}) == 1
-        and "." not in name.removeprefix("encoder.").removeprefix("decoder.")
+        and "." not in _WITHIN.sub("", name)
     ]
     if not found:
         raise UsageError(

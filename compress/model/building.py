@@ -11,7 +11,11 @@ from mvc.errors import UsageError
 
 
 def on_meta(committed: Committed) -> Any:
-    """The model that ``config.json`` describes, without values."""
+    """The model that ``config.json`` describes, without values.
+
+    Raises:
+        UsageError: transformers doesn't know it, or it is of an encoder and a decoder.
+    """
     import transformers
 
     with committed.unpacked() as folder:
@@ -27,6 +31,10 @@ def on_meta(committed: Committed) -> Any:
         maker = transformers.AutoModelForCausalLM
     elif "ForMaskedLM" in kinds:
         maker = transformers.AutoModelForMaskedLM
+    if getattr(config, "is_encoder_decoder", False):
+        raise UsageError(
+            f"'{config.model_type}' has an encoder and a decoder: their blocks can't be streamed as one list"
+        )
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # forms make it dense
     with torch.device("meta"):

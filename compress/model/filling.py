@@ -69,7 +69,7 @@ class Filling:
         else:
             spelling = next((one for one in self._spellings(name) if one in self._names), None)
             if spelling is None:
-                raise _missing(name)
+                raise self._missing(name)
             found = self._weights.read(spelling)
         if found.dtype not in _FLOATS:
             raise UnsupportedDtype(
@@ -92,7 +92,7 @@ class Filling:
                 continue
             plain = stored_as(self._weights, spelling) == [f"{spelling}.weight"]
             return found if plain or not turned else found.T
-        raise _missing(f"{owner}.weight")
+        raise self._missing(f"{owner}.weight")
 
     def _spellings(self, name: str) -> list[str]:
         """A bare model's file lacks the prefix, one with a head has it; BERT had other names for norms."""
@@ -106,16 +106,18 @@ class Filling:
         return list(dict.fromkeys(found))
 
     @cached_property
-    def _renamed(self) -> dict[str, str]:
-        """What the model calls otherwise than the file, by the rules that transformers loads it by."""
+    def _rules(self) -> list[Any]:
+        """How transformers gets from the file's tensors to the model's."""
         from transformers.conversion_mapping import get_model_conversion_mapping
+
+        return list(get_model_conversion_mapping(self._model))
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """What the model calls otherwise than the file."""
         from transformers.core_model_loading import WeightRenaming, apply_renamings
 
-        rules = [
-            rule
-            for rule in get_model_conversion_mapping(self._model)
-            if isinstance(rule, WeightRenaming)
-        ]
+        rules = [rule for rule in self._rules if isinstance(rule, WeightRenaming)]
         found = {}
         for name in self._names:
             ours = apply_renamings(name, rules)
@@ -137,9 +139,15 @@ class Filling:
         with torch.no_grad():
             self._model._init_weights(module)
 
+    def _missing(self, name: str) -> UsageError:
+        from transformers.core_model_loading import WeightRenaming
 
-def _missing(name: str) -> UsageError:
-    return UsageError(
-        f"the model has no tensor {name!r}, which its config.json asks for",
-        hint="mvc ls -r shows its tensors; is the config.json of another model?",
-    )
+        if not all(isinstance(rule, WeightRenaming) for rule in self._rules):
+            return UsageError(
+                f"transformers puts {name!r} together from several tensors of the file, as of a "
+                "mixture's experts, which can't be compressed",
+            )
+        return UsageError(
+            f"the model has no tensor {name!r}, which its config.json asks for",
+            hint="mvc ls -r shows its tensors; is the config.json of another model?",
+        )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from compress.matrix import Tensor
+from mvc.errors import UsageError
 
 
 class Grams:
@@ -30,22 +31,36 @@ class Grams:
                 handle.remove()
 
     def of(self, name: str) -> Tensor:
-        """``[in, in]``, float32."""
-        return self._sums[name] / self._rows[name]
+        """``[in, in]``, float32.
+
+        Raises:
+            UsageError: nothing was seen.
+        """
+        return self._seen(name)[name] / self._rows[name]
 
     def take(self, name: str) -> Tensor:
         """As ``of``, and the sum is let go."""
+        self._seen(name)
         found = self._sums.pop(name)
         found /= self._rows[name]
         return found
 
     def peak(self, name: str) -> Tensor:
         """``[in]``, float32: the largest magnitude of each input."""
+        self._seen(name)
         return self._peaks[name]
 
     def rows(self, name: str) -> int:
         """How many inputs were seen."""
         return self._rows[name]
+
+    def _seen(self, name: str) -> dict[str, Tensor]:
+        if name not in self._sums:
+            raise UsageError(
+                f"{name} is given no input: the model uses its matrix without calling the module",
+                hint=f"--skip '*.{name.rpartition('.')[2]}.*'",
+            )
+        return self._sums
 
     def _hook(self, name: str) -> Any:
         def add(module: Any, inputs: tuple[Any, ...]) -> None:

@@ -66,6 +66,17 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "bert": ("BertForMaskedLM", "BertConfig", _BASIC),
     "minilm": ("BertModel", "BertConfig", _BASIC),
     "roberta": ("RobertaModel", "RobertaConfig", {**_BASIC, "max_position_embeddings": 66}),
+    "t5": (
+        "T5ForConditionalGeneration",
+        "T5Config",
+        {"vocab_size": VOCABULARY, "d_model": 32, "d_ff": 64, "num_layers": 2, "d_kv": 8},
+    ),
+    "mixtral": ("MixtralForCausalLM", "MixtralConfig", {**_GROUPED, "num_local_experts": 2}),
+    "mamba": (
+        "MambaForCausalLM",
+        "MambaConfig",
+        {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+    ),
     "gpt_neox": ("GPTNeoXForCausalLM", "GPTNeoXConfig", {**_BASIC, "use_cache": False}),
 }
 ENCODERS = ("bert", "minilm", "roberta")

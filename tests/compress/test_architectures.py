@@ -14,6 +14,7 @@ from compress.operations.heal import Heal
 from compress.operations.prune import Prune
 from compress.operations.quantize import Quantize
 from compress.options import Options
+from mvc.errors import UsageError
 from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
@@ -145,3 +146,28 @@ def test_a_family_is_factored_and_loads_as_it_was_judged(opened: Opening, name: 
     assert taken.sizes[1] < taken.sizes[0]
     expected = whole(compress.load(".", dtype=torch.float32))
     assert torch.allclose(streamed(repo), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3", "gemma", "gpt2", "opt", "bert"])
+def test_a_head_that_is_tied_to_the_embedding_stays_tied(opened: Opening, name: str) -> None:
+    repo = opened(name)
+    before = set(repo.load(framework="pt"))
+    take(repo, Quantize(method="rtn", format="int4", group_size=32))
+    assert set(repo.load(framework="pt")) == before
+    model = compress.load(".")
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("t5", "has an encoder and a decoder"),
+        ("mixtral", "from several tensors of the file"),
+        ("mamba", "without calling the module"),
+    ],
+)
+def test_what_cannot_be_streamed_is_refused_by_its_name(
+    opened: Opening, name: str, reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        take(opened(name), Prune(method="wanda"))
