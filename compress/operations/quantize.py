@@ -180,6 +180,13 @@ def _shape(matrix: Matrix, recipe: Quantize, name: str = "") -> Shape:
     width = width_of(wide, recipe.group_size) if granularity == "group" else wide
     dtype = matrix.dtype or torch.float32
     symmetric = recipe.symmetric or form.kind != "integer"
+    if recipe.save_as == "compressed-tensors" and not symmetric:
+        if granularity == "group" and width not in (recipe.group_size, wide):
+            raise UsageError(
+                f"{matrix.name} has rows of {wide}, which groups of {recipe.group_size} don't divide, and "
+                "transformers loads codes with zeros only if all groups are of one size",
+                hint="a --group-size that divides every row, or --symmetric",
+            )
     return Shape(form, width, symmetric, granularity == "tensor", dtype)
 
 

@@ -419,3 +419,10 @@ def test_without_calibration_or_with_a_singular_one_it_is_said() -> None:
     flat = dataclasses.replace(matrix(), gram=torch.zeros(64, 64))
     with pytest.raises(MvcError, match="G is singular"):
         edit(flat, recipe())
+
+
+def test_codes_with_zeros_in_groups_of_two_sizes_are_refused_as_nothing_loads_them() -> None:
+    how = {"method": "rtn", "format": "int4", "save_as": "compressed-tensors"}
+    with pytest.raises(UsageError, match="only if all groups are of one size"):
+        edit(matrix(columns=48), recipe(**how))
+    assert edit(matrix(columns=48), recipe(symmetric=True, **how)).warnings
