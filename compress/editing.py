@@ -136,14 +136,15 @@ def edits_of(
     options: Options,
     journal: Journal,
     report: Report,
-) -> Standing:
-    """Have the operation done, into the journal; gives what holds after it."""
-    standing = begun.chain.newest.standing if begun.chain.newest else Standing()
+    alone: frozenset[int] | None = None,
+) -> None:
+    """Have the operation done, into the journal; ``alone``: on these blocks, each as if no other were."""
+    standing = begun.standing
     skeleton = begun.parent.skeleton
     if skeleton.architecture.note:
         report("note", text=skeleton.architecture.note)
     samples = None if begun.calibration is None else begun.calibration.ids
-    work = Work(skeleton, operation, of, samples, standing, options.seed, {}, options.first)
+    work = Work(skeleton, operation, of, samples, standing, options.seed, {}, options.first, alone)
     if operation.change is not None:
         from compress.streaming.whole import change
 
@@ -154,12 +155,15 @@ def edits_of(
 
             work = work.with_choices(look(repo, work, begun.dense, report))
         driver.apply(work.with_choices(choices_of(work, report)), journal, report)
+
+
+def standing_after(begun: Start, operation: Operation, edited: Edited) -> Standing:
+    """What holds once the step has landed."""
     changed: dict[str, Mapping[str, Json]] = {}
-    for layer in journal.layers():
-        for name, held in layer.invariants.items():
-            kept = {k: v for k, v in standing.of(name).items() if k not in operation.ends}
-            changed[name] = {**kept, **held}
-    return standing.after(changed)
+    for name, held in edited.invariants().items():
+        kept = {k: v for k, v in begun.standing.of(name).items() if k not in operation.ends}
+        changed[name] = {**kept, **held}
+    return begun.standing.after(changed)
 
 
 def verified(begun: Start, operation: Operation, edited: Edited) -> None:
@@ -168,7 +172,7 @@ def verified(begun: Start, operation: Operation, edited: Edited) -> None:
     Raises:
         MvcError: a promise is broken.
     """
-    standing = begun.chain.newest.standing if begun.chain.newest else Standing()
+    standing = begun.standing
     skeleton = begun.parent.skeleton
     overlaid = Overlaid(begun.parent.weights, edited.tensors, edited.gone)
     for name, promised in edited.invariants().items():

@@ -12,6 +12,7 @@ class Options:
 
     ``samples`` sequences of ``length`` tokens calibrate, ``judged`` such ones judge. ``metric`` and ``limit``
     are the guard's; "" for the operation's own: 3 % of the first of what is measured, or that it helps.
+    ``rollback``: globs of weights that, if the step is refused, stay as they were, the rest judged again.
     ``evaluator``: a command that prints a number. ``first``: blocks before it stay as they are. ``threads``: 0
     for as many as torch takes.
     """
@@ -24,6 +25,7 @@ class Options:
     seed: int = 0
     metric: str = ""
     limit: str = ""
+    rollback: tuple[str, ...] = ()
     evaluator: str = ""
     model: str | None = None
     first: int = 0

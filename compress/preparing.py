@@ -6,8 +6,11 @@ from compress.calibration.texts import Samples, read, tokenizer_of, windows
 from compress.chain import Chain, chain
 from compress.evaluation.evaluator import Evaluator, Subject
 from compress.evaluation.texts import Texts
-from compress.model.weights import Committed
+from compress.invariants import broken
+from compress.model.weights import Committed, stored_as
+from compress.model.weights import dense as dense_of
 from compress.options import Options
+from compress.standing import Standing
 from mvc.errors import UsageError
 from mvc.repository import Repository
 from mvc.values import dataclass
@@ -15,14 +18,19 @@ from mvc.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """``calibration``: None where the recipe needs none."""
+    """``standing``: what earlier steps promised and holds. ``calibration``: None where the recipe needs none.
+
+    ``warnings``: what is thin about the texts.
+    """
 
     onto: str
     parent: Subject
     dense: Committed
     chain: Chain
+    standing: Standing
     evaluator: Evaluator
     calibration: Samples | None
+    warnings: tuple[str, ...] = ()
 
 
 def start(repo: Repository, options: Options, *, calibrate: bool, revision: str = "HEAD") -> Start:
@@ -52,7 +60,40 @@ def start(repo: Repository, options: Options, *, calibrate: bool, revision: str 
         )
     else:
         evaluator = Texts(judged, dense)
-    return Start(onto, parent, dense.committed, known, evaluator, calibration)
+    standing = _held(parent, known)
+    thin = tuple(text for of in (calibration, judged) if of is not None for text in of.warnings)
+    if calibration is not None:
+        thin += _few(parent, calibration)
+    return Start(onto, parent, dense.committed, known, standing, evaluator, calibration, thin)
+
+
+def _few(parent: Subject, calibration: Samples) -> tuple[str, ...]:
+    """Whether G has fewer rows than columns somewhere: then damping decides what the texts don't."""
+    tokens, skeleton = calibration.ids.numel(), parent.skeleton
+    widths = {
+        module.weight.shape[0 if type(module).__name__ == "Conv1D" else 1]
+        for block in skeleton.blocks
+        for module in skeleton.matrices(block).values()
+    }
+    if not widths or tokens >= max(widths):
+        return ()
+    return (f"{tokens} tokens calibrate matrices of up to {max(widths)} inputs: more --samples",)
+
+
+def _held(parent: Subject, known: Chain) -> Standing:
+    """What the chain promised, without what the weights belie (a merge of two masks has neither's pattern)."""
+    changed = {}
+    for name in known.doubtful:
+        module = parent.skeleton.stored(name.removesuffix(".weight"))
+        names = stored_as(parent.weights, module)
+        after = dense_of(parent.weights, module) if names else None
+        stored = {one.removeprefix(f"{module}."): parent.weights.read(one) for one in names}
+        changed[name] = {
+            kind: value
+            for kind, value in known.standing.of(name).items()
+            if after is not None and not broken({kind: value}, None, after, stored)
+        }
+    return known.standing.after(changed)
 
 
 def _texts(

@@ -31,7 +31,7 @@ def status(repo: Repository) -> dict[str, Any]:
     if known.newest is not None:
         found["dense"] = known.dense
         groups: dict[str, int] = {}
-        for held in known.newest.standing.held.values():
+        for held in known.standing.held.values():
             text = json.dumps(dict(held), sort_keys=True)
             groups[text] = groups.get(text, 0) + 1
         found["invariants"] = [

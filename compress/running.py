@@ -7,33 +7,32 @@ it, or after a refusal, the journal is empty. A refused step is kept on a ref of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from compress import environment, operations, recipe, telling
 from compress.chain import steps
-from compress.editing import Edited, edits_of, verified
-from compress.evaluation.evaluator import Subject
+from compress.editing import edits_of
 from compress.evaluation.measurement import BETTER, Measurement
 from compress.events import Report, unheard
-from compress.guard.limit import DEFAULT, Limit, Verdict, judge, require
+from compress.foretelling import Foretold, foretold
+from compress.guard.limit import Limit, Verdict, require
 from compress.guard.spikes import trend
 from compress.guard.watch import Watch
-from compress.operation import Operation
 from compress.options import Options
 from compress.preparing import Start, start
 from compress.streaming.journal import Journal, Scratch, same
-from mvc.errors import MvcError, UsageError
+from compress.trying import Made, Trying, check_rollback
+from mvc import errors
+from mvc.errors import UsageError
 from mvc.history.git import Commit
 from mvc.history.record import Json
-from mvc.history.step import Step
 from mvc.repository import Repository
 from mvc.values import dataclass
 
 
-class Refused(MvcError):
+class Refused(errors.Refused):
     """The guard did not let a step land; ``number`` names the refused try."""
-
-    exit_code = 11
 
     def __init__(self, verdict: Verdict, number: int) -> None:
         super().__init__(
@@ -45,7 +44,10 @@ class Refused(MvcError):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """``commit``: None for a dry run."""
+    """``commit``: None for a dry run; ``foretold``: what it was told from, of one by a sample.
+
+    ``rolled_back``: weights that the guard left as they were.
+    """
 
     commit: Commit | None
     verdict: Verdict
@@ -53,6 +55,8 @@ class Taken:
     after: Measurement
     sizes: tuple[int, int]
     warnings: tuple[str, ...]
+    rolled_back: tuple[str, ...] = ()
+    foretold: Foretold | None = None
 
 
 def take(
@@ -62,12 +66,14 @@ def take(
     *,
     report: Report = unheard,
     dry_run: bool = False,
+    sample: bool = False,
     resume: bool = False,
     extra: Mapping[str, Json] | None = None,
     confirm: Callable[[Verdict], bool] | None = None,
 ) -> Taken:
     """Run the recipe ``of`` on HEAD.
 
+    ``dry_run``: commit nothing; with ``sample``, tell from a few blocks what would come of it.
     ``resume``: go on with what the journal has of the same run. ``extra``: more for the record. ``confirm``: is
     asked about a verdict before the commit, and may say no.
 
@@ -83,6 +89,7 @@ def take(
         Limit.parse(options.limit)  # a word that is off is refused before hours of work
     repo.steps.ready()
     begun = start(repo, options, calibrate=operation.needs_gram(of))
+    check_rollback(begun, of, options.rollback)
     journal = Scratch(repo.folder) if dry_run else Journal(repo.folder)
     with environment.threads(options.threads), journal.held():
         fingerprint = _fingerprint(begun, recipe.encode(operation.name, of), options, extra or {})
@@ -90,56 +97,48 @@ def take(
             journal.begin(fingerprint)
         else:
             _same_run(journal, fingerprint)
+        for text in begun.warnings:
+            report("warning", text=text)
         before = telling.known(begun) or begun.evaluator.measure(begun.parent, report)
         require(before, options.metric)
         report("measured", of="parent", **telling.values(before))
-        standing = edits_of(repo, operation, of, begun, options, journal, report)
-        edited = Edited(journal.layers())
-        verified(begun, operation, edited)
-        config = edited.config(operation, of, begun.parent.skeleton)
-        overlaid = edited.judged(operation, begun.parent.skeleton, config)
-        after = begun.evaluator.measure(Subject(begun.parent.committed, overlaid), report)
-        report("measured", of="result", **telling.values(after))
-        verdict = _judged(operation, options, before, after)
-        report("verdict", **verdict.written())
-        decline = _decline(repo, begun.onto, verdict)
+        if dry_run and sample:
+            told = foretold(repo, operation, of, options, begun, before, journal, report)
+            journal.clear()
+            report("foretold", blocks=told.blocks, of=told.of, **told.verdict.written())
+            after = Measurement({told.verdict.metric: told.verdict.after})
+            return Taken(None, told.verdict, before, after, told.sizes, (), foretold=told)
+        edits_of(repo, operation, of, begun, options, journal, report)
+        trying = Trying(operation, of, options, begun, before, report)
+        made = whole = trying.made(journal.layers())
+        if made.verdict.refused and options.rollback:
+            made = trying.without(whole, options.rollback)
+            report("rollback", weights=list(made.rolled_back))
+        decline = _decline(repo, begun.onto, made.verdict)
         if decline:
             report("warning", text=decline)
-        sizes = edited.sizes(begun.parent.committed)
-        warnings = tuple(text for layer in edited.layers for text in layer.warnings)
-        taken = Taken(None, verdict, before, after, sizes, warnings)
-        if dry_run:
+        taken = _taken(begun, before, made)
+        declined = confirm is not None and not made.verdict.refused and not confirm(made.verdict)
+        if dry_run or declined:
             journal.clear()
             return taken
-        if confirm is not None and not verdict.refused and not confirm(verdict):
-            journal.clear()
-            return taken
-        said = telling.parameters(
-            operation, of, options, begun, edited.layers, (before, after), verdict, standing,
-            extra or {},
-        )  # fmt: skip
-        step = Step(
-            onto=begun.onto,
-            message=options.message
-            or telling.message(operation.summary(of), verdict, after, begun.chain),
-            operation=operation.name,
-            model=begun.parent.committed.path,
-            tensors=edited,
-            files=edited.files(begun.parent.committed, config),
-            parameters=said,
-            seed=options.seed,
-            versions=environment.versions(),
-            metrics=telling.metrics(after),
-            allow_empty=_promised(begun) != standing.held,
-        )
-        if verdict.refused:
-            number, _ = repo.steps.refuse(step)
-            journal.clear()
-            raise Refused(verdict, number)
-        commit = repo.steps.commit(step)
+        if whole.verdict.refused:
+            number, _ = repo.steps.refuse(trying.step(whole, extra or {}))
+            report("refused", number=number, ref=f"refs/mvc/refused/{number}")
+            if made.verdict.refused:
+                journal.clear()
+                raise Refused(made.verdict, number)
+            report("note", text=f"as a whole it was refused: refs/mvc/refused/{number}")
+        commit = repo.steps.commit(trying.step(made, extra or {}))
         journal.clear()
         report("committed", commit=commit.id)
-        return Taken(commit, verdict, before, after, sizes, warnings)
+        return replace(taken, commit=commit)
+
+
+def _taken(begun: Start, before: Measurement, made: Made) -> Taken:
+    sizes = made.edited.sizes(begun.parent.committed)
+    warnings = tuple(text for layer in made.edited.layers for text in layer.warnings)
+    return Taken(None, made.verdict, before, made.after, sizes, warnings, made.rolled_back)
 
 
 def resume(repo: Repository, *, report: Report = unheard, first: int | None = None) -> Taken:
@@ -199,30 +198,6 @@ def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:
     if found is None:
         return None
     return f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
-
-
-def _promised(begun: Start) -> Mapping[str, Mapping[str, Json]]:
-    """The invariants in force before the step: to end them is a step, too."""
-    newest = begun.chain.newest
-    return {} if newest is None else newest.standing.held
-
-
-def _judged(
-    operation: Operation, options: Options, before: Measurement, after: Measurement
-) -> Verdict:
-    """By what was asked for, or by what the operation is for."""
-    metric = options.metric or (operation.metric if operation.metric in after.values else "")
-    must_help = operation.must_help and not options.limit
-    limit = Limit(0.0, False) if must_help else Limit.parse(options.limit or DEFAULT)
-    return judge(before, after, metric or _metric(after), limit, must_help=must_help)
-
-
-def _metric(after: Measurement) -> str:
-    """The first that there is of what is known, in order of weight; or the command's own."""
-    for name in ("perplexity", *BETTER):
-        if name in after.values:
-            return name
-    return next(iter(after.values))
 
 
 def drop_run(repo: Repository) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 from compress import environment, recipe
-from compress.chain import Chain
 from compress.evaluation.measurement import Measurement
 from compress.guard.limit import Verdict
 from compress.operation import Operation
@@ -90,8 +89,8 @@ def options_told(options: Options) -> dict[str, Json]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items()}
 
 
-def message(summary: str, verdict: Verdict, after: Measurement, chain: Chain) -> str:
-    """The commit's message: what was done, then what it did to the model."""
+def message(summary: str, verdict: Verdict, after: Measurement, rolled_back: int = 0) -> str:
+    """The commit's message: what was done, then what it did to the model, and what the guard took back."""
     change = verdict.worse.mean * (100 if verdict.limit.relative else 1)
     unit = "%" if verdict.limit.relative else ""
     lines = [
@@ -103,6 +102,8 @@ def message(summary: str, verdict: Verdict, after: Measurement, chain: Chain) ->
     others = [f"{n} {v:.4g}" for n, v in sorted(after.values.items()) if n != verdict.metric]
     if others:
         lines.append(", ".join(others))
+    if rolled_back:
+        lines.append(f"rolled back: {rolled_back} of the weights, which stay as they were")
     return "\n".join(lines) + "\n"
 
 

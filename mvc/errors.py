@@ -12,6 +12,7 @@
     ├── RefConflict         7   a ref moved while the command ran
     ├── SigningError        9   a signature can't be made or judged, or is not what was asked for
     ├── ModelMismatch      10   models that no strategy can merge as they are
+    ├── Refused            11   a guard judged what a step made, and did not let it land
     ├── FormatError        20   a file can't be taken as what its name says
     │   ├── MalformedFile      (with the offset, where one is known)
     │   ├── UnsupportedDtype
@@ -55,6 +56,7 @@ __all__ = [
     "OutOfSpace",
     "ReadOnly",
     "RefConflict",
+    "Refused",
     "SigningError",
     "StorageError",
     "UnsafePickle",
@@ -127,6 +129,12 @@ class ModelMismatch(MvcError):
     """Models differ in what their tensors mean: shapes, tokens, tied weights, configuration."""
 
     exit_code = 10
+
+
+class Refused(MvcError):
+    """A guard judged what a step made of a model, and did not let it land."""
+
+    exit_code = 11
 
 
 class FormatError(MvcError):

@@ -39,6 +39,12 @@ _GIVEN: list[Callable[[Any], Any]] = [
         help="How much worse it may get: 3%, 0.5 (absolute), none; 3%, and a heal has to help.",
     ),
     click.option(
+        "--rollback",
+        multiple=True,
+        metavar="GLOB",
+        help="If it is refused: these weights as they were, and the rest judged again.",
+    ),
+    click.option(
         "--evaluator", default="", metavar="CMD", help="A command that prints a number of {model}."
     ),
     click.option("--model", default=None, metavar="PATH", help="Which, where there are several."),
@@ -52,7 +58,10 @@ _GIVEN: list[Callable[[Any], Any]] = [
     ),
     click.option("--threads", type=int, default=0, metavar="N", help="Threads to compute with."),
     click.option("-m", "--message", default="", metavar="TEXT", help="The commit's message."),
-    click.option("--dry-run", "-n", is_flag=True, help="Say size and damage; commit nothing."),
+    click.option(
+        "--dry-run", "-n", is_flag=True, help="Tell size and damage from a few blocks; no commit."
+    ),
+    click.option("--rehearse", is_flag=True, help="Do all of it, say what came out; no commit."),
     click.option("--confirm", is_flag=True, help="Ask before the commit, with the numbers."),
     click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each."),
 ]
@@ -61,8 +70,10 @@ _GIVEN: list[Callable[[Any], Any]] = [
 class Run:
     """How a verb was asked to run."""
 
-    def __init__(self, options: Options, *, dry_run: bool, confirm: bool, as_json: bool) -> None:
-        self.options, self.dry_run = options, dry_run
+    def __init__(
+        self, options: Options, *, dry_run: bool, rehearse: bool, confirm: bool, as_json: bool
+    ) -> None:
+        self.options, self.dry_run, self.rehearse = options, dry_run, rehearse
         self.confirm, self.as_json = confirm, as_json
 
 
@@ -83,9 +94,9 @@ def run_options(verb: Verb) -> Verb:
     def gathered(*args: Any, **given: Any) -> Any:
         from compress.options import Options
 
-        flags = {word: given.pop(word) for word in ("dry_run", "confirm", "as_json")}
+        flags = {word: given.pop(word) for word in ("dry_run", "rehearse", "confirm", "as_json")}
         words = ("data", "held", "samples", "length", "judged", "seed", "metric", "limit")
-        more = ("evaluator", "model", "first", "threads", "message")
+        more = ("rollback", "evaluator", "model", "first", "threads", "message")
         options = Options(**{word: given.pop(word) for word in (*words, *more)})
         return verb(*args, run=Run(options, **flags), **given)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ def reporting(session: Session, *, as_json: bool) -> Iterator[Report]:
         def line(event: str, /, **fields: Json) -> None:
             session.output.show([json.dumps({"event": event, **fields}, allow_nan=False)])
 
+        line("begin", schema="mvc.compress-events/1")
         yield line
     elif sys.stderr.isatty() and not session.output.quiet:
         from compress.cli.live import live
@@ -37,19 +38,29 @@ def reporting(session: Session, *, as_json: bool) -> Iterator[Report]:
 
 
 def plain(session: Session) -> Report:
-    """Notes alone, for a pipe or a log; what is said of a block is not said again of the next."""
-    said: set[str] = set()
+    """Notes and warnings alone, for a pipe or a log."""
+    new = unsaid()
 
     def hear(event: str, /, **fields: Json) -> None:
-        if event == "note":
-            session.output.note([f"note: {fields['text']}"])
+        session.output.note(new(event, fields))
+
+    return hear
+
+
+def unsaid() -> Callable[[str, Mapping[str, Json]], list[str]]:
+    """What an event has to say in words; what was said of a block is not said again of the next."""
+    said: set[str] = set()
+
+    def words(event: str, fields: Mapping[str, Json]) -> list[str]:
+        found = [f"{event}: {fields['text']}"] if event in ("note", "warning") else []
         for text in _texts(fields.get("warnings")):
             alike = re.sub(r"\.[0-9]+\.", ".", text)
             if alike not in said:
                 said.add(alike)
-                session.output.note([f"warning: {text}"])
+                found.append(f"warning: {text}")
+        return found
 
-    return hear
+    return words
 
 
 def run_recipe(session: Session, recipe: Any, run: Run) -> Taken:
@@ -66,17 +77,21 @@ def run_step(session: Session, run: Run, step: Callable[..., Taken]) -> Taken:
     with reporting(session, as_json=run.as_json) as report:
         taken = step(
             report=report,
-            dry_run=run.dry_run,
+            dry_run=run.dry_run or run.rehearse,
+            sample=run.dry_run and not run.rehearse,
             confirm=_asking(session) if run.confirm else None,
         )
     if not run.as_json:
-        session.output.show(lines(taken, dry_run=run.dry_run))
+        session.output.show(lines(taken, dry_run=run.dry_run or run.rehearse))
     return taken
 
 
 def lines(taken: Taken, *, dry_run: bool = False) -> Iterator[str]:
     """What came of a step."""
     verdict = taken.verdict
+    if taken.foretold is not None:
+        yield from _foretold(taken)
+        return
     if taken.commit is not None:
         yield f"[{taken.commit.id[:7]}] {taken.commit.subject}"
     elif dry_run:
@@ -89,8 +104,24 @@ def lines(taken: Taken, *, dry_run: bool = False) -> Iterator[str]:
         if name != verdict.metric:
             was, now = taken.before.values.get(name), taken.after.values[name]
             yield f"  {name} {'' if was is None else f'{was:.4g} → '}{now:.4g}"
+    if taken.rolled_back:
+        yield f"  rolled back: {len(taken.rolled_back)} weights stay as they were"
     before, after = taken.sizes
     yield f"  tensors {size(before)} → {size(after)}"
+
+
+def _foretold(taken: Taken) -> Iterator[str]:
+    told, verdict = taken.foretold, taken.verdict
+    assert told is not None
+    word = "refused" if verdict.refused else "committed"
+    said = f"told from {told.blocks} of {told.of} blocks, each changed alone"
+    if told.blocks == told.of:
+        said = f"told from all {told.of} blocks, each changed alone"
+    yield f"dry run: would be {word}, {said}; nothing has changed"
+    yield f"  {worse(taken)}"
+    before, after = told.sizes
+    yield f"  tensors {size(before)} → {'' if told.exact else 'about '}{size(after)}"
+    yield "  --rehearse does all of it, and commits nothing"
 
 
 def worse(taken: Taken) -> str:

@@ -28,7 +28,8 @@ from compress.cli.session import Session
 @click.option("--data", multiple=True, metavar="FILE", help="Of --wave: other texts than the last.")
 @click.option("--limit", metavar="LIMIT", help="Of --wave: another limit than the last.")
 @click.option("--seed", type=int, metavar="N", help="Of --wave: another seed than the last.")
-@click.option("--dry-run", "-n", is_flag=True, help="Of --wave: say size and damage only.")
+@click.option("--dry-run", "-n", is_flag=True, help="Of --wave: tell it from a few blocks.")
+@click.option("--rehearse", is_flag=True, help="Of --wave: do all of it; no commit.")
 @click.option("--confirm", is_flag=True, help="Of --wave: ask before the commit.")
 @click.option("--json", "as_json", is_flag=True, help="Of --wave: events, a line each.")
 @click.pass_context
@@ -39,6 +40,7 @@ def command(
     limit: str | None,
     seed: int | None,
     dry_run: bool,
+    rehearse: bool,
     confirm: bool,
     as_json: bool,
 ) -> None:
@@ -59,7 +61,7 @@ def command(
     changes = {"data": data or None, "limit": limit, "seed": seed}
     given: dict[str, Any] = {word: value for word, value in changes.items() if value is not None}
     session: Session = context.obj
-    run = Run(Options(), dry_run=dry_run, confirm=confirm, as_json=as_json)
+    run = Run(Options(), dry_run=dry_run, rehearse=rehearse, confirm=confirm, as_json=as_json)
     run_step(
         session,
         run,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from compress import environment
+from compress.matrix import Tensor
+from compress.model.weights import Committed, Weights
 from mvc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,30 +21,48 @@ _SEQUENCES, _LENGTH = 32, 256
 def perplexity(repository: object, revision: str, data: Sequence[str]) -> float:
     """The perplexity of the language model at ``revision`` on the texts ``data``; nothing is checked out.
 
-    Over 32 sequences of 256 tokens (or as many as there are, or as long as the model takes), spread evenly.
+    Over 32 sequences of 256 tokens (or as many as there are, or as long as the model takes), spread evenly. NaN
+    where the model's loss is no number.
 
     Raises:
         UsageError: no texts, no model, or one that predicts no next token.
-        MvcError: the extra is not installed, or the loss is no number.
+        MvcError: the extra is not installed.
     """
     environment.require()
+    committed = Committed(cast("Repository", repository), revision)
+    return perplexity_of(committed, committed, sequences(committed, data))
+
+
+def sequences(committed: Committed, data: Sequence[str]) -> Tensor:
+    """What the model ``committed`` is measured on: tokens of the texts ``data``, ``[n, length]``, int64.
+
+    Raises:
+        UsageError: there are none, or too few.
+    """
     from compress.calibration.texts import read, tokenizer_of, windows
-    from compress.evaluation.language import measure
-    from compress.evaluation.outputs import run
-    from compress.model.skeleton import Skeleton
-    from compress.model.weights import Committed
 
     if not data:
         raise UsageError("perplexity needs texts to be measured on", hint="--data FILE…")
-    committed = Committed(cast("Repository", repository), revision)
     most = committed.config.get("max_position_embeddings")
     length = min(_LENGTH, most) if isinstance(most, int) and most > 0 else _LENGTH
     text = read(data)
     ids = text.tokens(tokenizer_of(committed), _SEQUENCES * length)
-    samples = windows(ids, text.files, _SEQUENCES, length, seed=None)
-    found = measure(run(Skeleton(committed), samples.ids)).values
+    return windows(ids, text.files, _SEQUENCES, length, seed=None).ids
+
+
+def perplexity_of(committed: Committed, weights: Weights, ids: Tensor) -> float:
+    """Of the model ``committed`` with ``weights`` over ``ids``; NaN where its loss is no number.
+
+    Raises:
+        UsageError: it predicts no next token.
+    """
+    from compress.evaluation.language import measured
+    from compress.evaluation.outputs import run
+    from compress.model.skeleton import Skeleton
+
+    found = measured(run(Skeleton(committed, weights), ids)).values
     if "perplexity" not in found:
         raise UsageError(
-            f"the model of {revision[:7]} predicts no next token: it has no perplexity"
+            f"the model of {committed.revision[:7]} predicts no next token: it has no perplexity"
         )
-    return found["perplexity"]
+    return math.nan if math.isnan(found["loss"]) else found["perplexity"]

@@ -24,18 +24,23 @@ def measure(outputs: Outputs, dense: Outputs | None = None) -> Measurement:
     Raises:
         MvcError: the loss is no number.
     """
-    each: dict[str, list[float]] = {}
-    others = repeat(None) if dense is None else dense.each()
-    for number, (ours, theirs) in enumerate(zip(outputs.each(), others, strict=False)):
-        for name, value in _sample(outputs, number, ours, theirs).items():
-            each.setdefault(name, []).append(value)
-    found = Measurement.of({name: tuple(values) for name, values in each.items()})
+    found = measured(outputs, dense)
     odd = [name for name, value in found.values.items() if value != value]  # noqa: PLR0124
     if odd:
         raise MvcError(
             f"the model's {odd[0]} is no number (NaN)", hint="mvc cat shows values that are none"
         )
     return found
+
+
+def measured(outputs: Outputs, dense: Outputs | None = None) -> Measurement:
+    """As ``measure``, also where values are no numbers: a search goes on past a model that is broken."""
+    each: dict[str, list[float]] = {}
+    others = repeat(None) if dense is None else dense.each()
+    for number, (ours, theirs) in enumerate(zip(outputs.each(), others, strict=False)):
+        for name, value in _sample(outputs, number, ours, theirs).items():
+            each.setdefault(name, []).append(value)
+    return Measurement.of({name: tuple(values) for name, values in each.items()})
 
 
 def _sample(

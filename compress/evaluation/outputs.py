@@ -12,6 +12,7 @@ import torch
 
 from compress.events import Report, unheard
 from compress.matrix import Tensor
+from compress.memory import explained
 from compress.model.skeleton import Skeleton
 from compress.streaming.states import States
 
@@ -46,9 +47,11 @@ class Outputs:
 
 def run(skeleton: Skeleton, ids: Tensor, report: Report = unheard) -> Outputs:
     """The outputs of the model over ``ids`` ``[n, length]``."""
-    states = States(skeleton, ids)
-    for number in range(len(skeleton)):
-        with skeleton.loaded(number) as block:
-            states.advance(block, number)
-        report("evaluate", block=number, of=len(skeleton))
+    hint = "fewer or shorter sequences: --judged 8 --length 128"
+    with explained("while the model is measured", hint):
+        states = States(skeleton, ids)
+        for number in range(len(skeleton)):
+            with skeleton.loaded(number) as block:
+                states.advance(block, number)
+            report("evaluate", block=number, of=len(skeleton))
     return Outputs(skeleton, ids, states.sequences())

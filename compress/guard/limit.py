@@ -92,15 +92,22 @@ def judge(
         require(side, metric)
     was, now = before.values[metric], after.values[metric]
     worse = _worse(before, after, metric, relative=limit.relative)
-    reasons = []
+    reasons = refusals(metric, was, now, worse, limit, must_help=must_help)
+    return Verdict(metric, was, now, worse, limit, reasons)
+
+
+def refusals(
+    metric: str, was: float, now: float, worse: Interval, limit: Limit, *, must_help: bool = False
+) -> tuple[str, ...]:
+    """Why a step that is ``worse`` by so much may not land; empty where it may."""
     if not math.isfinite(now):
-        reasons.append(f"{metric} is {now}")
-    elif must_help and not worse.mean < 0:
-        reasons.append(f"{metric} {was:.4g} → {now:.4g}: it does not help")
-    elif worse.mean > limit.amount:
+        return (f"{metric} is {now}",)
+    if must_help and not worse.mean < 0:
+        return (f"{metric} {was:.4g} → {now:.4g}: it does not help",)
+    if worse.mean > limit.amount:
         by = f"{worse.mean:.1%}" if limit.relative else f"{worse.mean:.4g}"
-        reasons.append(f"{metric} {was:.4g} → {now:.4g}: {by} worse, the limit is {limit}")
-    return Verdict(metric, was, now, worse, limit, tuple(reasons))
+        return (f"{metric} {was:.4g} → {now:.4g}: {by} worse, the limit is {limit}",)
+    return ()
 
 
 def require(measured: Measurement, metric: str) -> None:

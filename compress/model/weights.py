@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -57,6 +57,7 @@ class Committed:
         entries = _entries(repo, self.revision)
         self._dtypes = {name: entry.dtype for name, entry in entries.items()}
         self._sizes = {name: nbytes(e.dtype, e.shape) for name, e in entries.items()}
+        self._values = {name: entry.value for name, entry in entries.items()}
         self.config: dict[str, Any] = json.loads(self.text("config.json"))
 
     @property
@@ -71,6 +72,10 @@ class Committed:
     def dtype(self, name: str) -> str | None:
         """The dtype in the file."""
         return self._dtypes.get(name)
+
+    def identity(self, name: str) -> object:
+        """What two tensors have in common if they are the same to the bit; None if there is none."""
+        return self._values.get(name)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each of the model's tensors."""
@@ -133,6 +138,27 @@ class Overlaid:
 
             return to_bytes(self._over[name].flatten()[:1])[0]
         return self._below.dtype(name)
+
+
+class Part(Mapping[str, Tensor]):
+    """The tensors called ``names``, each read when it is asked for."""
+
+    def __init__(self, read: Callable[[str], Tensor], names: Iterable[str]) -> None:
+        self._read, self._names = read, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 class Sums(Mapping[str, Any]):

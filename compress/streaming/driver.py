@@ -7,8 +7,8 @@ rounded to what the file will hold. Knows no operation, no commit and no guard.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from compress.edit import Edit, Payload
 from compress.events import Report, unheard
 from compress.matrix import Tensor
+from compress.memory import explained
 from compress.model.skeleton import Skeleton
 from compress.model.weights import Overlaid, file_dtype, stored_as
 from compress.operation import Operation
@@ -35,7 +36,8 @@ from mvc.values import dataclass
 class Work:
     """What is to be done to a model. ``samples``: tokens ``[n, length]``, None where nothing needs them.
 
-    ``choices``: by a weight's name, what a survey chose. Blocks before ``first`` stay as they are.
+    ``choices``: by a weight's name, what a survey chose. Blocks before ``first`` stay as they are. ``alone``:
+    only these are worked on, each as if no other were.
     """
 
     skeleton: Skeleton
@@ -46,6 +48,7 @@ class Work:
     seed: int
     choices: Mapping[str, Mapping[str, Json]]
     first: int = 0
+    alone: frozenset[int] | None = None
 
     def with_choices(self, choices: Mapping[str, Mapping[str, Json]]) -> Work:
         """The same, every matrix with what was chosen for it."""
@@ -68,12 +71,13 @@ def apply(work: Work, journal: Journal, report: Report = unheard) -> None:
     """
     states = _states(work)
     finished, total, touched = set(journal.finished()), len(work.skeleton), 0
+    last = max(work.alone) if work.alone else total - 1
     for number in range(total):
         key = key_of(number)
         with _explained(number, total):
             if key in finished:
                 layer: Layer | None = journal.read(key)
-            elif number < work.first:
+            elif number < work.first or (work.alone is not None and number not in work.alone):
                 layer = None
             else:
                 layer = _worked(work, number, states, report)
@@ -81,8 +85,8 @@ def apply(work: Work, journal: Journal, report: Report = unheard) -> None:
                     journal.write(layer)
             if layer is not None:
                 touched += len(layer.invariants) or len(layer.tensors)
-            if states is not None and number + 1 < total:
-                _propagate(work, states, number, layer)
+            if states is not None and number < last:
+                _propagate(work, states, number, None if work.alone else layer)
         report("layer", block=number, of=total, **_numbers(layer, resumed=key in finished))
     if not touched:
         raise UsageError(
@@ -232,15 +236,8 @@ def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:
     }
 
 
-@contextmanager
-def _explained(number: int, total: int) -> Iterator[None]:
-    """Running out of memory as an error that says what to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "alloc" not in str(error).lower():
-            raise
-        raise MvcError(
-            f"out of memory at block {number} of {total}; the blocks before it are kept",
-            hint="fewer or shorter sequences: --samples 16 --length 128; then mvc compress resume",
-        ) from error
+def _explained(number: int, total: int) -> AbstractContextManager[None]:
+    return explained(
+        f"at block {number} of {total}; the blocks before it are kept",
+        "fewer or shorter sequences: --samples 16 --length 128; then mvc compress resume",
+    )

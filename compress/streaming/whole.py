@@ -7,6 +7,7 @@ from typing import Any
 
 from compress.events import Report
 from compress.matrix import Tensor
+from compress.memory import explained
 from compress.model.building import on_meta
 from compress.model.filling import Filling
 from compress.model.weights import Committed, Weights, stored_as
@@ -104,7 +105,9 @@ def change(
     if WHOLE in journal.finished():
         return
     assert work.operation.change is not None
-    changed = work.operation.change(Loaded(repo, work, before, report), work.recipe)
+    hint = "--batch 1, shorter sequences (--length 128), --distill none, or --method qlora"
+    with explained(f"while {work.operation.name} trains; nothing was changed", hint):
+        changed = work.operation.change(Loaded(repo, work, before, report), work.recipe)
     skeleton = work.skeleton
     tensors: dict[str, Tensor] = {}
     invariants, losses = {}, {}

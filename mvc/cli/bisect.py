@@ -191,6 +191,10 @@ def reset(session: Session, commit: str | None) -> None:
 @click.option(
     "--data", multiple=True, metavar="FILE", help="What a built-in evaluator measures on."
 )
+@click.option(
+    "--layers", metavar="COMMIT", help="Which layer of this one step is bad; needs no search."
+)
+@click.option("--json", "as_json", is_flag=True, help="With --layers: for programs.")
 @click.argument("cmd", nargs=-1, metavar="[--] CMD...", type=click.UNPROCESSED)
 @click.pass_obj
 def run(
@@ -200,20 +204,24 @@ def run(
     metric: str | None,
     again: bool,
     data: tuple[str, ...],
+    layers: str | None,
+    as_json: bool,
     **ways: str | None,
 ) -> int:
     """Test with a command: exit code 0 is good, 125 can't be tested, 1 to 127 is bad, others end it.
 
     With --metric the command prints a number, or JSON that has NAME. Without a command a built-in evaluator of
     that name measures on --data, and nothing is checked out. What was measured is remembered with the weights
-    (mvc metric), also for the next search.
+    (mvc metric), also for the next search; with --data only what was measured on the same files counts.
+
+    With --layers it is layers that are halved: of the commit named, against its parent. Nothing is written.
     """
-    from mvc.cli import bisect_run
+    from mvc.cli import bisect_layers, bisect_run
     from mvc.history.tolerance import Tolerance
 
     given = [(way, text) for way in _WAYS if (text := ways[way.replace("-", "_")]) is not None]
     if metric is None:
-        if given or again or data:
+        if given or again or data or layers is not None:
             raise UsageError("a limit needs --metric", hint="mvc bisect run --metric NAME … -- CMD")
         if not cmd:
             raise UsageError(
@@ -227,6 +235,13 @@ def run(
         )
     way, text = given[0]
     tolerance = Tolerance.parse(way, text)  # type: ignore[arg-type]
-    if cmd and data:
-        raise UsageError("--data is for a built-in evaluator", hint="name files in the command")
+    if cmd and (data or layers is not None):
+        word = "--data" if data else "--layers"
+        raise UsageError(f"{word} is for a built-in evaluator", hint="name files in the command")
+    if layers is not None:
+        if again:
+            raise UsageError("--again is for a search over commits", hint="leave it out")
+        return bisect_layers.run(session, layers, metric, tolerance, data=data, as_json=as_json)
+    if as_json:
+        raise UsageError("--json is for --layers", hint="mvc bisect log --json")
     return bisect_run.run_metric(session, cmd, metric, tolerance, again=again, data=data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shlex
 from collections.abc import Sequence
@@ -99,11 +100,13 @@ class _Measuring:
         self._found: dict[CommitId, float | None] = {}
         self._evaluator: Evaluator | None = None
         self._data: Sequence[str] = ()
+        self._how = f"mvc bisect run --metric {name}"
         self.done = self.known = 0
 
     def use(self, found: Evaluator | None, data: Sequence[str]) -> None:
-        """Measure with a built-in evaluator."""
+        """Measure with a built-in evaluator; values of other texts, as records have them, don't compare."""
         self._evaluator, self._data = found, data
+        self._how += "".join(f" --data {path} ({_digest(path)})" for path in data)
 
     def stays(self, id_: CommitId) -> bool:
         """Whether a commit is measured, or known, without being checked out."""
@@ -139,6 +142,8 @@ class _Measuring:
             return True
         if self._again or self._name not in (known := self._repository.metrics.of(id_)):
             return False
+        if self._evaluator is not None and self._data and known[self._name].how != self._how:
+            return False
         self._found[id_] = known[self._name].value
         self.known += 1
         return True
@@ -167,7 +172,7 @@ class _Measuring:
     def _measure(self, id_: CommitId, next_: Sequence[CommitId]) -> float | None:
         if self._evaluator is not None:
             found = self._evaluator(self._repository, id_, self._data)
-            return self._noted(id_, found, f"mvc bisect run --metric {self._name}")
+            return self._noted(id_, found, self._how)
         return self._run(id_, next_)
 
     def _noted(self, id_: CommitId, found: float, how: str) -> float:
@@ -247,6 +252,15 @@ def _abort(message: str, code: int, hint: str | None = None) -> None:
     error = MvcError(message, hint=hint or "mvc bisect log shows how far it came")
     reported(error, color=None)
     raise click.exceptions.Exit(code if 0 < code < 256 else 128 - code if code < 0 else 1)
+
+
+def _digest(path: str) -> str:
+    """Of a file's content; whoever measures on it says so when it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError:
+        return "-"
 
 
 def _typed(cmd: Sequence[str]) -> str:

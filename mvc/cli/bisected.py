@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from mvc.cli.pretty import Pretty
 
 if TYPE_CHECKING:
     from mvc.history.git import Commit
+    from mvc.history.record import Json
     from mvc.repository import Repository
     from mvc.worktree.bisect import Step
 
@@ -86,13 +87,23 @@ def _fixed(step: Step, bad: str, good: str) -> Iterator[str]:
         yield f"This means the first '{good}' commit is between {base} and {ends}."
 
 
+def _short(parameters: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    """What fits in a line: a recipe where the record has one, else its words and numbers."""
+    recipe = parameters.get("recipe")
+    said = recipe if isinstance(recipe, dict) else parameters
+    for name, value in said.items():
+        if value not in (None, "") and not isinstance(value, dict | list):
+            if recipe is None or name not in ("operation", "version"):
+                yield name, f"{value:g}" if isinstance(value, float) else value
+
+
 def about(repository: Repository, commit: Commit) -> Iterator[str]:
     """The commit, what made it, what was measured of it, and which tensors it changed."""
     yield from Pretty().long(commit, {})
     yield ""
     record = repository.record(commit.id)
     if record is not None:
-        given = ", ".join(f"{name}={value}" for name, value in sorted(record.parameters.items()))
+        given = ", ".join(f"{name}={value}" for name, value in sorted(_short(record.parameters)))
         yield f" operation: {quoted(record.operation)}" + (f" ({quoted(given)})" if given else "")
     for name, one in repository.metrics.of(commit).items():
         yield f" {quoted(name)}: {one.value:g}"

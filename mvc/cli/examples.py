@@ -54,6 +54,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("mvc bisect good", "the commit that is checked out now is"),
         ("mvc bisect run ./test.sh", "let a program say so"),
         ("mvc bisect run --metric loss --max-increase 3% -- ./eval.py", "by a number it prints"),
+        (
+            "mvc bisect run --metric perplexity --data held.txt --max-increase 3% --layers HEAD",
+            "which layer of one step",
+        ),
         ("mvc bisect reset", "back to where it was started"),
     ),
     "metric": (

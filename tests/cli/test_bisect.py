@@ -359,6 +359,31 @@ def test_a_built_in_evaluator_measures_without_a_checkout(
         assert (result.code, message in result.err) == (2, True), result
 
 
+def test_what_was_measured_on_other_texts_is_measured_anew(
+    terminal: Terminal, history: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def perplexity(repository: Any, revision: str, data: Sequence[str]) -> float:
+        asked.append(revision)
+        return float(repository.load(revision)["loss"][0])
+
+    known = EntryPoint("perplexity", "somewhere:perplexity", "mvc.evaluators")
+    monkeypatch.setattr(EntryPoint, "load", lambda self: perplexity)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **words: [known])
+    for id_ in history:
+        terminal("metric", "add", id_, "perplexity=1")  # as records say it, of texts of their own
+    run = ["bisect", "run", "--metric", "perplexity", "--max-increase", "3%"]
+    for text, measured in (("one", 4), ("one", 0), ("two", 4)):
+        terminal("bisect", "start", "main", history[0])
+        terminal.write("a.txt", text)
+        out = terminal(*run, "--data", "a.txt")
+        assert f"{history[BROKEN]} is the first bad commit" in out
+        assert f"{measured} measured, {4 - measured} remembered" in out
+    assert len(asked) == 8
+    assert "0 measured, " in terminal(*run)  # whatever is known, where no text is named
+
+
 def test_a_bad_commit_that_the_limit_calls_good_is_doubted(
     terminal: Terminal, history: list[str]
 ) -> None:

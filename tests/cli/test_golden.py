@@ -74,6 +74,8 @@ ASKED_UNDECIDED = {
 #: The numbers of three are bytes of packs and the present; the last is about a code repository
 #: (``tests/hooks``).
 UNASKED = {"gc", "repack", "expire", "hooks list", "rerun"}
+#: Needs an evaluator of another package: tests/cli/test_bisect_layers.py.
+UNASKED |= {"bisect run"}
 #: Streams of events, and what ``tests/compress`` looks at.
 UNASKED |= {
     f"compress {verb}"

@@ -5,7 +5,9 @@ This folder is no package, so that ``compress`` is what is tested.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from mvc.repository import Repository
 from mvc.store import fs
 
 WHO = ("Ada", "ada@example.org")
+LAYERS = 30
 TRACKED = ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"]
 
 
@@ -106,3 +109,41 @@ def opened(
         return mvc.open(os.fspath(folder), who=WHO)
 
     return opening
+
+
+@pytest.fixture(scope="session")
+def deep(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model with 27 blocks between its own that add next to nothing, in a repository."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("deep") / "work"
+    shutil.copytree(trained, folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["num_hidden_layers"] = LAYERS
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    shallow = load_file(folder / "model.safetensors")
+    draw, found = torch.Generator().manual_seed(0), {}
+    for name, values in shallow.items():
+        if not name.startswith("model.layers."):
+            found[name] = values
+            continue
+        number, rest = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name).groups()  # type: ignore[union-attr]
+        for at in range(int(number) * 10, int(number) * 10 + 10):
+            first = at % 10 == 0
+            adds = rest in ("self_attn.o_proj.weight", "mlp.down_proj.weight")
+            little = 1e-3 * torch.randn(values.shape, generator=draw)
+            found[f"model.layers.{at}.{rest}"] = little if adds and not first else values.clone()
+    save_file(found, folder / "model.safetensors", {"format": "pt"})
+    repo = mvc.init(str(folder), who=WHO)
+    repo.add(TRACKED)
+    repo.commit("thirty layers")
+    return folder
+
+
+@pytest.fixture
+def thirty(deep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A copy of that, which the test stands in."""
+    shutil.copytree(deep, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return mvc.open(os.fspath(tmp_path / "work"), who=WHO)
