@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-merge test test-torch test-docs test-faults test-differential test-hooks test-hostile test-pages test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
+.PHONY: help demo demo-merge demo-compress test test-torch test-docs test-faults test-differential test-hooks test-hostile test-pages test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -26,6 +26,9 @@ demo: .venv/.core ## version real models: examples/quickstart
 
 demo-merge: .venv/.dev ## merge two real fine-tunes: examples/merge
 	$(BIN)/python examples/merge/run.py
+
+demo-compress: .venv/.compress ## compress a language model, take one wave back: examples/compression
+	$(BIN)/python examples/compression/run.py
 
 test: .venv/.dev ## every test but the slow ones and those that need PyTorch
 	$(PYTEST) $(PYTEST_FLAGS) -m "not slow and not torch and not faults_full"

@@ -2,11 +2,13 @@
 
 A ``console`` block holds commands after ``$ `` and what they print; ``> `` continues a command. A block of
 code whose first line is a comment with a file's name is that file. In what is printed ``…`` stands for
-anything: alone on a line for any lines, else for a part of the line. Ids are compared by form alone.
+anything: alone on a line for any lines, else for a part of the line. Ids are compared by form alone; where a
+tolerance is given, numbers with a point by size.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.\w+)\n")
+_NUMBER = re.compile(r"[0-9]+\\?\.[0-9]+")
 _ID = re.compile(r"\b[0-9a-f]{7,64}\b")
 _MARK = "@@ next command @@"
 
@@ -56,12 +59,19 @@ def typed(page_steps: list[Step], folder: Path, environment: dict[str, str]) -> 
     return [part.rstrip() for part in shell.stdout.decode().split(f"{_MARK}\n")]
 
 
-def agrees(expected: str, printed: str) -> bool:
-    """Whether ``printed`` is what the page shows."""
+def agrees(expected: str, printed: str, tolerance: float = 0.0) -> bool:
+    """Whether ``printed`` is what the page shows, numbers differing by at most this share of them."""
     if not expected:
         return not printed
     pattern = "".join(map(_pattern, expected.split("\n")))
-    return re.fullmatch(pattern, f"{printed}\n") is not None
+    if not tolerance:
+        return re.fullmatch(pattern, f"{printed}\n") is not None
+    shown = [float(text.replace("\\", "")) for text in _NUMBER.findall(pattern)]
+    found = re.fullmatch(_NUMBER.sub(r"([0-9]+(?:\\.[0-9]+)?)", pattern), f"{printed}\n")
+    return found is not None and all(
+        math.isclose(one, float(other), rel_tol=tolerance, abs_tol=0.05)
+        for one, other in zip(shown, found.groups(), strict=True)
+    )
 
 
 def _pattern(line: str) -> str:
