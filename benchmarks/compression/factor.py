@@ -13,7 +13,6 @@ from compress.operations.factor import Factor
 def run(bench: Bench, seed: int) -> None:
     """Everything of one seed; of the ways that are off by orders of magnitude one seed tells enough."""
     bench.ours("SVD-LLM", Factor(), seed)
-    bench.ours("SVD-LLM, not following", Factor(follow=False), seed)
     bench.ours("SVD-LLM, calibrated on another kind of text", Factor(), seed, text="other")
     if seed == 1:
         bench.dense()
