@@ -32,10 +32,10 @@ STEPS: tuple[dict[str, Any], ...] = (
     {"operation": "prune", "method": "sparsegpt", "sparsity": 0.4, "skip": FACTORED},
     {"operation": "prune", "method": "wanda", "sparsity": 0.5, "skip": FACTORED},
     {"operation": "heal", "distill": "cosine"},
-    {"operation": "factor", "keep": 0.9, "only": FACTORED},
     {"operation": "quantize", "format": "int8", "method": "rtn", "skip": FACTORED},
     {"operation": "quantize", "format": "int4", "group_size": 64, "skip": FACTORED},
     {"operation": "prune", "method": "magnitude", "sparsity": 0.55, "skip": FACTORED},
+    {"operation": "factor", "keep": 0.9, "only": FACTORED},
 )
 
 

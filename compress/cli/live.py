@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"layer": "compressing", "evaluate": "evaluating", "survey": "surveying"}
 #: What is told of a measurement, the first that there is.
-_METRICS = ("perplexity", "distance", "loss")
+_METRICS = ("perplexity", "similarity", "loss")
 #: Columns below which the bar itself is left out.
 _NARROW = 60
 

@@ -54,6 +54,10 @@ class Work:
         """The same, every matrix with what was chosen for it."""
         return replace(self, choices=choices)
 
+    def works_on(self, block: int) -> bool:
+        """Whether this block may change."""
+        return block >= self.first and (self.alone is None or block in self.alone)
+
     @property
     def needs_gram(self) -> bool:
         """Whether blocks have to run at all."""
@@ -77,7 +81,7 @@ def apply(work: Work, journal: Journal, report: Report = unheard) -> None:
         with _explained(number, total):
             if key in finished:
                 layer: Layer | None = journal.read(key)
-            elif number < work.first or (work.alone is not None and number not in work.alone):
+            elif not work.works_on(number):
                 layer = None
             else:
                 layer = _worked(work, number, states, report)
