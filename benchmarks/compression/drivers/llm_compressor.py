@@ -47,6 +47,8 @@ def quantizing(spec: Mapping[str, Any]) -> list[Any]:
 
 def main(model: str, ids: str, said: str, threads: str, out: str) -> None:
     torch.set_num_threads(int(threads))
+    if not torch.cuda.is_available():  # its AWQ pins memory for an accelerator that isn't there
+        torch.Tensor.pin_memory = lambda self, *_: self
     tokens, spec = np.load(ids), json.loads(said)
     prunes = spec["method"] in ("wanda", "sparsegpt")
     made = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
