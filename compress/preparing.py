@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from compress.calibration.texts import Samples, read, tokenizer_of, windows
+from compress.architectures.generic import is_transposed
+from compress.calibration.texts import Samples, fitting, read, tokenizer_of, windows
 from compress.chain import Chain, chain
 from compress.evaluation.evaluator import Evaluator, Subject
 from compress.evaluation.texts import Texts
 from compress.invariants import broken
 from compress.model.weights import Committed, stored_as
-from compress.model.weights import dense as dense_of
 from compress.options import Options
 from compress.standing import Standing
 from mvc.errors import UsageError
@@ -71,7 +71,7 @@ def _few(parent: Subject, calibration: Samples) -> tuple[str, ...]:
     """Whether G has fewer rows than columns somewhere: then damping decides what the texts don't."""
     tokens, skeleton = calibration.ids.numel(), parent.skeleton
     widths = {
-        module.weight.shape[0 if type(module).__name__ == "Conv1D" else 1]
+        module.weight.shape[0 if is_transposed(module) else 1]
         for block in skeleton.blocks
         for module in skeleton.matrices(block).values()
     }
@@ -84,9 +84,10 @@ def _held(parent: Subject, known: Chain) -> Standing:
     """What the chain promised, without what the weights belie (a merge of two masks has neither's pattern)."""
     changed = {}
     for name in known.doubtful:
-        module = parent.skeleton.stored(name.removesuffix(".weight"))
+        own = name.removesuffix(".weight")
+        module = parent.skeleton.stored(own)
         names = stored_as(parent.weights, module)
-        after = dense_of(parent.weights, module) if names else None
+        after = parent.skeleton.dense(own) if names else None
         stored = {one.removeprefix(f"{module}."): parent.weights.read(one) for one in names}
         changed[name] = {
             kind: value
@@ -104,7 +105,7 @@ def _texts(
         if calibrate:
             raise UsageError("this needs texts to calibrate on", hint="--data FILE…")
         return None, None
-    tokenizer, length = tokenizer_of(parent.committed), _length(parent, options.length)
+    tokenizer, length = tokenizer_of(parent.committed), fitting(parent.committed, options.length)
     data, held = read(options.data), read(options.held)
     if not options.held:
         data, held = data.split()
@@ -118,9 +119,3 @@ def _texts(
         raise UsageError("this needs texts to calibrate on, apart from --held", hint="--data FILE…")
     ids, seed = data.tokens(tokenizer, options.samples * length), options.seed or None
     return judged, windows(ids, data.files, options.samples, length, seed=seed)
-
-
-def _length(parent: Subject, asked: int) -> int:
-    """As long as the model can take."""
-    most = parent.committed.config.get("max_position_embeddings")
-    return min(asked, most) if isinstance(most, int) and most > 0 else asked

@@ -50,6 +50,12 @@ class Samples:
         }
 
 
+def fitting(committed: Committed, asked: int) -> int:
+    """The length ``asked`` for, or what the model can take."""
+    most = committed.config.get("max_position_embeddings")
+    return min(asked, most) if isinstance(most, int) and most > 0 else asked
+
+
 def tokenizer_of(committed: Committed) -> Any:
     """The tokenizer beside the model.
 

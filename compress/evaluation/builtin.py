@@ -39,12 +39,11 @@ def sequences(committed: Committed, data: Sequence[str]) -> Tensor:
     Raises:
         UsageError: there are none, or too few.
     """
-    from compress.calibration.texts import read, tokenizer_of, windows
+    from compress.calibration.texts import fitting, read, tokenizer_of, windows
 
     if not data:
         raise UsageError("perplexity needs texts to be measured on", hint="--data FILE…")
-    most = committed.config.get("max_position_embeddings")
-    length = min(_LENGTH, most) if isinstance(most, int) and most > 0 else _LENGTH
+    length = fitting(committed, _LENGTH)
     text = read(data)
     ids = text.tokens(tokenizer_of(committed), _SEQUENCES * length)
     return windows(ids, text.files, _SEQUENCES, length, seed=None).ids

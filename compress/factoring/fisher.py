@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from compress.architectures.generic import is_transposed
 from compress.matrix import Tensor
 from mvc.errors import UsageError
 from mvc.history.record import Json
@@ -51,7 +52,7 @@ def gradients(
     handles = []
     for name, module in matrices.items():
         rows, columns = module.weight.shape
-        if type(module).__name__ == "Conv1D":
+        if is_transposed(module):
             rows, columns = columns, rows
         found[name] = Felt(torch.zeros(columns), torch.zeros(rows))
         module.weight.requires_grad_(True)
@@ -60,7 +61,7 @@ def gradients(
         logits = model(input_ids=ids[None], use_cache=False).logits[0, :-1]
         functional.cross_entropy(logits.float(), ids[1:]).backward()
         for name, module in matrices.items():
-            along = 1 if type(module).__name__ == "Conv1D" else 0
+            along = 1 if is_transposed(module) else 0
             found[name].inputs.add_(module.weight.grad.square().sum(dim=along))
             module.weight.grad = None
         report(number, len(samples))

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from compress.architectures.generic import is_transposed
+
 
 class Factored(torch.nn.Sequential):  # type: ignore[misc]
     """``second @ first`` and a bias: Linear modules ``0`` and ``1``, which adapters find and training trains.
@@ -54,7 +56,7 @@ class Factored(torch.nn.Sequential):  # type: ignore[misc]
 def widths(module: Any) -> tuple[int, int]:
     """Inputs and outputs of a Linear, or of GPT-2's Conv1D, whose weight is ``[in, out]``."""
     rows, columns = module.weight.shape
-    return (rows, columns) if type(module).__name__ == "Conv1D" else (columns, rows)
+    return (rows, columns) if is_transposed(module) else (columns, rows)
 
 
 def replace(model: Any, ranks: dict[str, int]) -> list[str]:

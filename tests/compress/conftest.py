@@ -64,19 +64,28 @@ def dense(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the model as its one commit, to be copied."""
     folder = tmp_path_factory.mktemp("dense") / "work"
     shutil.copytree(trained, folder)
-    repo = mvc.init(str(folder), who=WHO)
+    return _committed(folder, "dense")
+
+
+def _committed(folder: Path, message: str) -> Path:
+    """``folder`` as a repository, the model in it as its one commit."""
+    repo = mvc.init(os.fspath(folder), who=WHO)
     repo.add(TRACKED)
-    repo.commit("dense")
+    repo.commit(message)
     return folder
+
+
+def _copied(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A copy of a repository, which the test stands in."""
+    shutil.copytree(source, folder)
+    monkeypatch.chdir(folder)
+    return mvc.open(os.fspath(folder), who=WHO)
 
 
 @pytest.fixture
 def repo(dense: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A copy of it, which the test stands in."""
-    folder = tmp_path / "work"
-    shutil.copytree(dense, folder)
-    monkeypatch.chdir(folder)
-    return mvc.open(os.fspath(folder), who=WHO)
+    return _copied(dense, tmp_path / "work", monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -88,9 +97,7 @@ def family(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         folder = root / name
         if not folder.exists():
             families.save(name, folder, trained)
-            repo = mvc.init(os.fspath(folder), who=WHO)
-            repo.add(TRACKED)
-            repo.commit("dense")
+            _committed(folder, "dense")
         return folder
 
     return make
@@ -103,10 +110,7 @@ def opened(
     """A copy of a family's repository, which the test stands in."""
 
     def opening(name: str) -> Repository:
-        folder = tmp_path / name
-        shutil.copytree(family(name), folder)
-        monkeypatch.chdir(folder)
-        return mvc.open(os.fspath(folder), who=WHO)
+        return _copied(family(name), tmp_path / name, monkeypatch)
 
     return opening
 
@@ -135,15 +139,10 @@ def deep(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             little = 1e-3 * torch.randn(values.shape, generator=draw)
             found[f"model.layers.{at}.{rest}"] = little if adds and not first else values.clone()
     save_file(found, folder / "model.safetensors", {"format": "pt"})
-    repo = mvc.init(str(folder), who=WHO)
-    repo.add(TRACKED)
-    repo.commit("thirty layers")
-    return folder
+    return _committed(folder, "thirty layers")
 
 
 @pytest.fixture
 def thirty(deep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A copy of that, which the test stands in."""
-    shutil.copytree(deep, tmp_path / "work")
-    monkeypatch.chdir(tmp_path / "work")
-    return mvc.open(os.fspath(tmp_path / "work"), who=WHO)
+    return _copied(deep, tmp_path / "work", monkeypatch)

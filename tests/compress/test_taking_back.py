@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+import families
 import pytest
 from test_bisecting import LITTLE, typed
 from test_steps import take
@@ -146,3 +147,23 @@ def test_a_step_that_was_reverted_promises_nothing(repo: Repository) -> None:
     typed("revert", "HEAD")
     assert not chain(repo).standing.held
     assert "in force" not in typed("compress", "status").output
+
+
+def test_a_promise_of_a_conv1d_is_held_against_the_weight_as_it_computes(
+    opened: families.Opening,
+) -> None:
+    from safetensors.torch import save_file
+
+    from compress.preparing import start
+
+    repo = opened("gpt2")
+    take(repo, Prune(method="magnitude", pattern="2:4"), LITTLE)
+    weights = dict(repo.load(framework="pt"))
+    name = next(n for n in weights if n.endswith("h.0.attn.c_attn.weight"))
+    save_file({**weights, name: weights[name] * 2}, "model.safetensors", {"format": "pt"})
+    repo.add(["model.safetensors"])
+    repo.commit("by hand")
+    assert len(chain(repo).doubtful) == 1
+    (doubtful,) = chain(repo).doubtful
+    found = start(repo, LITTLE, calibrate=False).standing.of(doubtful)
+    assert found == chain(repo).standing.of(doubtful) and "mask" in found
