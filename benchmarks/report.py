@@ -46,10 +46,14 @@ def write(name: str, rows: Sequence[Row], conditions: str) -> None:
     measured[name] = {"where": where(conditions), "rows": [asdict(row) for row in rows]}
     text = json.dumps(measured, indent=1, sort_keys=True)
     MEASURED.write_text(text + "\n", encoding="utf-8")
-    sections = "\n\n".join(_sections(measured))
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    put(PAGE, BEGIN, "\n\n".join(_sections(measured)))
+
+
+def put(page: Path, begin: str, body: str) -> None:
+    """Write ``body`` into a page, between the marker ``begin`` and ``END``."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{sections}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 
 def _sections(measured: dict[str, dict[str, object]]) -> Iterable[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from itertools import islice
 
 from compress.standing import Standing
 from mvc.history.git import Commit
@@ -51,7 +52,10 @@ class Chain:
 
 def step_of(repo: Repository, commit: Commit) -> Step | None:
     """The step that ``commit`` is; None when it is none."""
-    record = repo.record(commit.id)
+    return _step(commit, repo.record(commit.id))
+
+
+def _step(commit: Commit, record: Record | None) -> Step | None:
     if record is None or not isinstance(record.parameters.get("recipe"), dict):
         return None
     return Step(commit, record)
@@ -60,40 +64,24 @@ def step_of(repo: Repository, commit: Commit) -> Step | None:
 def steps(repo: Repository, revision: str = "HEAD") -> Iterator[Step]:
     """The steps on the first-parent line, newest first, without those that a revert has undone to the bit."""
     undone: str | None = None
-    line = list(repo.log(revision, first_parent=True))
-    results = _Results(repo)
-    for at, commit in enumerate(line):
-        if undone is not None and results.of(commit) != undone:
+    for commit in repo.log(revision, first_parent=True):
+        record = repo.record(commit.id)
+        result = None if record is None else record.result
+        if undone is not None and result != undone:
             continue
         undone = None
-        found = step_of(repo, commit)
+        found = _step(commit, record)
         if found is not None:
             yield found
-        elif results.reverts(commit):
-            result = results.of(commit)
-            if any(results.of(earlier) == result for earlier in line[at + 1 :]):
-                undone = result
+        elif record is not None and record.operation == "revert" and _was(repo, commit, result):
+            undone = result
 
 
-class _Results:
-    """The Merkle roots that records have, each read once."""
-
-    def __init__(self, repo: Repository) -> None:
-        self._repo = repo
-        self._known: dict[str, Record | None] = {}
-
-    def of(self, commit: Commit) -> str | None:
-        record = self._record(commit)
-        return None if record is None else record.result
-
-    def reverts(self, commit: Commit) -> bool:
-        record = self._record(commit)
-        return record is not None and record.operation == "revert"
-
-    def _record(self, commit: Commit) -> Record | None:
-        if commit.id not in self._known:
-            self._known[commit.id] = self._repo.record(commit.id)
-        return self._known[commit.id]
+def _was(repo: Repository, commit: Commit, result: str | None) -> bool:
+    """Whether an earlier commit on the first-parent line has the weights that ``commit`` brought back."""
+    earlier = islice(repo.log(commit.id, first_parent=True), 1, None)
+    records = (repo.record(one.id) for one in earlier)
+    return any((None if one is None else one.result) == result for one in records)
 
 
 def chain(repo: Repository, revision: str = "HEAD") -> Chain:

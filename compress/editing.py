@@ -11,7 +11,7 @@ from compress.allocation import choices_of
 from compress.events import Report
 from compress.matrix import Tensor
 from compress.model.skeleton import Skeleton
-from compress.model.weights import Committed, Overlaid, Sums, stored_as
+from compress.model.weights import Committed, Overlaid, Part, Sums, stored_as
 from compress.operation import Operation
 from compress.options import Options
 from compress.preparing import Start
@@ -34,7 +34,7 @@ class Edited(Mapping[str, Any]):
             name for layer in layers for name in layer.gone if name not in self._homes
         )
         self._names = dict.fromkeys((*self._homes, *self.gone))
-        self.tensors: Mapping[str, Any] = _Present(self)
+        self.tensors: Mapping[str, Any] = Part(self.__getitem__, self._homes)
 
     def __getitem__(self, name: str) -> Any:
         if name in self._homes:
@@ -104,28 +104,6 @@ class Edited(Mapping[str, Any]):
         for name in self._homes:
             after += _nbytes(self[name])
         return before, after
-
-
-class _Present(Mapping[str, Any]):
-    """The tensors that are there, without those gone."""
-
-    def __init__(self, edited: Edited) -> None:
-        self._edited = edited
-
-    def __getitem__(self, name: str) -> Any:
-        found = self._edited[name]
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._edited.present)
-
-    def __len__(self) -> int:
-        return len(self._edited.present)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._edited._homes
 
 
 def edits_of(

@@ -21,7 +21,6 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 PAGE = FOLDER / "compression.md"
 RESULTS = FOLDER / "compression.json"
 BEGIN = "<!-- begin: written by python -m benchmarks.compression -->"
-END = "<!-- end -->"
 TITLES = {
     "prune": "Half of the weights",
     "quantize": "Four bits in groups of 64",
@@ -54,9 +53,7 @@ def write(results: Mapping[str, Any]) -> None:
     """Keep the results, and put them between the page's markers."""
     text = json.dumps(results, indent=1, ensure_ascii=False)
     RESULTS.write_text(text + "\n", "utf-8")
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{body(results)}\n\n{END}{after}", "utf-8")
+    report.put(PAGE, BEGIN, body(results))
 
 
 def body(results: Mapping[str, Any]) -> str:

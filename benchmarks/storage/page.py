@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report
 from benchmarks.measure import mebibytes, megabytes, seconds
 from benchmarks.storage.figures import Figure, Results, best_size
 from benchmarks.storage.trial import Outcome
@@ -14,7 +15,6 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 PAGE = FOLDER / "storage.md"
 RESULTS = FOLDER / "storage.json"
 BEGIN = "<!-- begin: written by python -m benchmarks.storage -->"
-END = "<!-- end -->"
 
 TITLES = {
     "history": "Five checkpoints in every tool",
@@ -37,9 +37,7 @@ PICTURES = {
 
 def write(results: Results, page: Path = PAGE) -> None:
     """Put the results between the page's markers."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{body(results)}\n\n{END}{after}", encoding="utf-8")
+    report.put(page, BEGIN, body(results))
 
 
 def body(results: Results) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from glob import escape
 from typing import TYPE_CHECKING, Any
 
 from mvc.cli.app import Session
@@ -45,7 +46,7 @@ def run(
     search = _Search(session, find(session.repository, commit.id, data), name, tolerance, as_json)
     number = search.first_bad(commit.id[:7])
     layer = search.layers.names[number]
-    glob = f"{_escaped(layer)}.*"
+    glob = f"{escape(layer)}.*"
     back = _taking_back(session, commit.id, layer, glob)
     told = search.layers.told(number)
     if as_json:
@@ -179,11 +180,6 @@ def _word(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _escaped(name: str) -> str:
-    """``name`` as a glob that matches it alone."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def _number(value: float) -> float | None:

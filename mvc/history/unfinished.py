@@ -188,11 +188,12 @@ def read_unfinished(context: Context) -> Unfinished | None:
 def write_unfinished(transaction: Transaction, value: Unfinished) -> None:
     """Keep ``value`` until it is concluded or given up."""
     parents = [value.onto, value.theirs]
-    if value.sequel is not None and value.sign is None:
-        value = replace(value, sign=transaction.context.told_to_sign)
-    if value.sequel is not None:
-        parents += [value.sequel.start, *value.sequel.rest]
-        parents += [value.sequel.onto] if value.sequel.onto else []
+    sequel = value.sequel
+    if sequel is not None:
+        parents += [sequel.start, *sequel.rest]
+        parents += [sequel.onto] if sequel.onto else []
+        if value.sign is None:
+            value = replace(value, sign=transaction.context.told_to_sign)
     parents = list(dict.fromkeys(parents))
     transaction.objects.tree([])
     id_ = transaction.objects.commit(

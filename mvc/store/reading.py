@@ -21,7 +21,6 @@ from mvc.ids import ObjectId
 from mvc.store import framing, pack, workers
 from mvc.store.bases import Bases, Ground, under
 from mvc.store.catalog import Location
-from mvc.store.codecs import RAW
 from mvc.store.pack import FrameHeader, ObjectHeader
 from mvc.store.packfile import READ_AHEAD, PackFile, Run
 
@@ -81,8 +80,7 @@ def _frames(
 def serial(
     run: Run, location: Location, object_id: ObjectId, scratch: memoryview, bases: Bases
 ) -> Iterator[tuple[memoryview, int]]:
-    """Each frame's bytes with their offset in the object, decoded into ``scratch`` one by one unless they are
-    stored as they are.
+    """Each frame's bytes with their offset in the object, decoded into ``scratch`` one by one.
 
     ``scratch`` holds a frame or the whole object, whichever is smaller.
 
@@ -97,12 +95,7 @@ def serial(
     for offset, frame, payload in _frames(run, location, header):
         view = scratch[: frame.length]
         with _about(header):
-            if frame.codec == RAW and frame.stored == frame.length:
-                framing.check_payload(frame, payload, run.file.path, offset)
-                view = payload
-            else:
-                base = under(ground, frame, done)
-                framing.load(frame, payload, view, run.file.path, offset, base)
+            framing.load(frame, payload, view, run.file.path, offset, under(ground, frame, done))
         hasher.update(view)
         yield view, done
         _invalidate(view)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import model
+from benchmarks import model, report
 from benchmarks.storage import generate, history, page, reference
 from benchmarks.storage.figures import Figure, Results, of_bytes, of_times, rivals
 from benchmarks.storage.peers import DRIVERS, OURS, PEERS, Peer, words
@@ -72,7 +72,7 @@ def test_results_are_the_same_after_a_file() -> None:
 
 def test_the_page_shows_each_tool_and_says_why_one_does_not_count(tmp_path: Path) -> None:
     place = tmp_path / "page.md"
-    place.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    place.write_text(f"before\n{page.BEGIN}\nold\n{report.END}\nafter\n")
     family = [FAMILY | {"relative_l2": None}]
     figures = {"history": history.figures(OUTCOMES, 100)}
     page.write(Results({"history": "Then."}, family, figures, {"history": OUTCOMES}), place)

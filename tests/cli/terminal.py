@@ -42,14 +42,17 @@ class Terminal:
 
     def git(self, *words: str) -> str:
         """What Git itself prints of the same repository."""
+        result = self.run_git(*words)
+        assert result.code == 0, (words, result)
+        return result.out
+
+    def run_git(self, *words: str, given: str | None = None) -> Result:
+        """A command of Git's own on the same repository."""
+        command = ["git", "--git-dir=.mvc", *words]
         done = subprocess.run(
-            ["git", "--git-dir=.mvc", *words],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=True,
+            command, cwd=self.root, input=given, capture_output=True, text=True, check=False
         )
-        return done.stdout
+        return Result(done.returncode, done.stdout, done.stderr)
 
     def write(self, name: str, content: bytes | str) -> Path:
         path = self.root / name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,16 +25,9 @@ def _home(terminal: Terminal) -> Path:
 
 
 def _git(terminal: Terminal, *words: str, code: int = 0, given: str | None = None) -> str:
-    done = subprocess.run(
-        ["git", "--git-dir=.mvc", *words],
-        cwd=terminal.root,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, (words, done)
-    return done.stdout + done.stderr
+    done = terminal.run_git(*words, given=given)
+    assert done.code == code, (words, done)
+    return done.out + done.err
 
 
 def _letters(terminal: Terminal, *revisions: str) -> list[str]:
