@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mvc import limits
 from mvc.errors import LimitExceeded, MissingObject, UsageError
 from mvc.ids import ObjectId, object_id
+from mvc.store import reading, workers
 from mvc.store.fs import Disk
 from mvc.store.source import BytesSource, FileSpan, Incoming
 from mvc.store.store import Store
@@ -78,6 +79,19 @@ def test_extract_puts_each_object_where_it_belongs(store: Store, small_window: i
         position += len(data)
     assert extracted(store, items, position) == b"".join(CONTENTS * 2)
     store.extract([], lambda view, at: None)
+
+
+def test_extract_goes_through_the_target_in_order_whatever_packs_the_objects_lie_in(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "run", map)  # one thread
+    monkeypatch.setattr(reading, "_TASK_BYTES", 0)
+    packs = [[bytes([n]) * 1000 for n in range(first, 20, 2)] for first in (0, 1)]
+    by_pack = [add(store, contents) for contents in packs]
+    ids = [one for pair in zip(*by_pack, strict=True) for one in pair]
+    met: list[int] = []
+    store.extract([(one, 1000 * n) for n, one in enumerate(ids)], lambda view, at: met.append(at))
+    assert met == [1000 * n for n in range(20)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
