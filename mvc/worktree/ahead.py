@@ -64,7 +64,7 @@ class Ahead:
         if todo:
             self._only = None
             self._ended.clear()
-            threading.Thread(target=self._build, args=(todo,), name="mvc-ahead").start()
+            threading.Thread(target=self._build, args=(here, todo), name="mvc-ahead").start()
 
     def take(self, files: Snapshot, paths: Collection[str]) -> list[Rebuilt]:
         """Those of ``paths`` that are there, or nearly; they are the caller's. All else is given up."""
@@ -88,20 +88,20 @@ class Ahead:
         # Not the thread's `join`: interrupted by Ctrl-C it takes the thread for ended (CPython 3.11).
         self._ended.wait()
 
-    def _build(self, todo: Sequence[tuple[Snapshot, str]]) -> None:
+    def _build(self, here: Snapshot, todo: Sequence[tuple[Snapshot, str]]) -> None:
         try:
             for files, path in todo:
                 self._current = (path, *files[path])
                 if self._only is not None:
                     return
                 with contextlib.suppress(MvcError, OSError, _GivenUp):
-                    self._build_one(self._current, files)
+                    self._build_one(self._current, files, here)
         finally:
             self._ended.set()
 
-    def _build_one(self, one: _Wanted, files: Snapshot) -> None:
+    def _build_one(self, one: _Wanted, files: Snapshot, here: Snapshot) -> None:
         if shutil.disk_usage(self._context.folder).free > _SPARE * size(files, one[0]):
-            self._built[one] = rebuild(self._context, files, one[0], self._advance)
+            self._built[one] = rebuild(self._context, files, one[0], self._advance, here=here)
 
     def _advance(self, more: int) -> None:
         if self._only is not None and self._current not in self._only:

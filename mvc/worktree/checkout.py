@@ -88,7 +88,7 @@ def prepared(
             missing = [path for path in todo.write if path not in there]
             advance = _counter(new, missing, progress)
             for path in missing:
-                ready.append(rebuild(context, new, path, advance))
+                ready.append(rebuild(context, new, path, advance, here=old))
             yield Prepared(context, todo, old, new, ready)
         finally:
             for one in ready:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from mvc.errors import IntegrityError, WeightsExpired
 from mvc.formats.layout import Storage
@@ -18,10 +18,11 @@ from mvc.history.context import Context
 from mvc.history.gitobjects import EXECUTABLE_MODE
 from mvc.history.manifest import Manifest
 from mvc.history.snapshot import Snapshot
-from mvc.ids import ObjectId
 from mvc.store.blocks import Blocks
 from mvc.store.fs import File
 from mvc.values import dataclass
+from mvc.worktree.place import locate
+from mvc.worktree.sharing import Span, kept
 
 #: The folder, in `.mvc`, of files that are not complete yet.
 TEMPORARY = "tmp"
@@ -48,11 +49,13 @@ def rebuild(
     path: str,
     advance: Callable[[int], None],
     *,
+    here: Snapshot | None = None,
     folder: str | None = None,
 ) -> Rebuilt:
-    """Write ``path`` as ``files`` has it; ``advance`` gets the bytes written, from several threads.
+    """Write ``path`` as ``files`` has it; ``advance`` gets the bytes that are there, from several threads.
 
-    ``folder`` is where it lies until it is renamed, if not in ``.mvc``.
+    ``here`` is what the work tree follows: what is equal there is not written again where the file system lets
+    files share blocks. ``folder`` is where the file lies until it is renamed, if not in ``.mvc``.
 
     Raises:
         IntegrityError: what is stored is damaged or missing.
@@ -65,7 +68,7 @@ def rebuild(
     bits = 0o777 if files[path][0] == EXECUTABLE_MODE else 0o666
     try:
         with context.disk.create(temporary, bits) as file:
-            _fill(context, files, path, file, advance)
+            _fill(context, files, path, file, advance, here)
             file.sync()
         return Rebuilt(path, temporary, os.lstat(temporary))
     except BaseException as error:
@@ -86,7 +89,12 @@ def size(files: Snapshot, path: str) -> int:
 
 
 def _fill(
-    context: Context, files: Snapshot, path: str, file: File, advance: Callable[[int], None]
+    context: Context,
+    files: Snapshot,
+    path: str,
+    file: File,
+    advance: Callable[[int], None],
+    here: Snapshot | None,
 ) -> None:
     manifest = files.manifest(path)
     if manifest is None:
@@ -96,7 +104,11 @@ def _fill(
         return
 
     spans, literals = _parts(context, manifest, path)
+    before = _cloned(context, here, path, file)
     file.truncate(manifest.size)
+    there = kept(context.store, file.path, before, spans)
+    advance(sum(there.values()))
+    spans = [span for span in spans if span not in there]
     with contextlib.closing(Blocks(file, manifest.size)) as blocks:
 
         def write_at(data: memoryview, offset: int) -> None:
@@ -109,15 +121,27 @@ def _fill(
         blocks.finish()
 
 
+def _cloned(context: Context, here: Snapshot | None, path: str, file: File) -> Collection[Span]:
+    """What ``file`` should have now as a clone of the work tree's; nothing if it is none."""
+    if here is None or path not in here:
+        return ()
+    # Damage of what is to go is no reason not to write what is to come.
+    with contextlib.suppress(IntegrityError):
+        manifest = here.manifest(path)
+        if manifest is not None and file.clone(locate(context.root, path)):
+            return set(_parts(context, manifest, path)[0])
+    return ()
+
+
 def _parts(
     context: Context, manifest: Manifest, path: str
-) -> tuple[list[tuple[ObjectId, int]], list[tuple[int, memoryview]]]:
+) -> tuple[list[Span], list[tuple[int, memoryview]]]:
     """The objects to put at offsets, and the bytes between them."""
     if manifest.content is not None:
         whole_files.check_length(context.store, path, manifest.content, manifest.size)
         return [(manifest.content, 0)], []
     skeleton, ids = whole_files.plan(context.store, manifest, path)
-    spans: list[tuple[ObjectId, int]] = []
+    spans: list[Span] = []
     literals: list[tuple[int, memoryview]] = []
     for piece in skeleton.pieces():
         if not isinstance(piece, Storage):

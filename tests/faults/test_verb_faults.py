@@ -14,12 +14,13 @@ import pytest
 from faults.crash_states import FULL, Budget
 from faults.deeds import Deed
 from faults.harness import CHECKED, as_found, explore, places, scratch, survive_a_kill
-from faults.recording import FailingDisk
+from faults.recording import FailingDisk, WatchedDisk
 from faults.verbs import DEEDS
 from faults.worlds import opened
 
 from mvc.errors import StorageError
 from mvc.store.fs import Disk
+from mvc.worktree import sharing
 
 NAME = "deeds, a failing call"
 every_verb = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)
@@ -46,6 +47,13 @@ def cut_everywhere(deed: Deed, *, limit: int, budget: Budget, name: str) -> None
 @pytest.mark.parametrize("deed", DEEDS[::5], ids=lambda deed: deed.name)
 def test_a_power_cut_in_a_verb_leaves_a_milestone(deed):
     cut_everywhere(deed, limit=2, budget=Budget(), name="deed (sampled)")
+
+
+@pytest.mark.parametrize("deed", [deed for deed in DEEDS if deed.name == "switch"])
+def test_a_power_cut_in_a_checkout_that_shares_blocks_leaves_a_milestone(deed, monkeypatch):
+    monkeypatch.setattr(WatchedDisk, "shares", True)
+    monkeypatch.setattr(sharing, "_SMALLEST", 1)
+    cut_everywhere(deed, limit=60, budget=Budget(), name="deed, sharing blocks")
 
 
 @pytest.mark.faults_full

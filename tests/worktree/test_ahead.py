@@ -51,9 +51,9 @@ def test_a_checkout_takes_what_is_built_and_removes_what_is_not_wanted(
         built: list[str] = []
         rebuild = module.rebuild
 
-        def counted(context: Any, files: Any, path: str, *rest: Any) -> object:
+        def counted(context: Any, files: Any, path: str, *rest: Any, **more: Any) -> object:
             built.append(path)
-            return rebuild(context, files, path, *rest)
+            return rebuild(context, files, path, *rest, **more)
 
         monkeypatch.setattr("mvc.worktree.checkout.rebuild", counted)
         with prepared(work.context, versions[0], versions[2], ahead=ahead) as files:
@@ -75,7 +75,7 @@ def test_a_file_under_way_is_given_up_when_another_is_wanted(
 ) -> None:
     started, given_up = threading.Event(), threading.Event()
 
-    def endless(context: Any, files: Any, path: str, advance: Any) -> None:
+    def endless(context: Any, files: Any, path: str, advance: Any, **_: Any) -> None:
         started.set()
         try:
             while True:
@@ -94,7 +94,7 @@ def test_a_file_under_way_is_given_up_when_another_is_wanted(
 def test_what_can_not_be_built_or_would_fill_the_disk_is_left_to_the_checkout(
     work: Work, versions: list[Snapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def damaged(*arguments: Any) -> None:
+    def damaged(*_: Any, **__: Any) -> None:
         raise CorruptPack("damaged")
 
     with building_ahead(work.context) as ahead:
@@ -127,7 +127,7 @@ def test_an_interrupt_while_a_file_is_waited_for_leaves_none(
 ) -> None:
     rebuild, waiting = module.rebuild, threading.Event()
 
-    def slow(context: Any, files: Any, path: str, advance: Any) -> object:
+    def slow(context: Any, files: Any, path: str, advance: Any, **_: Any) -> object:
         def slowly(more: int) -> None:
             assert waiting.wait(60)
             advance(more)

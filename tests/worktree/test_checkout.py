@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -216,9 +217,9 @@ def test_a_file_saved_while_the_checkout_is_prepared_is_kept(
     old, new = switched(work, {"a": A, "b": A}, {"a": B, "b": B})
     real = checkout.rebuild
 
-    def rebuild(*arguments: object) -> object:
+    def rebuild(*arguments: Any, **more: Any) -> object:
         work.write("b", C)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **more)
 
     monkeypatch.setattr(checkout, "rebuild", rebuild)
     with pytest.raises(DirtyWorktree, match="changed while"):
