@@ -53,7 +53,7 @@ fuzz: .venv/.fuzz ## each parser under atheris for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz $(FUZZ_SECONDS)
 
 SANITIZED := .cache/sanitized
-SANITIZE := gcc -std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -fsanitize=address,undefined \
+SANITIZE := gcc -std=c11 -g -O1 -fPIC -shared -fvisibility=hidden -ffp-contract=off -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 SANITIZED_PYTEST = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) \
 	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 $(PYTEST) -k "not built_from_the_source"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from statistics import median
@@ -52,6 +53,9 @@ def _compared(method: str, where: Setting, work: Path, folders: dict[str, Path])
     runs: dict[str, list[Run]] = {"mvc": [], "mergekit": []}
 
     def ours() -> float:
+        # As it was before any merge: a model that is stored already would cost nothing to store.
+        shutil.rmtree(work / ".mvc")
+        shutil.copytree(work.with_name("before"), work / ".mvc")
         run([*mvc(), "reset", "--hard", "base"], work)
         os.sync()
         runs["mvc"].append(merge(work, method, parameters))
@@ -73,7 +77,7 @@ def _compared(method: str, where: Setting, work: Path, folders: dict[str, Path])
 
 
 def repository(folder: Path, base: Path, models: dict[str, Path]) -> Path:
-    """One with the base at a tag, and a branch from it for each model."""
+    """One with the base at a tag, and a branch from it for each model; a copy of its ``.mvc`` lies beside."""
     folder.mkdir()
     run([*mvc(), "init"], folder)
     _commit(folder, base)
@@ -82,6 +86,7 @@ def repository(folder: Path, base: Path, models: dict[str, Path]) -> Path:
         run([*mvc(), "switch", "-q", "-c", name, "base"], folder)
         _commit(folder, file)
     run([*mvc(), "switch", "-q", "main"], folder)
+    shutil.copytree(folder / ".mvc", folder.with_name("before"))
     return folder
 
 

@@ -27,8 +27,8 @@ from mvc.store.source import Candidate
 from mvc.store.store import Store
 from mvc.values import dataclass
 
-#: Elements of a piece of what is elementwise.
-_PIECE = 1 << 20
+#: Elements of a piece of what is elementwise: few enough for a core's cache, and for calls not to count.
+_PIECE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)

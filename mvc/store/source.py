@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from mvc.errors import MvcError
 from mvc.ids import ObjectId
 from mvc.store.fs import explained
+from mvc.store.memory import copy
 from mvc.values import dataclass
 
 _SEEK = threading.Lock()
@@ -69,7 +70,7 @@ class BytesSource:
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Copy out of the memory."""
-        buffer[:] = memoryview(self.data).cast("B")[offset : offset + len(buffer)]
+        copy(memoryview(self.data).cast("B")[offset : offset + len(buffer)], buffer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mvc.merge.strategies.combination import Array, Numbers
+from mvc.merge.strategies.compiled import passes
 
 _STRETCH = 1 << 18
 
@@ -60,6 +61,9 @@ def norm(values: Numbers) -> float:
 
 def weighted_sum(models: Sequence[Array], weights: Sequence[float]) -> Array:
     """The sum of ``weight × model``, in the dtype and the order of the models."""
+    compiled = passes(*models)
+    if compiled is not None:
+        return compiled.weighted_sum(models, weights)
     total = np.zeros_like(models[0])
     part = np.empty_like(total)
     for model, weight in zip(models, weights, strict=True):
@@ -71,6 +75,10 @@ def weighted_sum(models: Sequence[Array], weights: Sequence[float]) -> Array:
 def keep_equal(result: Array, models: Sequence[Array]) -> Array:
     """``result``, in place, but with what all models have to the bit: rounding moves no agreed element."""
     result = np.asarray(result)  # arithmetic makes a scalar of a tensor without dimensions
+    compiled = passes(result, *models)
+    if compiled is not None:
+        compiled.keep_equal(result, models)
+        return result
     bits = np.dtype(f"u{result.dtype.itemsize}")
     first = models[0].view(bits)
     agreed = np.ones(result.shape, bool)

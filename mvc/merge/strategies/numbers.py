@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvc.merge.strategies.combination import Array
+from mvc.merge.strategies.compiled import passes
 
 #: The dtypes of tensors that are numbers to compute with. F8_E8M0 has no sign, and so no changes.
 FLOATS: dict[str, Any] = {
@@ -47,6 +48,9 @@ def common_dtype(dtypes: tuple[str, ...]) -> str:
 def widened(data: bytes | bytearray | memoryview, dtype: str, compute: np.dtype[Any]) -> Array:
     """The numbers in ``data``, flat, to be changed by nobody else."""
     if dtype == "BF16":
+        compiled = passes()
+        if compiled is not None:
+            return compiled.widened(np.frombuffer(data, "<u2")).astype(compute, copy=False)
         wide = np.frombuffer(data, "<u2").astype(np.uint32)
         wide <<= np.uint32(16)
         return wide.view(np.float32).astype(compute, copy=False)
@@ -64,6 +68,9 @@ def narrowed(values: Array, dtype: str) -> NDArray[np.uint8]:
 
 
 def _bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    compiled = passes(values)
+    if compiled is not None:
+        return compiled.narrowed(values)
     bits = values.view(np.uint32)
     rounded = bits >> np.uint32(16)
     rounded &= np.uint32(1)

@@ -11,7 +11,7 @@
 #define MVC_SOURCE "" /* the digest of the sources, which the build gives */
 #endif
 
-EXPORT int mvc_kernel_version(void) { return 8; }
+EXPORT int mvc_kernel_version(void) { return 9; }
 
 EXPORT const char *mvc_kernel_source(void) { return MVC_SOURCE; }
 

@@ -15,7 +15,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uin
 from mvc.store.kernel import STRAYS, Paired
 
 #: What ``kernel.c`` and these modules agree on; a library left from another version is not used.
-_VERSION = 8
+_VERSION = 9
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = os.path.join(os.path.dirname(__file__), "_kernel" + _SUFFIX)
