@@ -61,7 +61,9 @@ def _runs(command: list[str], folder: Path, rounds: int) -> list[Run]:
 def _row(what: str, runs: list[Run], bar: float) -> Row:
     times = sorted(one.wall for one in runs)
     taken = median(times)
-    return Row(what, seconds(taken), seconds(bar), taken / bar, 1.0, rounds=tuple(times))
+    return Row(
+        what, seconds(taken), seconds(bar), taken / bar, 1.0, rounds=tuple(t / bar for t in times)
+    )
 
 
 if __name__ == "__main__":
