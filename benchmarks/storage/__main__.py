@@ -1,7 +1,8 @@
 """All of it: ``python -m benchmarks.storage`` (``make bench-storage``).
 
 ``--size`` is that of the generated models. ``--parts`` picks some; the others' figures stay as they were
-recorded. ``--dry-run`` prints and writes no page. Where the family's folder is not there, it is trained.
+recorded. ``--dry-run`` prints and writes no page. Where a part needs the family and there is none yet, it is
+trained.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from benchmarks.storage.peers import packages
 from benchmarks.storage.trial import Outcome
 
 PARTS = tuple(page.TITLES)
+#: The parts that measure the family; all others generate models of their own.
+OF_THE_FAMILY = {"history", "pairs", "speed"}
 
 
 def main() -> None:
@@ -42,13 +45,15 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
     arguments.family, arguments.peers = arguments.family.resolve(), arguments.peers.resolve()
-    members = [asdict(fact) for fact in _family(arguments)]
-    results = Results({}, members, {}, {})
+    parts = arguments.parts.split(",")
+    results = Results({}, [], {}, {})
     if page.RESULTS.exists() and not arguments.dry_run:
-        old = Results.read(page.RESULTS)
-        results = Results(old.conditions, members, old.figures, old.histories)
+        results = Results.read(page.RESULTS)
+    if OF_THE_FAMILY & {*parts}:
+        members = [asdict(fact) for fact in _family(arguments)]
+        results = Results(results.conditions, members, results.figures, results.histories)
     with scratch.setting(arguments) as where:
-        for part in arguments.parts.split(","):
+        for part in parts:
             print(f"{part} …", file=sys.stderr, flush=True)
             figures, outcomes = measure(part, where, arguments, results.histories.get(part, []))
             results.figures[part] = figures

@@ -41,9 +41,12 @@ class _Block:
 
 
 class Blocks:
-    """Fills a ``file`` of ``size`` bytes, every one of which is written once. ``close`` in any case."""
+    """Fills a ``file``, every byte of which is written once. ``close`` in any case.
 
-    def __init__(self, file: File, size: int) -> None:
+    ``size``: its bytes; None where nobody knows them yet: a block that is not whole leaves with ``finish``.
+    """
+
+    def __init__(self, file: File, size: int | None = None) -> None:
         self._file = file
         self._size = size
         self._lock = threading.Lock()
@@ -80,8 +83,11 @@ class Blocks:
             future.result()
 
     def close(self) -> None:
-        """Wait until nothing writes any more; harmless after ``finish``."""
+        """Wait until nothing writes any more, and let the memory go; harmless after ``finish``."""
         workers.settle(future for future, _ in self._leaving)
+        self._leaving.clear()
+        self._open.clear()
+        self._free.clear()
 
     def _put(self, number: int, inside: int, part: memoryview) -> None:
         block = self._enter(number)
@@ -125,7 +131,8 @@ class Blocks:
             self._scatter(idle)
         if not self._free:
             return None
-        size = min(_BLOCK, self._size - number * _BLOCK)
+        start = number * _BLOCK
+        size = _BLOCK if self._size is None else min(_BLOCK, self._size - start)
         block = self._open[number] = _Block(self._free.pop(), size)
         return block
 

@@ -7,53 +7,32 @@ index is durable before those that it absorbed are removed.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import secrets
-from collections import deque
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from mvc.errors import StorageError
-from mvc.limits import MIB
-from mvc.store import index, pack, workers
+from mvc.store import index, pack
+from mvc.store.blocks import Blocks
 from mvc.store.index import Index
-from mvc.store.memory import copy
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from mvc.store.catalog import Catalog
     from mvc.store.fs import Disk, File
 
-#: Bytes of a write past the page cache; half of it is as fast, an eighth is not.
-_BLOCK = 4 * MIB
-#: Blocks on their way to the disk: about what a slot of the writer becomes, so that it never waits while
-#: another slot could be filled.
-_BLOCKS = 6
-
 
 class OutgoingPack:
-    """A pack being written; nothing of it is visible before ``publish``.
-
-    Full blocks are written by another thread, in order: the disk's time is nobody else's.
-    """
+    """A pack being written; nothing of it is visible before ``publish``. ``size``: its bytes so far."""
 
     def __init__(self, incoming: str, disk: Disk) -> None:
         self._disk = disk
         path = os.path.join(incoming, secrets.token_hex(16) + pack.SUFFIX)
         self._file: File | None = disk.create(path)
-        self._block = memoryview(mmap.mmap(-1, _BLOCK))
-        self._leaving: deque[tuple[Future[None], memoryview]] = deque()
-        self._filled = 0
-        self._written = 0
+        self._blocks = Blocks(self._file)
+        self.size = 0
         self.append(pack.header())
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self._written + self._filled
 
     def append(self, data: bytes | memoryview) -> None:
         """Add to the end.
@@ -62,13 +41,8 @@ class OutgoingPack:
             StorageError
         """
         view = memoryview(data)
-        while view:
-            part = view[: _BLOCK - self._filled]
-            copy(part, self._block[self._filled : self._filled + len(part)])
-            self._filled += len(part)
-            view = view[len(part) :]
-            if self._filled == _BLOCK:
-                self._send()
+        self._blocks.write_at(view, self.size)
+        self.size += len(view)
 
     def publish(self, table: bytes, folder: str) -> str:
         """Close the pack with its table and make it durable in ``folder``; its name.
@@ -78,9 +52,8 @@ class OutgoingPack:
         """
         assert self._file is not None
         self.append(table + pack.encode_footer(self.size, table))
-        while self._leaving:
-            self._next_block()
-        self._file.write(self._block[: self._filled])
+        self._blocks.finish()
+        self._blocks.close()
         self._file.sync()
         self._file.close()
         name = blake3(table).hexdigest()
@@ -92,31 +65,12 @@ class OutgoingPack:
     def abandon(self) -> None:
         """Leave nothing behind; harmless after ``publish``."""
         file, self._file = self._file, None
-        workers.settle(future for future, _ in self._leaving)
+        self._blocks.close()
         if file is not None:
             with contextlib.suppress(StorageError):
                 file.close()
             with contextlib.suppress(StorageError):
                 self._disk.remove(file.path)
-
-    def _send(self) -> None:
-        """Let the full block go, and have another one."""
-        assert self._file is not None
-        if self._written == 0:
-            self._file.bypass_cache()
-        self._leaving.append((workers.courier().submit(self._file.write, self._block), self._block))
-        self._written += _BLOCK
-        self._filled = 0
-        if len(self._leaving) < _BLOCKS:
-            self._block = memoryview(mmap.mmap(-1, _BLOCK))
-        else:
-            self._block = self._next_block()
-
-    def _next_block(self) -> memoryview:
-        """The block that left first, once it has arrived."""
-        future, block = self._leaving.popleft()
-        future.result()
-        return block
 
 
 def publish_index(new: Index, catalog: Catalog, incoming: str, disk: Disk) -> None:

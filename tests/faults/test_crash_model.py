@@ -195,7 +195,7 @@ def test_a_change_outside_the_root_is_refused(tmp_path):
 def test_every_way_to_change_the_disk_is_watched():
     # made of the others
     composed = {"create", "append", "write_whole", "make_folder", "clear_empty"}
-    changes_nothing = {"close", "bypass_cache"}
+    changes_nothing = {"close"}
     for real, watched, apart in (
         (Disk, WatchedDisk, composed),
         (File, WatchedFile, changes_nothing),

@@ -38,12 +38,14 @@ def small_blocks() -> Iterator[None]:
     ),
     st.randoms(use_true_random=False),
     st.integers(1, 3),
+    st.booleans(),
 )
 def test_spans_in_any_order_from_any_thread_are_the_file(
     tmp_path_factory: pytest.TempPathFactory,
     cut: tuple[int, set[int]],
     order: np.random.Generator,
     threads: int,
+    known: bool,
 ) -> None:
     size, places = cut
     edges = sorted({0, size, *places})
@@ -52,7 +54,7 @@ def test_spans_in_any_order_from_any_thread_are_the_file(
     path = tmp_path_factory.mktemp("blocks") / "file"
     with (
         Disk().create(str(path)) as file,
-        contextlib.closing(Blocks(file, size)) as filling,
+        contextlib.closing(Blocks(file, size if known else None)) as filling,
         ThreadPoolExecutor(threads) as pool,
     ):
         file.truncate(size)
