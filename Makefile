@@ -60,10 +60,10 @@ SANITIZED_PYTEST = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) \
 test-sanitized: .venv/.dev ## the compiled kernel under AddressSanitizer and UBSan (GCC, Linux)
 	mkdir -p $(SANITIZED)
 	$(SANITIZE) -o $(SANITIZED)/_kernel.so mvc/store/kernel/*.c
-	$(SANITIZED_PYTEST) tests/store --kernel $(SANITIZED)/_kernel.so
+	$(SANITIZED_PYTEST) tests/store tests/merge/test_compiled_passes.py --kernel $(SANITIZED)/_kernel.so
 	for less in WITHOUT_AVX512 PORTABLE; do \
 		$(SANITIZE) -DMVC_$$less -o $(SANITIZED)/_$$less.so mvc/store/kernel/*.c && \
-		$(SANITIZED_PYTEST) tests/store/test_*codec*.py tests/store/test_kernel.py \
+		$(SANITIZED_PYTEST) tests/store/test_*codec*.py tests/store/test_kernel.py tests/merge/test_compiled_passes.py \
 			--kernel $(SANITIZED)/_$$less.so || exit 1; \
 	done
 
