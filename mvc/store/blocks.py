@@ -120,6 +120,11 @@ class Blocks:
 
     def _begin(self, number: int) -> _Block | None:
         """A new block; None where one has to come back from the disk first, or its number is loose now."""
+        # First what has arrived: fresh memory costs more than its room, the more so on a virtual machine.
+        while not self._free and self._leaving and self._leaving[0][0].done():
+            future, memory = self._leaving.popleft()
+            future.result()
+            self._free.append(memory)
         if not self._free and self._made < self._most:
             self._made += 1
             self._free.append(workers.pages(_BLOCK))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mvc.errors import StorageError
-from mvc.store import blocks
+from mvc.store import blocks, workers
 from mvc.store.blocks import Blocks
 from mvc.store.fs import Disk, File
 
@@ -119,3 +119,16 @@ def test_held_blocks_are_bounded(tmp_path: Path) -> None:
         filling.finish()
     data = (tmp_path / "file").read_bytes()
     assert {data[start : start + 10] for start in range(0, size, 2 * PAGE)} == {NOISE[:10]}
+
+
+def test_memory_is_used_again_as_soon_as_it_has_left(tmp_path: Path) -> None:
+    with (
+        Disk().create(str(tmp_path / "file")) as file,
+        contextlib.closing(Blocks(file)) as filling,
+    ):
+        for start in range(0, 10 * PAGE, 2 * PAGE):
+            filling.write_at(memoryview(NOISE)[start : start + 2 * PAGE], start)
+            workers.courier().submit(lambda: None).result()  # behind all writes
+        assert filling._made == 1
+        filling.finish()
+    assert (tmp_path / "file").read_bytes() == NOISE[: 10 * PAGE]
