@@ -29,6 +29,11 @@ class Felt:
         return {"inputs": self.inputs.tolist(), "outputs": self.outputs.tolist()}
 
 
+def predicts(model: Any) -> bool:
+    """Whether the model predicts the next token, so that there is a loss to go by."""
+    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
+
+
 def gradients(
     model: Any,
     matrices: Mapping[str, Any],
@@ -43,7 +48,7 @@ def gradients(
     import torch
     from torch.nn import functional
 
-    if not type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")):
+    if not predicts(model):
         raise UsageError(
             f"{type(model).__name__} predicts no next token: there is no loss to take gradients of",
             hint="--method svd-llm, and ranks by anything but search",

@@ -48,7 +48,7 @@ def test_a_factored_model_is_smaller_and_loads_in_transformers_as_it_was_judged(
     import transformers
 
     dense_size = Path("model.safetensors").stat().st_size
-    taken = take(repo, Factor(keep=0.5), FEW)
+    taken = take(repo, Factor(keep=0.5, ranks="uniform"), FEW)
     assert taken.sizes[1] < taken.sizes[0]
     assert Path("model.safetensors").stat().st_size < 0.75 * dense_size
     names = set(repo.load(framework="pt"))
@@ -76,8 +76,8 @@ def test_svd_llm_damages_less_than_svd_and_given_out_ranks_less_than_equal_ones(
     kl = {
         recipe: take(repo, recipe, dry_run=True).after.values["kl"]
         for recipe in (
+            Factor(keep=0.6, ranks="uniform"),
             Factor(keep=0.6),
-            Factor(keep=0.6, ranks="search"),
             Factor(keep=0.6, method="svd"),
             Factor(keep=0.6, method="fwsvd"),
         )
@@ -90,7 +90,7 @@ def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> 
     import torch
 
     before = Path("config.json").read_bytes()
-    take(repo, Factor(keep=0.5, only=("*.mlp.*",)), FEW)
+    take(repo, Factor(keep=0.5, ranks="uniform", only=("*.mlp.*",)), FEW)
     known = chain(repo).newest
     assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 21}
     factored, weights = streamed(repo), repo.load(framework="pt")
@@ -109,15 +109,23 @@ def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> 
 
 
 def test_factors_are_neither_pruned_nor_factored_away_unseen(repo: Repository) -> None:
-    take(repo, Factor(keep=0.5, only=("*.layers.0.mlp.*",)), FEW)
+    take(repo, Factor(keep=0.5, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
     head = repo.head
     with pytest.raises(MvcError, match="factors of rank 21 would be one matrix"):
         take(repo, Prune(sparsity=0.1, method="magnitude"), FEW)
     assert repo.head == head
-    take(repo, Factor(keep=0.3, only=("*.layers.0.mlp.*",)), FEW)  # a lower rank is another promise
+    # A lower rank is another promise.
+    take(repo, Factor(keep=0.3, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
     known = chain(repo).newest
     assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 12}
     assert compress.load(".").get_submodule(UP).rank == 12
+
+
+def test_ranks_that_are_given_out_are_no_higher_than_those_in_force(repo: Repository) -> None:
+    take(repo, Factor(keep=0.5, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
+    take(repo, Factor(keep=0.95, only=("*.layers.0.mlp.*",)), FEW)  # as a matrix it would be whole
+    known = chain(repo).newest
+    assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 21}
 
 
 def test_a_budget_is_kept_to(repo: Repository) -> None:
