@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import compress
 from compress.chain import chain
 from compress.operations.factor import Factor
 from compress.operations.prune import Prune
+from compress.operations.quantize import Quantize
 from compress.operations.unfactor import Unfactor
-from mvc.errors import MvcError
+from mvc.errors import UsageError
 from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
@@ -111,8 +113,12 @@ def test_unfactor_multiplies_back_and_leaves_a_plain_model(repo: Repository) -> 
 def test_factors_are_neither_pruned_nor_factored_away_unseen(repo: Repository) -> None:
     take(repo, Factor(keep=0.5, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
     head = repo.head
-    with pytest.raises(MvcError, match="factors of rank 21 would be one matrix"):
-        take(repo, Prune(sparsity=0.1, method="magnitude"), FEW)
+    for recipe in (Prune(sparsity=0.1, method="magnitude"), Quantize(method="rtn", group_size=64)):
+        with pytest.raises(UsageError, match="factors of rank 21 would be one matrix") as caught:
+            take(repo, recipe, FEW)
+        assert str(caught.value.hint).startswith("--skip it, or mvc compress unfactor")
+        others = dataclasses.replace(recipe, skip=("*.layers.0.mlp.*",))
+        assert take(repo, others, FEW, dry_run=True).verdict.after > 0
     assert repo.head == head
     # A lower rank is another promise.
     take(repo, Factor(keep=0.3, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
