@@ -26,8 +26,8 @@ from compress.running import Refused, take
 from mvc.repository import Repository
 
 #: What is learned after magnitude, and behind each wave.
-AFTER = Heal(steps=120, batch=2, distill="none")
-DISTILLED = Heal(steps=120, batch=2, distill="cosine")
+AFTER = Heal(steps=60, batch=2, distill="none")
+DISTILLED = Heal(steps=80, batch=2, distill="cosine")
 WAVES = 4
 
 
