@@ -90,6 +90,15 @@ class Kept:
         new.replace(self._file)
 
 
+class Lines(list[str]):
+    """Lines of a table, printed as they come."""
+
+    def say(self, line: str) -> None:
+        """One more."""
+        self.append(line)
+        print(line, flush=True)
+
+
 def folder() -> TemporaryDirectory[str]:
     """Where a repository may lie for the time of a measurement."""
     WORK.mkdir(parents=True, exist_ok=True)
