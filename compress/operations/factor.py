@@ -177,6 +177,7 @@ def _look(work: Whole, recipe: Factor) -> Mapping[str, Mapping[str, Json]]:
         work.matrices(model),
         work.samples,
         lambda done, total: work.report("gradients", done, total),
+        inputs=recipe.method == "fwsvd",
     )
     return {name: felt.told() for name, felt in found.items()}
 

@@ -127,6 +127,20 @@ def test_factors_are_neither_pruned_nor_factored_away_unseen(repo: Repository) -
     assert compress.load(".").get_submodule(UP).rank == 12
 
 
+def test_what_outputs_feel_needs_no_gradient_of_a_weight(trained: Path) -> None:
+    import torch
+    import transformers
+
+    from compress.factoring.fisher import gradients
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(trained).requires_grad_(False)
+    matrices = {"up": model.get_submodule(UP)}
+    ids = torch.arange(64).reshape(2, 32)
+    both, alone = (gradients(model, matrices, ids, inputs=one)["up"] for one in (True, False))
+    assert both.inputs is not None and alone.inputs is None and matrices["up"].weight.grad is None
+    assert torch.equal(both.outputs, alone.outputs) and bool((alone.outputs > 0).all())
+
+
 def test_ranks_that_are_given_out_are_no_higher_than_those_in_force(repo: Repository) -> None:
     take(repo, Factor(keep=0.5, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
     take(repo, Factor(keep=0.95, only=("*.layers.0.mlp.*",)), FEW)  # as a matrix it would be whole
