@@ -151,7 +151,8 @@ def table(found: Mapping[str, Values], columns: Sequence[str]) -> str:
 def said(of: Interval) -> str:
     """``43.8 ± 1.2``; of one round the number alone."""
     reach = of.high - of.mean
-    return f"{of.mean:.4g}" + (f" ± {reach:.2g}" if reach < float("inf") else "")
+    told = 1e-6 * abs(of.mean) < reach < float("inf")  # one round has no interval, rounding is none
+    return f"{of.mean:.4g}" + (f" ± {reach:.2g}" if told else "")
 
 
 def _cell(values: Sequence[float]) -> str:
