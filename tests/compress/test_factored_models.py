@@ -148,6 +148,16 @@ def test_ranks_that_are_given_out_are_no_higher_than_those_in_force(repo: Reposi
     assert known is not None and known.standing.of(f"{UP}.weight") == {"rank": 21}
 
 
+def test_the_status_has_one_line_for_all_ranks(repo: Repository) -> None:
+    from test_bisecting import typed
+
+    take(repo, Factor(keep=0.5, ranks="uniform", only=("*.layers.0.mlp.*",)), FEW)
+    assert "in force: rank 21, 3 weights\n" in typed("compress", "status").output
+    take(repo, Factor(keep=0.4, ranks="uniform", only=("*.layers.1.mlp.*",)), FEW)
+    assert typed("compress", "status").output.count("in force") == 1
+    assert "in force: ranks 17 to 21, 6 weights\n" in typed("compress", "status").output
+
+
 def test_a_budget_is_kept_to(repo: Repository) -> None:
     taken = take(repo, Factor(keep=0.6, ranks="budget"), FEW, dry_run=True)
     weights = repo.load(framework="pt")
