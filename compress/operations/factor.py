@@ -203,7 +203,7 @@ def _summary(recipe: Factor) -> str:
     much = f"{recipe.keep:.4g} of the parameters"
     if recipe.ranks == "energy":
         much = f"{recipe.energy:.4g} of the energy"
-    by = f", ranks by {recipe.way}" if recipe.way in ("budget", "search") else ""
+    by = f", ranks by {recipe.ranks}" if recipe.ranks in ("budget", "search") else ""
     return f"Factor to {much} with {recipe.method}{by}"
 
 
