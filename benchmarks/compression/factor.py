@@ -1,7 +1,6 @@
 """Two factors of four fifths of the parameters: SVD, ASVD, FWSVD, SVD-LLM; ranks alike or given out.
 
-SVD-LLM is also calibrated on a text of another kind than the one that judges: it leans on its calibration
-more than the others do.
+SVD-LLM is also calibrated on a text of another kind than the one that judges, to see how it leans on that.
 """
 
 from __future__ import annotations
