@@ -25,7 +25,8 @@ class Matrix:
     mask in force keeps it at zero; None without one. ``grid``: what an earlier step recorded of its values.
     ``choice``: what a survey chose for this matrix. ``seed`` is its own: a draw must not depend on which other
     matrices there are. ``peak`` ``[in]``: the largest magnitude of each input, there where ``gram`` is.
-    ``dtype``: torch's, of the file; None for float32. ``turned``: the module has it as ``[in, out]``.
+    ``dtype``: torch's, of the file; None for float32. ``turned``: the module has it as ``[in, out]``. ``rank``:
+    of the factors that it is kept as; None for a matrix.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Matrix:
     peak: Tensor | None = None
     dtype: Any = None
     turned: bool = False
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

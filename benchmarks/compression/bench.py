@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -71,13 +73,10 @@ class Bench:
         return {**values, "share of bytes": after / before}
 
     def _theirs(self, seed: int, spec: dict[str, Any]) -> Values:
-        made = WORK / "theirs"
-        shutil.rmtree(made, ignore_errors=True)
-        ids = self._samples(seed, "known")
-        weights = peer.compressed(self._folder, ids, spec, threads=self.settings.threads, out=made)
-        values = self._judged(weights)
-        shutil.rmtree(made)
-        return values
+        ids, threads = self._samples(seed, "known"), self.settings.threads
+        with TemporaryDirectory(prefix="theirs-", dir=WORK) as made:
+            weights = peer.compressed(self._folder, ids, spec, threads=threads, out=Path(made))
+            return self._judged(weights)
 
     def _judged(self, weights: Any) -> Values:
         values = self._evaluator.measure(Subject(self._dense, weights), unheard).values

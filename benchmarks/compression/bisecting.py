@@ -10,15 +10,15 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compression import rounds, smollm
+from benchmarks.compression import page, rounds, smollm
 from compress.edit import Edit, Mask
 from compress.operations import prune
 from compress.operations.prune import Prune
@@ -45,27 +45,34 @@ def main() -> None:
         options = Options(
             held=("held.txt",), judged=asked.judged, threads=asked.threads, limit="none"
         )
-        print(
-            "| | candidates | tests | of the good one | found | seconds |\n|---|---|---|---|---|---|"
+        lines = rounds.Lines()
+        lines.say(
+            "| | candidates | tests | of the good one | found | processor seconds | the guard |"
         )
-        _layers(repo, asked, options)
-        _steps(repo, asked, options)
+        lines.say("| --- | ---: | ---: | ---: | --- | ---: | --- |")
+        lines.say(_layers(repo, asked, options))
+        lines.say(_steps(repo, asked, options))
+    page.tell(
+        "bisecting",
+        lines,
+        f"SmolLM2-135M, judged by perplexity on {asked.judged} × 256 tokens within 3 %.",
+    )
 
 
-def _layers(repo: Repository, asked: Any, options: Options) -> None:
+def _layers(repo: Repository, asked: Any, options: Options) -> str:
     recipe = Prune(method="magnitude", sparsity=0.05)
     with _ruined(f".{asked.layer}.mlp.down_proj."):
-        _refused(repo, recipe, options)
+        guard = _refused(repo, recipe, options)
         take(repo, recipe, options)
-    begun = time.monotonic()
+    begun = _spent()
     told = json.loads(_typed("run", "--layers", "HEAD", "--json"))
     found = told["layer"] == f"model.layers.{asked.layer}"
-    _row("layers", told["layers"], told["measured"], found, begun)
     repo.reset("HEAD~1", mode="hard")
+    return _row("layers", told["layers"], told["measured"], found, begun, guard)
 
 
-def _steps(repo: Repository, asked: Any, options: Options) -> None:
-    dense, bad = str(repo.head), ""
+def _steps(repo: Repository, asked: Any, options: Options) -> str:
+    dense, bad, guard = str(repo.head), "", ""
     for number in range(1, STEPS + 1):
         blocks = tuple(f"model.layers.{n}.*" for n in (number - 1, number + 13))
         recipe = Prune(method="magnitude", sparsity=0.1, only=blocks)
@@ -73,13 +80,14 @@ def _steps(repo: Repository, asked: Any, options: Options) -> None:
             take(repo, recipe, options)
             continue
         with _ruined(f".{number - 1}.mlp.down_proj."):
-            _refused(repo, recipe, options)
+            guard = _refused(repo, recipe, options)
             bad = take(repo, recipe, options).commit.id  # type: ignore[union-attr]
     _typed("start", "HEAD", dense)
-    begun = time.monotonic()
+    begun = _spent()
     said = _typed("run")
     measured = int(said.rpartition(" measured,")[0].rpartition("\n")[2])
-    _row("steps", STEPS, measured, f"{bad} is the first bad commit" in said, begun)
+    found = f"{bad} is the first bad commit" in said
+    return _row("steps", STEPS, measured, found, begun, guard)
 
 
 def _typed(*words: str) -> str:
@@ -92,22 +100,24 @@ def _typed(*words: str) -> str:
     return done.stdout
 
 
-def _row(what: str, of: int, measured: int, found: bool, begun: float) -> None:
-    seconds = time.monotonic() - begun
-    print(
-        f"| {what} | {of} | {measured - 1} | 1 | {'yes' if found else 'NO'} | {seconds:.0f} |",
-        flush=True,
-    )
+def _row(what: str, of: int, measured: int, found: bool, begun: float, guard: str) -> str:
+    word, seconds = "yes" if found else "NO", _spent() - begun
+    return f"| {what} | {of} | {measured - 1} | 1 | {word} | {seconds:.0f} | {guard} |"
 
 
-def _refused(repo: Repository, recipe: Prune, options: Options) -> None:
-    """Say what the guard says of it: it alone would have kept the step out."""
+def _spent() -> float:
+    """Processor seconds of commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _refused(repo: Repository, recipe: Prune, options: Options) -> str:
+    """What the guard says of it: it alone would have kept the step out."""
     try:
         take(repo, recipe, replace(options, limit="3%"))
     except Refused as refusal:
-        print(f"<!-- {refusal.message} -->", flush=True)
-    else:
-        raise SystemExit("the guard let the bad one land")
+        return refusal.message.partition(";")[0]
+    raise SystemExit("the guard let the bad one land")
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """What healing brings back, and whether waves pay.
 
-Half of the weights are pruned by magnitude, and healed; with the minutes that it takes and whether a zero
-opened. SparseGPT goes to half in waves, each healed by distillation, against SparseGPT at once and as many
-steps of the same healing.
+Half of the weights are pruned by magnitude, and healed; with the minutes of one processor that it takes and
+whether a zero opened. SparseGPT goes to half in waves, each healed by distillation, against SparseGPT at once
+and as many steps of the same healing.
 """
 
 from __future__ import annotations
@@ -26,45 +26,46 @@ from compress.running import Refused, take
 from mvc.repository import Repository
 
 #: What is learned after magnitude, and behind each wave.
-AFTER = Heal(steps=120, batch=2, distill="none")
-DISTILLED = Heal(steps=120, batch=2, distill="cosine")
+AFTER = Heal(steps=60, batch=2, distill="none")
+DISTILLED = Heal(steps=80, batch=2, distill="cosine")
 WAVES = 4
 
 
 def run(bench: Bench, seed: int) -> None:
     """Everything of one seed."""
-    bench.dense()
     settings = bench.settings
-    broken, healed = "50 % by magnitude", f"50 % by magnitude, healed|{seed}"
+    # A step is judged on other sequences than the bench's: the dense model has figures of its own here.
+    dense, broken, healed = "dense", "50 % by magnitude", f"50 % by magnitude, healed|{seed}"
     if bench.kept.lacks(broken) or bench.kept.lacks(healed):
         with _repository() as repo:
             once = _once(repo, settings, seed)
-        bench.kept.take(broken, lambda: once[0])
-        bench.kept.take(healed, lambda: once[1])
+        for name, values in zip((dense, broken, healed), once, strict=True):
+            bench.kept.take(name, lambda values=values: values)  # type: ignore[misc]
     for waves in (1, WAVES):
         word = "SparseGPT at once, healed" if waves == 1 else f"SparseGPT in {waves} waves, healed"
         bench.kept.take(f"{word}|{seed}", lambda n=waves: _in_waves(settings, seed, n))  # type: ignore[misc]
 
 
-def _once(repo: Repository, settings: Settings, seed: int) -> tuple[Values, Values]:
+def _once(repo: Repository, settings: Settings, seed: int) -> tuple[Values, Values, Values]:
+    """The dense model, pruned, and healed."""
     broken = take(repo, Prune(method="magnitude", sparsity=0.5), _options(settings, seed))
-    begun = time.monotonic()
+    begun = time.process_time()
     healed = _healed(repo, AFTER, settings, seed)
-    minutes = (time.monotonic() - begun) / 60
+    minutes = (time.process_time() - begun) / 60
     lost = math.log(broken.after.values["perplexity"] / broken.before.values["perplexity"])
     won = math.log(broken.after.values["perplexity"] / healed["perplexity"])
     told = {"recovered": won / lost, "minutes": minutes, "zeros opened": _opened(repo)}
-    return broken.after.values, {**healed, **told}
+    return broken.before.values, broken.after.values, {**healed, **told}
 
 
 def _in_waves(settings: Settings, seed: int, waves: int) -> Values:
     recipe = Heal(steps=DISTILLED.steps // waves, batch=DISTILLED.batch, distill=DISTILLED.distill)
-    begun = time.monotonic()
+    begun = time.process_time()
     with _repository() as repo:
         for wave in range(1, waves + 1):
             take(repo, Prune(sparsity=0.5 * wave / waves), _options(settings, seed))
             values = _healed(repo, recipe, settings, seed)
-        minutes = (time.monotonic() - begun) / 60
+        minutes = (time.process_time() - begun) / 60
         return {**values, "minutes": minutes, "zeros opened": _opened(repo)}
 
 

@@ -28,6 +28,15 @@ TITLES = {
     "heal": "Healing",
 }
 PARTS = tuple(TITLES)
+#: Scripts of their own: what their table is called, and what is asked of it.
+TABLES = {
+    "chain": ("A chain of ten steps in the store", "All of it: at most 0.30 of the raw sum."),
+    "bisecting": (
+        "Which step, which layer",
+        "At most 5 tests each, and the guard alone refuses the bad step; what it said is below.",
+    ),
+    "large": ("Memory of a step on a model of 7B's shape", "At most 12 GiB, and flat in blocks."),
+}
 _QUALITY = ("perplexity", "kl", "agreement")
 _COLUMNS = {
     "prune": (*_QUALITY, "zeros"),
@@ -49,6 +58,13 @@ def gathered(folder: Path = WORK) -> dict[str, Any]:
     return results
 
 
+def tell(name: str, lines: Sequence[str], conditions: str) -> None:
+    """Keep the table that the script ``name`` made, as far as it is, and write the page."""
+    results = gathered()
+    told = {"where": report.where(f"{conditions} {_with()}."), "table": "\n".join(lines)}
+    write({**results, name: told})
+
+
 def write(results: Mapping[str, Any]) -> None:
     """Keep the results, and put them between the page's markers."""
     text = json.dumps(results, indent=1, ensure_ascii=False)
@@ -57,7 +73,7 @@ def write(results: Mapping[str, Any]) -> None:
 
 
 def body(results: Mapping[str, Any]) -> str:
-    """Of each part its bars and its figures."""
+    """Of each part its bars and its figures, then the tables of other scripts."""
     parts: list[str] = []
     for part, title in TITLES.items():
         if part in results:
@@ -66,6 +82,9 @@ def body(results: Mapping[str, Any]) -> str:
             drawn = f" {seeds} calibration seed{'' if seeds == 1 else 's'}." if seeds else ""
             parts += [f"## {title}", results[part]["where"] + drawn]
             parts += [verdicts(bars.of(part, found)), table(found, _COLUMNS[part])]
+    for name, (title, bar) in TABLES.items():
+        if name in results:
+            parts += [f"## {title}", f"{results[name]['where']} {bar}", results[name]["table"]]
     return "\n\n".join(parts)
 
 

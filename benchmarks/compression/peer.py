@@ -37,7 +37,7 @@ def compressed(
     """
     import numpy as np
 
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
     np.save(out / "tokens.npy", ids.numpy())
     words = [python(), _DRIVER, model, out / "tokens.npy", json.dumps(dict(spec)), threads, out]
     done = subprocess.run(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from compress.evaluation.intervals import Interval, interval
 from mvc.values import dataclass
@@ -51,13 +53,7 @@ class Kept:
         self._file = folder / f"{part}.json"
         self._settings = asdict(settings)
         self._only = only
-        self.found: dict[str, Values] = {}
-        if not self._file.exists():
-            return
-        said = json.loads(self._file.read_text("utf-8"))
-        if said["settings"] != self._settings:
-            raise SystemExit(f"{self._file} has figures of other settings: {said['settings']}")
-        self.found = said["found"]
+        self.found = self._read()
 
     def lacks(self, name: str) -> bool:
         """Whether ``name`` is asked for and not known."""
@@ -66,21 +62,47 @@ class Kept:
     def take(self, name: str, made: Callable[[], Values]) -> None:
         """Keep what ``made`` gives as the figures of ``name``, if they are not known."""
         if self.lacks(name):
-            self.found[name] = dict(made())
+            values = dict(made())
+            # Another process may have measured others meanwhile.
+            self.found = {**self._read(), name: values}
             self._write()
             told = ", ".join(f"{key} {value:.4g}" for key, value in self.found[name].items())
             print(f"{name}: {told}", flush=True)
 
     def forget(self, pattern: str) -> None:
         """Measure again what ``pattern``, a glob, names."""
-        self.found = {n: v for n, v in self.found.items() if not fnmatchcase(n, pattern)}
+        self.found = {n: v for n, v in self._read().items() if not fnmatchcase(n, pattern)}
         self._write()
+
+    def _read(self) -> dict[str, Values]:
+        if not self._file.exists():
+            return {}
+        said = json.loads(self._file.read_text("utf-8"))
+        if said["settings"] != self._settings:
+            raise SystemExit(f"{self._file} has figures of other settings: {said['settings']}")
+        found: dict[str, Values] = said["found"]
+        return found
 
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(".new")
+        new = self._file.with_suffix(f".{os.getpid()}")
         new.write_text(json.dumps({"settings": self._settings, "found": self.found}, indent=1))
         new.replace(self._file)
+
+
+class Lines(list[str]):
+    """Lines of a table, printed as they come."""
+
+    def say(self, line: str) -> None:
+        """One more."""
+        self.append(line)
+        print(line, flush=True)
+
+
+def folder() -> TemporaryDirectory[str]:
+    """Where a repository may lie for the time of a measurement."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    return TemporaryDirectory(prefix="repository-", dir=WORK)
 
 
 def options(text: str | None) -> argparse.ArgumentParser:
@@ -129,7 +151,8 @@ def table(found: Mapping[str, Values], columns: Sequence[str]) -> str:
 def said(of: Interval) -> str:
     """``43.8 ± 1.2``; of one round the number alone."""
     reach = of.high - of.mean
-    return f"{of.mean:.4g}" + (f" ± {reach:.2g}" if reach < float("inf") else "")
+    told = 1e-6 * abs(of.mean) < reach < float("inf")  # one round has no interval, rounding is none
+    return f"{of.mean:.4g}" + (f" ± {reach:.2g}" if told else "")
 
 
 def _cell(values: Sequence[float]) -> str:

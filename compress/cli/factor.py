@@ -21,8 +21,7 @@ from mvc.errors import UsageError
 @click.option(
     "--ranks",
     type=click.Choice(["uniform", "budget", "search"]),
-    default="uniform",
-    help="All alike, or given out by output error, or by what the loss feels of it.",
+    help="All alike, or given out by output error, or (of svd-llm) by what the loss feels of it.",
 )
 @click.option("--damping", type=float, default=0.001, metavar="X", help="Of G's mean diagonal.")
 @by_name
@@ -33,7 +32,7 @@ def command(
     method: str,
     keep: str | None,
     energy: str | None,
-    ranks: str,
+    ranks: str | None,
     damping: float,
     only: tuple[str, ...],
     skip: tuple[str, ...],
@@ -43,11 +42,11 @@ def command(
     from compress.cli.showing import run_recipe
     from compress.operations.factor import Factor
 
-    if energy is not None and (keep is not None or ranks != "uniform"):
+    if energy is not None and (keep is not None or ranks is not None):
         raise UsageError("--energy says the ranks already", hint="leave out --keep and --ranks")
     recipe = Factor(
         method=method,  # type: ignore[arg-type]
-        ranks="energy" if energy is not None else ranks,  # type: ignore[arg-type]
+        ranks="energy" if energy is not None else ranks or "auto",  # type: ignore[arg-type]
         keep=0.8 if keep is None else percentage(keep, "--keep"),
         energy=0.0 if energy is None else percentage(energy, "--energy"),
         damping=damping,

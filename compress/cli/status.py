@@ -33,8 +33,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{step['commit'][:7]} {step['summary']}  {numbers}".rstrip()
     if found["dense"]:
         yield f"{found['dense'][:7]} (dense)"
-    for held in found["invariants"]:
-        yield f"in force: {_promised(held['what'])}, {held['count']} weights"
+    yield from _in_force(found["invariants"])
     if found["waves"]:
         yield from _waves(found["waves"])
     for one in found["refused"]:
@@ -42,6 +41,18 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["unfinished"]:
         run = found["unfinished"]
         yield f"cut off: {run['summary']}, {run['layers']} blocks done (mvc compress resume)"
+
+
+def _in_force(invariants: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each kind of promise; ranks, which may be many, in one."""
+    ranks = [held for held in invariants if held["what"].keys() == {"rank"}]
+    for held in invariants:
+        if held not in ranks:
+            yield f"in force: {_promised(held['what'])}, {held['count']} weights"
+    if ranks:
+        known = sorted(held["what"]["rank"] for held in ranks)
+        said = f"rank {known[0]}" if len(known) == 1 else f"ranks {known[0]} to {known[-1]}"
+        yield f"in force: {said}, {sum(held['count'] for held in ranks)} weights"
 
 
 def _promised(what: dict[str, Any]) -> str:

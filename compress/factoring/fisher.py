@@ -19,14 +19,20 @@ from mvc.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Felt:
-    """``inputs`` ``[in]`` and ``outputs`` ``[out]`` of one matrix, float32."""
+    """``inputs`` ``[in]``, None if not asked for, and ``outputs`` ``[out]`` of one matrix, float32."""
 
-    inputs: Tensor
+    inputs: Tensor | None
     outputs: Tensor
 
     def told(self) -> dict[str, Json]:
         """As a choice says it."""
-        return {"inputs": self.inputs.tolist(), "outputs": self.outputs.tolist()}
+        inputs: dict[str, Json] = {} if self.inputs is None else {"inputs": self.inputs.tolist()}
+        return {**inputs, "outputs": self.outputs.tolist()}
+
+
+def predicts(model: Any) -> bool:
+    """Whether the model predicts the next token, so that there is a loss to go by."""
+    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
 
 
 def gradients(
@@ -34,8 +40,12 @@ def gradients(
     matrices: Mapping[str, Any],
     samples: Tensor,
     report: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    inputs: bool = True,
 ) -> dict[str, Felt]:
     """By the names of ``matrices``, modules of ``model``; ``samples`` ``[n, length]``, int64.
+
+    Without ``inputs`` no weight has a gradient, which takes less memory and a quarter less time.
 
     Raises:
         UsageError: the model predicts no next token, so that there is no loss to go by.
@@ -43,32 +53,39 @@ def gradients(
     import torch
     from torch.nn import functional
 
-    if not type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")):
+    if not predicts(model):
         raise UsageError(
             f"{type(model).__name__} predicts no next token: there is no loss to take gradients of",
             hint="--method svd-llm, and ranks by anything but search",
         )
     found = {}
     handles = []
+    if not inputs:  # what is behind the embedding has gradients then, and nothing else
+        embedding = model.get_input_embeddings()
+        handles.append(embedding.register_forward_hook(lambda *call: call[-1].requires_grad_(True)))
     for name, module in matrices.items():
         rows, columns = module.weight.shape
         if is_transposed(module):
             rows, columns = columns, rows
-        found[name] = Felt(torch.zeros(columns), torch.zeros(rows))
-        module.weight.requires_grad_(True)
+        found[name] = Felt(torch.zeros(columns) if inputs else None, torch.zeros(rows))
+        module.weight.requires_grad_(inputs)
         handles.append(module.register_forward_hook(_listening(found[name].outputs)))
     for number, ids in enumerate(samples):
         logits = model(input_ids=ids[None], use_cache=False).logits[0, :-1]
         functional.cross_entropy(logits.float(), ids[1:]).backward()
         for name, module in matrices.items():
-            along = 1 if is_transposed(module) else 0
-            found[name].inputs.add_(module.weight.grad.square().sum(dim=along))
-            module.weight.grad = None
+            sums = found[name].inputs
+            if sums is not None:
+                sums.add_(module.weight.grad.square().sum(dim=1 if is_transposed(module) else 0))
+                module.weight.grad = None
         report(number, len(samples))
     for handle in handles:
         handle.remove()
     return {
-        name: Felt(felt.inputs / len(samples), felt.outputs / len(samples))
+        name: Felt(
+            None if felt.inputs is None else felt.inputs / len(samples),
+            felt.outputs / len(samples),
+        )
         for name, felt in found.items()
     }
 

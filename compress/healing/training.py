@@ -16,8 +16,8 @@ from compress.matrix import Tensor
 from mvc.errors import MvcError, UsageError
 from mvc.values import dataclass
 
-#: The share of sequences that are kept apart, and how many checks without a gain end it.
-_APART, PATIENCE = 8, 3
+#: Of how many sequences one is kept apart, how often they are looked at, how many looks without a gain end it.
+_APART, _LOOKS, PATIENCE = 8, 10, 3
 #: Loss = f(model, ids).
 Loss = Callable[[Any, Tensor], Tensor]
 
@@ -68,12 +68,13 @@ def train(
         raise UsageError(
             "healing needs two sequences at least, one to see when to stop", hint="--samples 64"
         )
-    apart = max(1, len(samples) // _APART)
+    # A short course sees few sequences, and more of them to look at would cost more than it.
+    apart = max(1, min(len(samples), course.steps * course.batch) // _APART)
     known, held = samples[:-apart], samples[-apart:]
     optimizer = torch.optim.AdamW(parameters, lr=course.rate, weight_decay=0.0)
     before = best = _held(model, held, loss, course.batch)
     kept, best_step, waited, step = _copied(parameters), 0, 0, 0
-    often = max(1, course.steps // 10)
+    often = max(1, course.steps // _LOOKS, -(-apart // course.batch))
     order: list[int] = []
     for step in range(1, course.steps + 1):
         if len(order) < course.batch:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from compress.edit import Dense, Edit, Factors
 from compress.factoring import inputs, ranks
 from compress.factoring.entry import added
-from compress.factoring.fisher import gradients
+from compress.factoring.fisher import gradients, predicts
 from compress.factoring.spectrum import Spectrum, spectrum
 from compress.matrix import Matrix, Tensor
 from compress.numbers import output_error
@@ -24,16 +24,17 @@ from mvc.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """``keep``: the share of a matrix' parameters that its factors have, all matrices alike (``uniform``).
+    """``keep``: the share of the parameters that factors have.
 
-    ``ranks``: ``energy``: each matrix gets the least rank that keeps ``energy`` of Σ S²; ``budget``: the shared
-    allocator gives out ``keep`` of all parameters at the least Σ tr(ΔGΔᵀ); ``search``: the same, each output's
-    error weighed by how much the model's loss feels it. ``damping``: of G, in shares of its mean diagonal;
-    ``power``: ASVD's exponent. ``only`` and ``skip`` are globs of names.
+    ``ranks``: ``uniform``: of every matrix alike; ``energy``: each matrix gets the least rank that keeps
+    ``energy`` of Σ S²; ``budget``: the shared allocator gives out ``keep`` of all parameters at the least
+    Σ tr(ΔGΔᵀ); ``search``: the same, each output's error weighed by how much the model's loss feels it;
+    ``auto``: ``search`` for svd-llm, if the model predicts a next token, else ``uniform``. ``damping``: of G,
+    in shares of its mean diagonal; ``power``: ASVD's exponent. ``only`` and ``skip`` are globs of names.
     """
 
     method: Literal["svd-llm", "asvd", "fwsvd", "svd"] = "svd-llm"
-    ranks: Literal["uniform", "energy", "budget", "search"] = "uniform"
+    ranks: Literal["auto", "uniform", "energy", "budget", "search"] = "auto"
     keep: float = 0.8
     energy: float = 0.0
     damping: float = 0.001
@@ -56,6 +57,13 @@ class Factor:
             )
         if self.damping < 0 or self.power < 0:
             raise UsageError("damping and power must not be negative")
+
+    @property
+    def way(self) -> str:
+        """``ranks``, ``auto`` being what it stands for."""
+        if self.ranks != "auto":
+            return self.ranks
+        return "search" if self.method == "svd-llm" else "uniform"
 
 
 def factor(matrix: Matrix, recipe: Factor) -> Edit:
@@ -80,26 +88,35 @@ def factor(matrix: Matrix, recipe: Factor) -> Edit:
 
 
 def options(matrix: Matrix, recipe: Factor) -> Sequence[Option]:
-    """A rank for each of the shares, and the matrix as it is; costs in bytes of float32."""
+    """A rank for each of the shares, and the matrix as it is; costs in bytes of float32.
+
+    Of factors only lower ranks, which keep what was promised. Where nothing says what the loss feels there is
+    one option, the rank that all have alike.
+    """
     _allowed(matrix)
-    found = _spectrum(matrix, recipe)
     out, inner = matrix.weight.shape
     felt = None
-    if recipe.ranks == "search":
+    if recipe.way == "search":
+        if "outputs" not in matrix.choice:
+            rank = ranks.of_share(recipe.keep, out, inner)
+            return [Option(4 * ranks.size(rank, out, inner), 0.0, {"rank": rank})]
         felt = matrix.weight.new_tensor(matrix.choice["outputs"])
-    kept = Option(4 * out * inner, 0.0, {"rank": out * inner, "kept": True})
-    losses = _losses(matrix, recipe, found, felt)
-    return [
-        kept,
-        *(Option(4 * ranks.size(rank, out, inner), loss, {"rank": rank}) for rank, loss in losses),
+    found = _spectrum(matrix, recipe)
+    some = ranks.some(out, inner)
+    kept = [Option(4 * out * inner, 0.0, {"rank": out * inner, "kept": True})]
+    if matrix.rank is not None:
+        some = [rank for rank in some if rank < matrix.rank] + [matrix.rank]
+        kept = []
+    losses = _losses(matrix, recipe, found, some, felt)
+    return kept + [
+        Option(4 * ranks.size(rank, out, inner), loss, {"rank": rank}) for rank, loss in losses
     ]
 
 
 def _losses(
-    matrix: Matrix, recipe: Factor, found: Spectrum, felt: Tensor | None
+    matrix: Matrix, recipe: Factor, found: Spectrum, some: Sequence[int], felt: Tensor | None
 ) -> list[tuple[int, float]]:
-    """Of each rank that may be chosen the output error, output i counting ``felt_i`` times."""
-    some = ranks.some(*matrix.weight.shape)
+    """Of each rank in ``some`` the output error, output i counting ``felt_i`` times."""
     if recipe.method == "svd-llm":  # S has it
         lost = found.lost(felt)
         return [(rank, float(lost[rank])) for rank in some]
@@ -150,24 +167,27 @@ def _allowed(matrix: Matrix) -> None:
 
 def _look(work: Whole, recipe: Factor) -> Mapping[str, Mapping[str, Json]]:
     """What gradients say of each matrix, where the recipe asks."""
-    if recipe.method != "fwsvd" and recipe.ranks != "search":
+    if recipe.method != "fwsvd" and recipe.way != "search":
         return {}
     model = work.load()
+    if recipe.ranks == "auto" and recipe.method != "fwsvd" and not predicts(model):
+        return {}
     found = gradients(
         model,
         work.matrices(model),
         work.samples,
         lambda done, total: work.report("gradients", done, total),
+        inputs=recipe.method == "fwsvd",
     )
     return {name: felt.told() for name, felt in found.items()}
 
 
-def _needs_gram(recipe: Any) -> bool:
-    return bool(recipe.method != "svd" or recipe.ranks in ("budget", "search"))
+def _needs_gram(recipe: Factor) -> bool:
+    return recipe.method != "svd" or recipe.way in ("budget", "search")
 
 
 def _budget(recipe: Factor, dense: float) -> float | None:
-    return recipe.keep * dense if recipe.ranks in ("budget", "search") else None
+    return recipe.keep * dense if recipe.way in ("budget", "search") else None
 
 
 def _configure(

@@ -13,7 +13,7 @@ from compress.edit import Edit
 from compress.healing import peft_files
 from compress.matrix import Tensor
 from compress.operation import Changed, Operation, Whole
-from mvc.errors import UsageError
+from mvc.errors import Refused, UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
 
@@ -50,11 +50,16 @@ class Heal:
                 raise UsageError(f"{word} is {getattr(self, word):g}, and must be above 0")
 
 
+class NothingLearned(Refused):
+    """The training came to nothing that could be judged."""
+
+
 def heal(work: Whole, recipe: Heal) -> Changed:
     """What the chosen matrices are after the training, at its best.
 
     Raises:
         UsageError: merging would break a promise, no matrix is chosen, or there is nothing to learn from.
+        NothingLearned: the loss on sequences kept apart never fell.
         MvcError: the loss is no number.
     """
     import torch
@@ -95,8 +100,11 @@ def heal(work: Whole, recipe: Heal) -> Changed:
         "taken": learned.taken,
     }
     if not learned.step:
-        text = f"the loss on sequences kept apart never fell below {learned.before:.4g}"
-        return Changed({}, {}, decisions, (text,))
+        raise NothingLearned(
+            f"nothing was learned in {learned.taken} steps: the loss on sequences kept apart never "
+            f"fell below {learned.before:.4g}; nothing is kept, and the branch has not moved",
+            hint="a lower --rate, more --steps, or more --samples to learn from",
+        )
     if apart:
         pairs = {n.removesuffix(".weight"): (a.lora_A, a.lora_B) for n, a in adapters.items()}
         task = "CAUSAL_LM" if loss.predicts else "FEATURE_EXTRACTION"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from compress.edit import Edit, Mask
+from compress.factoring.refusing import require_whole
 from compress.matrix import Matrix, Tensor
 from compress.numbers import inverse_factor, output_error
 from compress.operation import Operation
@@ -60,10 +61,11 @@ def prune(matrix: Matrix, recipe: Prune) -> Edit:
 
     Raises:
         MvcError: SparseGPT, and the damped G is singular.
-        UsageError: N:M, and the rows are no multiple of M long.
+        UsageError: N:M, and the rows are no multiple of M long; or it is two factors.
     """
     import torch
 
+    require_whole(matrix)
     weight, groups = matrix.weight, n_of_m(recipe.pattern)
     warnings: tuple[str, ...] = ()
     if recipe.method == "sparsegpt":

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from compress.edit import Edit, Packed
+from compress.factoring.refusing import require_whole
 from compress.matrix import Group, Matrix, Tensor
 from compress.numbers import output_error
 from compress.operation import Operation, Option
@@ -78,7 +79,7 @@ def quantize(group: Group, recipe: Quantize) -> dict[str, Edit]:
 
     Raises:
         MvcError: GPTQ, and the damped G is singular.
-        UsageError: no calibration where the method needs it, or a matrix that is stored as codes already.
+        UsageError: no calibration where the method needs it, or a matrix that is stored as codes or factors.
     """
     import torch
 
@@ -164,6 +165,7 @@ def configure(
 def _shape(matrix: Matrix, recipe: Quantize, name: str = "") -> Shape:
     import torch
 
+    require_whole(matrix)
     if matrix.grid is not None and matrix.grid.get("layout", "fake") != "fake":
         raise UsageError(
             f"{matrix.name} is stored as codes of {matrix.grid.get('format')}",

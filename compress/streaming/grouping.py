@@ -103,6 +103,7 @@ class BlockView:
             peak=peak,
             dtype=file_dtype(self._skeleton.weights, self._skeleton.stored(name)),
             turned=turned,
+            rank=held.get("rank"),  # type: ignore[arg-type]
         )
 
     def fold(self, folded: Mapping[str, Tensor]) -> None:

@@ -19,7 +19,7 @@ from compress.options import Options
 from compress.running import Taken, take
 from compress.waves.forecast import Seen, forecast
 from compress.waves.schedule import Schedule, Wave
-from mvc.errors import UsageError
+from mvc.errors import Refused, UsageError
 from mvc.history.record import Json
 from mvc.repository import Repository
 from mvc.values import dataclass
@@ -138,8 +138,6 @@ def _run(repo: Repository, of: Prune, wave: Wave, options: Options, more: dict[s
         return taken
     _, heal = operations.read({"operation": "heal", "method": wave.schedule.heal})
     # Kept only if it helps: the least that it may do is no harm.
-    from compress.running import Refused
-
     try:
         return take(repo, heal, replace(options, limit="", message=""), report=report)
     except Refused as refusal:

@@ -127,6 +127,8 @@ class _Merge:
             if model is not None:
                 done |= group
                 self._put_model(group, model)
+                if self._job.only:
+                    self._announce(group, model)
             elif self._job.only and Slots.of(self._sides, path).ours is not None:
                 raise UsageError(
                     f"{path} can't be changed tensor by tensor", hint="without the globs it can"
@@ -140,6 +142,13 @@ class _Merge:
         self._conflicts.update(model.conflicts)
         self._tally += model.tally
         self._undecided.update(model.undecided)
+
+    def _announce(self, group: frozenset[str], model: MergedModel) -> None:
+        from mvc.merge.announced import in_line  # only where a part of a commit is taken
+
+        beside = in_line(self._job, self._sides, group, model.manifests)
+        if beside is not None:
+            self._put(*beside)
 
     def _merge_file(self, path: str) -> None:
         """A file that both sides changed and that has no tensors to merge."""

@@ -154,6 +154,23 @@ def test_options_cost_what_is_stored_and_lose_less_the_more_they_cost() -> None:
         assert losses == sorted(losses, reverse=True)
 
 
+def test_ranks_go_by_what_the_loss_feels_for_svd_llm_and_are_alike_for_the_others() -> None:
+    ways = {method: Factor(method=method).way for method in ("svd-llm", "asvd", "fwsvd", "svd")}  # type: ignore[arg-type]
+    assert ways == {"svd-llm": "search", "asvd": "uniform", "fwsvd": "uniform", "svd": "uniform"}
+    # Nothing says what the loss feels, as of an encoder: one option, and all alike.
+    (alike,) = options(matrix(), Factor(keep=0.5))
+    assert alike.choice == {"rank": ranks.of_share(0.5, 24, 40)}
+    felt = {"outputs": [1.0] * 24}
+    searched = [one.loss for one in options(matrix(choice=felt), Factor())]
+    same = [one.loss for one in options(matrix(), Factor(ranks="budget"))]
+    assert searched == pytest.approx(same)
+
+
+def test_of_factors_there_are_only_lower_ranks_to_choose_from() -> None:
+    found = options(matrix(rank=5), Factor(ranks="budget"))
+    assert [one.choice for one in found] == [{"rank": rank} for rank in (1, 2, 3, 4, 5)]
+
+
 def test_what_the_configuration_says_of_factors_can_be_taken_back() -> None:
     before = {"model_type": "llama", "hidden_size": 64}
     names = {"a.weight": {"rank": 3}, "b.weight": {"rank": 5}, "c.weight": {}}

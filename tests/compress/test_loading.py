@@ -129,7 +129,7 @@ def test_what_is_outside_of_the_blocks_stays_values(opened: Opening, name: str) 
 
 
 def test_an_awq_scale_is_not_folded_into_factors(repo: Repository) -> None:
-    take(repo, Factor(keep=0.5, only=("*.up_proj.*",)))
+    take(repo, Factor(keep=0.5, ranks="uniform", only=("*.up_proj.*",)))
     taken = take(
         repo, Quantize(method="awq", group_size=32, only=("*.down_proj.*",), format="int3")
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import families
@@ -22,6 +23,7 @@ from mvc.repository import Repository
 pytestmark = pytest.mark.torch
 
 FIRST = "model.layers.0.*"
+UP = "model.layers.0.mlp.up_proj"
 STRONG = Prune(method="magnitude", sparsity=0.8)
 
 
@@ -128,6 +130,42 @@ def test_a_factored_layer_that_was_reverted_is_a_matrix_again(repo: Repository) 
     assert not found.of("model.layers.0.mlp.up_proj.weight")
     assert "rank" in found.of("model.layers.1.mlp.up_proj.weight")
     take(repo, Prune(method="magnitude", sparsity=0.2, only=(FIRST,)), LITTLE)
+
+
+def test_config_json_says_which_layers_are_factors_after_some_were_taken_back(
+    repo: Repository,
+) -> None:
+    import torch
+
+    import compress
+
+    dense = Path("config.json").read_bytes()
+    take(repo, Factor(method="svd", keep=0.7), LITTLE)
+    factored = Path("config.json").read_bytes()
+    typed("revert", "HEAD", "--", FIRST)
+    model = compress.load(".")
+    first, second = (model.get_submodule(f"model.layers.{n}.mlp.up_proj") for n in (0, 1))
+    assert type(first) is torch.nn.Linear and second.rank > 0
+    assert torch.equal(first.weight, repo.load(framework="pt")[f"{UP}.weight"])
+    typed("revert", "HEAD", "--", FIRST)  # and there they are again
+    assert Path("config.json").read_bytes() == factored
+    typed("revert", "HEAD~2", "--", "*")
+    assert Path("config.json").read_bytes() == dense and repo.status().clean
+
+
+def test_a_layer_of_codes_is_not_taken_back_alone_as_nothing_would_load_the_rest(
+    repo: Repository,
+) -> None:
+    take(
+        repo,
+        Quantize(method="rtn", symmetric=True, save_as="compressed-tensors", group_size=64),
+        LITTLE,
+    )
+    head = repo.head
+    with pytest.raises(UsageError, match=r"config\.json announces codes") as caught:
+        typed("revert", "HEAD", "--", FIRST)
+    assert "mvc compress dequantize --only" in str(caught.value.hint)
+    assert repo.head == head and repo.status().clean
 
 
 def test_after_a_wave_was_taken_back_the_next_one_is_that_wave_again(repo: Repository) -> None:
