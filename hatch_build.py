@@ -65,7 +65,8 @@ def _compile(folder: Path, target: Path) -> None:
     else:
         compiler = os.environ.get("CC") or "cc"
         flags = ["-std=c11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", define]
-        flags.append("-ffp-contract=off")  # a product and a sum, rounded at once, are another number
+        # A product and a sum that are rounded at once are another number.
+        flags.append("-ffp-contract=off")
         command = [*compiler.split(), *flags, "-o", str(scratch), *sources]
     try:
         subprocess.run(command, check=True, capture_output=True, cwd=folder)

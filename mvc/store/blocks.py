@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 #: Half of it takes a tenth longer.
 _BLOCK = 4 * MIB
-#: Blocks that may be held besides one for each thread that fills one.
+#: Blocks that may be held besides one for each thread that fills one; or in all, where bytes come in order.
 _BLOCKS = 8
+_IN_ORDER = 7
 
 
 class _Block:
@@ -43,14 +44,16 @@ class _Block:
 class Blocks:
     """Fills a ``file``, every byte of which is written once. ``close`` in any case.
 
-    ``size``: its bytes; None where nobody knows them yet: a block that is not whole leaves with ``finish``.
+    ``size``: its bytes; None where they come in order and nobody knows how many: the last block leaves with
+    ``finish``.
     """
 
     def __init__(self, file: File, size: int | None = None) -> None:
         self._file = file
         self._size = size
         self._lock = threading.Lock()
-        self._most = min(workers.cores(), workers.MOST) + _BLOCKS
+        in_any = min(workers.cores(), workers.MOST) + _BLOCKS
+        self._most = _IN_ORDER if size is None else in_any
         self._made = 0
         self._free: list[memoryview] = []
         self._open: OrderedDict[int, _Block] = OrderedDict()
