@@ -312,8 +312,12 @@ def _failing(
 
 @situation("A full disk")
 def _full(terminal: Terminal, patch: pytest.MonkeyPatch) -> None:
+    def refuses(descriptor: int, data: memoryview, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     _model(terminal, 1.0)
     _failing(patch, "write", errno.ENOSPC, lambda descriptor, data: descriptor > 2)
+    patch.setattr("mvc.store.fs._pwrite", refuses)
 
 
 @situation("A read-only repository")
