@@ -71,7 +71,7 @@ def measure(where: Setting) -> list[Row]:
                 seconds(TIME),
                 median(times) / TIME,
                 1.0,
-                rounds=tuple(times),
+                rounds=tuple(time / TIME for time in times),
             ),
             Row(
                 "tensors read for that",
