@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,12 +23,13 @@ from benchmarks.compression.rounds import WORK, Settings, Values
 from compress.operations.heal import Heal
 from compress.operations.prune import Prune
 from compress.options import Options
-from compress.running import Refused, take
+from compress.running import Taken, take
+from mvc import errors
 from mvc.repository import Repository
 
 #: What is learned after magnitude, and behind each wave.
 AFTER = Heal(steps=60, batch=2, distill="none")
-DISTILLED = Heal(steps=80, batch=2, distill="cosine")
+DISTILLED = Heal(steps=40, batch=2)
 WAVES = 4
 
 
@@ -54,35 +56,39 @@ def _once(repo: Repository, settings: Settings, seed: int) -> tuple[Values, Valu
     minutes = (time.process_time() - begun) / 60
     lost = math.log(broken.after.values["perplexity"] / broken.before.values["perplexity"])
     won = math.log(broken.after.values["perplexity"] / healed["perplexity"])
-    told = {"recovered": won / lost, "minutes": minutes, "zeros opened": _opened(repo)}
+    told = {"recovered": won / lost, "minutes": minutes, "zeros opened": _opened(repo, broken)}
     return broken.before.values, broken.after.values, {**healed, **told}
 
 
 def _in_waves(settings: Settings, seed: int, waves: int) -> Values:
-    recipe = Heal(steps=DISTILLED.steps // waves, batch=DISTILLED.batch, distill=DISTILLED.distill)
-    begun = time.process_time()
+    recipe = replace(DISTILLED, steps=DISTILLED.steps // waves)
+    begun, helped = time.process_time(), 0
     with _repository() as repo:
         for wave in range(1, waves + 1):
-            take(repo, Prune(sparsity=0.5 * wave / waves), _options(settings, seed))
+            pruned = take(repo, Prune(sparsity=0.5 * wave / waves), _options(settings, seed))
+            assert pruned.commit is not None
             values = _healed(repo, recipe, settings, seed)
+            helped += next(repo.log()).id != pruned.commit.id
         minutes = (time.process_time() - begun) / 60
-        return {**values, "minutes": minutes, "zeros opened": _opened(repo)}
+        opened = _opened(repo, pruned)
+        return {**values, "minutes": minutes, "heals kept": helped, "zeros opened": opened}
 
 
 def _healed(repo: Repository, recipe: Heal, settings: Settings, seed: int) -> Values:
     """After the heal, or as it was before where the guard refused it."""
     try:
         return take(repo, recipe, _options(settings, seed, healing=True)).after.values
-    except Refused as refused:
+    except errors.Refused as refused:
         print(refused.message, flush=True)
         record = repo.record()
         assert record is not None
         return dict(record.metrics)
 
 
-def _opened(repo: Repository) -> float:
-    """Weights that are zero in the parent and not here."""
-    before, after = repo.load("HEAD~1", framework="pt"), repo.load(framework="pt")
+def _opened(repo: Repository, pruned: Taken) -> float:
+    """Weights that are zero in what was pruned and not in what was healed."""
+    assert pruned.commit is not None
+    before, after = repo.load(pruned.commit.id, framework="pt"), repo.load(framework="pt")
     names = [name for name in before if name.endswith("proj.weight")]
     return float(sum(int(((before[n] == 0) & (after[n] != 0)).sum()) for n in names))
 

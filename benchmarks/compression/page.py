@@ -42,7 +42,7 @@ _COLUMNS = {
     "prune": (*_QUALITY, "zeros"),
     "quantize": _QUALITY,
     "factor": (*_QUALITY, "share of bytes"),
-    "heal": ("perplexity", "kl", "recovered", "minutes", "zeros opened"),
+    "heal": ("perplexity", "kl", "recovered", "minutes", "heals kept", "zeros opened"),
 }
 
 
