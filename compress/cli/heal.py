@@ -30,9 +30,10 @@ SAMPLES = 256
     "--distill",
     type=click.Choice(["none", "cosine", "kl"]),
     default="kl",
-    help="Learn from the dense model too: what it predicts (kl), or its states.",
+    help="Learn what the dense model predicts (kl), or its states; none: the text alone.",
 )
 @click.option("--weight", type=float, default=1.0, metavar="X", help="Of what is distilled; 1.")
+@click.option("--labels", type=float, default=0.0, metavar="X", help="Of the text's next token; 0.")
 @click.option(
     "--adapter",
     type=click.Choice(["merged", "apart"]),

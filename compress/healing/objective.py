@@ -1,7 +1,9 @@
-"""What is learned: to predict the next token, to think as the dense model does, or both.
+"""What is learned: to think as the dense model does, to predict the next token, or both.
 
 ``cosine``: 1 - cos of the states behind each block; ``kl``: the divergence of the next token's distribution.
-Both are against the dense model on the same tokens.
+Both are against the dense model on the same tokens. The next token itself counts only on request: few
+sequences teach a model their own kind of text, and take it further from the dense one (Muralidharan et al.,
+arXiv:2407.14679, distil without it, too).
 """
 
 from __future__ import annotations
@@ -18,13 +20,17 @@ Distill = Literal["none", "cosine", "kl"]
 
 
 class Objective:
-    """Cross-entropy plus ``weight`` times the distance to ``teacher``; without a head the distance alone.
+    """``weight`` times the distance to ``teacher`` and ``labels`` times the cross-entropy of the next token.
+
+    Without a teacher the cross-entropy alone, without a head the distance alone.
 
     Raises:
         UsageError: the model has nothing to predict and no teacher.
     """
 
-    def __init__(self, model: Any, teacher: Any | None, distill: Distill, weight: float) -> None:
+    def __init__(
+        self, model: Any, teacher: Any | None, distill: Distill, weight: float, labels: float
+    ) -> None:
         name = type(model).__name__
         self.predicts = name.endswith(("ForCausalLM", "LMHeadModel"))
         if not self.predicts and distill != "cosine":
@@ -33,14 +39,17 @@ class Objective:
                 hint="--distill cosine",
             )
         self._teacher, self._distill, self._weight = teacher, distill, weight
+        if teacher is None:
+            labels = 1.0
+        self._labels = labels if self.predicts else 0.0
 
     def __call__(self, model: Any, ids: Tensor) -> Tensor:
         """The mean loss over ``ids`` ``[n, length]``."""
         out = self._run(model, ids)
         loss = torch.zeros(())
-        if self.predicts:
+        if self._labels:
             logits = out.logits[:, :-1].flatten(0, 1)
-            loss = functional.cross_entropy(logits, ids[:, 1:].flatten())
+            loss = self._labels * functional.cross_entropy(logits, ids[:, 1:].flatten())
         if self._teacher is None:
             return loss
         with torch.no_grad():

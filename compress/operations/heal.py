@@ -22,9 +22,10 @@ from mvc.values import dataclass
 class Heal:
     """``steps`` of ``batch`` sequences at ``rate``, by adapters of ``rank``, scaled by ``alpha / rank``.
 
-    ``qlora`` keeps the frozen weights in NF4 meanwhile. ``distill``: learn from the dense model too, ``weight``
-    times: what it predicts (``kl``), or its states (``cosine``). ``adapter``: ``merged`` into the weights, or
-    kept ``apart``. ``only`` and ``skip`` are globs of names.
+    ``qlora`` keeps the frozen weights in NF4 meanwhile. ``distill``: learn what the dense model predicts
+    (``kl``), or its states (``cosine``), ``weight`` times, and ``labels`` times the next token of the text;
+    with ``none`` that alone. ``adapter``: ``merged`` into the weights, or kept ``apart``. ``only`` and ``skip``
+    are globs of names.
     """
 
     method: Literal["lora", "qlora"] = "lora"
@@ -35,10 +36,11 @@ class Heal:
     batch: int = 4
     distill: Literal["none", "cosine", "kl"] = "kl"
     weight: float = 1.0
+    labels: float = 0.0
     adapter: Literal["merged", "apart"] = "merged"
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         """UsageError: a number that can't be one."""
@@ -48,6 +50,8 @@ class Heal:
         for word in ("alpha", "rate", "weight"):
             if not getattr(self, word) > 0:
                 raise UsageError(f"{word} is {getattr(self, word):g}, and must be above 0")
+        if not self.labels >= 0:
+            raise UsageError(f"labels is {self.labels:g}, and must not be negative")
 
 
 class NothingLearned(Refused):
@@ -80,7 +84,7 @@ def heal(work: Whole, recipe: Heal) -> Changed:
     plan = Plan(recipe.rank, recipe.alpha / recipe.rank, masked=not apart, four_bits=qlora)
     draw = torch.Generator().manual_seed(work.seed)
     teacher = None if recipe.distill == "none" else work.parent()
-    loss = Objective(model, teacher, recipe.distill, recipe.weight)
+    loss = Objective(model, teacher, recipe.distill, recipe.weight, recipe.labels)
     adapters = attach(model, matrices, promised, work.stored, plan, draw)
     before = {} if qlora or apart else {name: oriented(one) for name, one in matrices.items()}
     del matrices
@@ -141,6 +145,11 @@ def _summary(recipe: Heal) -> str:
     return f"Heal with {recipe.method}, {recipe.steps} steps{learned}{kept}"
 
 
+def _with_labels(first: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 counted the next token wherever it distilled."""
+    return {**first, "labels": 1.0}
+
+
 def _always(recipe: Any) -> bool:
     return True
 
@@ -154,4 +163,5 @@ OPERATION = Operation(
     metric="kl",
     must_help=True,
     adds=_adds,
+    migrations={1: _with_labels},
 )

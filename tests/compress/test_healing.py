@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from test_steps import take, with_
 
+from compress import operations
 from compress.operations.factor import Factor
 from compress.operations.heal import Heal
 from compress.operations.prune import Prune
@@ -177,17 +178,43 @@ def test_four_bits_keep_zeros_and_lie_within_half_a_level() -> None:
     assert torch.equal(packed(back).dense(), back)
 
 
-@pytest.mark.parametrize("values", [{"steps": 0}, {"rank": 0}, {"batch": 0}, {"rate": 0.0}])
+@pytest.mark.parametrize(
+    "values", [{"steps": 0}, {"rank": 0}, {"batch": 0}, {"rate": 0.0}, {"labels": -1.0}]
+)
 def test_a_recipe_that_makes_no_sense_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Heal(**values)
+
+
+def test_a_recipe_of_version_1_counts_the_next_token_as_it_did() -> None:
+    _, old = operations.read({"operation": "heal", "steps": 7, "version": 1})
+    assert old == Heal(steps=7, labels=1.0)
+
+
+@pytest.mark.parametrize("distill", ["kl", "cosine"])
+def test_a_model_that_is_the_dense_one_has_nothing_to_learn_but_what_labels_say(
+    repo: Repository, distill: Any
+) -> None:
+    import torch
+    import transformers
+
+    from compress.healing.objective import Objective
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(repo.root)
+    ids = torch.arange(24).reshape(2, 12)
+    with torch.no_grad():
+        alone = float(Objective(model, model, distill, 1.0, 0.0)(model, ids))
+        text = float(Objective(model, None, "none", 1.0, 0.0)(model, ids))
+        both = float(Objective(model, model, distill, 1.0, 0.5)(model, ids))
+    assert abs(alone) < 1e-5 and text > 1
+    assert both == pytest.approx(0.5 * text, rel=1e-4)
 
 
 def test_an_encoder_learns_from_the_dense_model_or_not_at_all() -> None:
     from compress.healing.objective import Objective
 
     with pytest.raises(UsageError, match="predicts no next token") as caught:
-        Objective(object(), None, "none", 1.0)
+        Objective(object(), None, "none", 1.0, 0.0)
     assert caught.value.hint == "--distill cosine"
 
 
