@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from compress.matrix import Tensor
 from compress.pruning.patterns import n_of_m
-from mvc.errors import MvcError
+from compress.unworkable import Unworkable
 from mvc.history.record import Json
 
 
@@ -39,10 +39,10 @@ def demand(name: str, reasons: list[str]) -> None:
     """Let a step go on only if it broke nothing.
 
     Raises:
-        MvcError: it did.
+        Unworkable: it did.
     """
     if reasons:
-        raise MvcError(
+        raise Unworkable(
             f"the step would break what an earlier one promised of {name}: {'; '.join(reasons)}",
             hint="prune before you quantize; mvc revert takes the earlier step back",
         )

@@ -10,7 +10,7 @@ import hashlib
 import math
 
 from compress.matrix import Tensor
-from mvc.errors import MvcError
+from compress.unworkable import Unworkable
 
 #: Rows of Δ whose product with G is held at once.
 _ROWS = 1024
@@ -35,13 +35,13 @@ def cholesky(wide: Tensor, name: str, *, upper: bool = False) -> Tensor:
     """The Cholesky factor of a symmetric matrix in float64.
 
     Raises:
-        MvcError: it is not positive definite; ``name`` says of what.
+        Unworkable: it is not positive definite; ``name`` says of what.
     """
     import torch
 
     factor, info = torch.linalg.cholesky_ex(wide, upper=upper)
     if int(info):
-        raise MvcError(
+        raise Unworkable(
             f"{name}: G is singular (its leading minor {int(info)} of {wide.shape[0]} is not positive)",
             hint="more calibration (--samples), or --damping 0.1",
         )
@@ -52,7 +52,7 @@ def inverse_factor(gram: Tensor, damping: float, name: str) -> Tensor:
     """U, upper triangular, with UᵀU = (G + λI)⁻¹, in float32: what SparseGPT and GPTQ walk along.
 
     Raises:
-        MvcError: the damped G is singular.
+        Unworkable: the damped G is singular.
     """
     import torch
 

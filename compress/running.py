@@ -1,12 +1,14 @@
 """A step from end to end: evaluate, apply, check, evaluate, ask the guard, commit with the record; or nothing.
 
 Owns the order. Until the commit everything is in the journal, which a run that was cut off goes on from; after
-it, or after a refusal, the journal is empty. A refused step is kept on a ref of its own.
+it, after a refusal or an error that would come again, the journal is empty. A refused step is kept on a ref of
+its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -91,12 +93,13 @@ def take(
     begun = start(repo, options, calibrate=operation.needs_gram(of))
     check_rollback(begun, of, options.rollback)
     journal = Scratch(repo.folder) if dry_run else Journal(repo.folder)
-    with environment.threads(options.threads), journal.held():
+    with environment.threads(options.threads), journal.held(), ExitStack() as during:
         fingerprint = _fingerprint(begun, recipe.encode(operation.name, of), options, extra or {})
         if not resume or dry_run:
             journal.begin(fingerprint)
         else:
             _same_run(journal, fingerprint)
+        during.enter_context(journal.worth_resuming())
         for text in begun.warnings:
             report("warning", text=text)
         before = telling.known(begun) or begun.evaluator.measure(begun.parent, report)

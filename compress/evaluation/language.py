@@ -15,19 +15,19 @@ from torch.nn import functional
 
 from compress.evaluation.measurement import Measurement
 from compress.evaluation.outputs import Outputs
-from mvc.errors import MvcError
+from compress.unworkable import Unworkable
 
 
 def measure(outputs: Outputs, dense: Outputs | None = None) -> Measurement:
     """``outputs`` by themselves, and against those of the ``dense`` model over the same sequences.
 
     Raises:
-        MvcError: the loss is no number.
+        Unworkable: the loss is no number.
     """
     found = measured(outputs, dense)
     odd = [name for name, value in found.values.items() if value != value]  # noqa: PLR0124
     if odd:
-        raise MvcError(
+        raise Unworkable(
             f"the model's {odd[0]} is no number (NaN)", hint="mvc cat shows values that are none"
         )
     return found

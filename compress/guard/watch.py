@@ -10,7 +10,7 @@ import math
 
 from compress.events import Report
 from compress.guard.spikes import Alarm, moving_average
-from mvc.errors import MvcError
+from compress.unworkable import Unworkable
 from mvc.history.record import Json
 
 #: What is remembered of a loss.
@@ -21,7 +21,7 @@ class Watch:
     """A ``Report`` that hears ``loss`` of ``progress`` events, and passes all on.
 
     Raises:
-        MvcError: when called with a loss that went wrong.
+        Unworkable: when called with a loss that went wrong.
     """
 
     def __init__(self, report: Report) -> None:
@@ -33,14 +33,14 @@ class Watch:
         loss = fields.get("loss")
         if event == "progress" and isinstance(loss, float):
             if not math.isfinite(loss):
-                raise MvcError(
+                raise Unworkable(
                     f"the loss is {loss} at step {fields.get('done')}: nothing was changed",
                     hint="a lower learning rate, or more calibration",
                 )
             self._losses = [*self._losses, loss][-_LATEST:]
             alarm = self._alarm()
             if alarm is not None:
-                raise MvcError(
+                raise Unworkable(
                     f"the loss jumped at step {fields.get('done')}: {alarm}: nothing was changed",
                     hint="a lower learning rate, or more calibration",
                 )

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from compress.matrix import Tensor
-from mvc.errors import MvcError, UsageError
+from compress.unworkable import Unworkable
+from mvc.errors import UsageError
 from mvc.values import dataclass
 
 #: Of how many sequences one is kept apart, how often they are looked at, how many looks without a gain end it.
@@ -62,7 +63,7 @@ def train(
 
     Raises:
         UsageError: there are too few sequences to keep one apart.
-        MvcError: the loss is no number.
+        Unworkable: the loss is no number.
     """
     if len(samples) < 2:
         raise UsageError(
@@ -90,7 +91,7 @@ def train(
         number = float(value.detach())
         report(step, number)
         if not math.isfinite(number):
-            raise MvcError(
+            raise Unworkable(
                 f"the training loss is {number} after {step} steps", hint="a lower --rate"
             )
         if step % often and step != course.steps:

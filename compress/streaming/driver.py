@@ -27,7 +27,8 @@ from compress.streaming.grouping import BlockView, chosen_by
 from compress.streaming.journal import Journal, key_of
 from compress.streaming.layer import Layer
 from compress.streaming.states import States
-from mvc.errors import MvcError, UsageError
+from compress.unworkable import Unworkable
+from mvc.errors import UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
 
@@ -71,7 +72,8 @@ def apply(work: Work, journal: Journal, report: Report = unheard) -> None:
 
     Raises:
         UsageError: no matrix is worked on, or the operation can't do it.
-        MvcError: values that are no numbers, or out of memory: with what to do.
+        Unworkable: values that are no numbers.
+        MvcError: out of memory; the message says what to lower.
     """
     states = _states(work)
     finished, total, touched = set(journal.finished()), len(work.skeleton), 0
@@ -140,9 +142,9 @@ def _propagate(work: Work, states: States, number: int, layer: Layer | None) -> 
     with work.skeleton.loaded(number, weights) as block:
         states.advance(block, number)
     if not states.finite():
-        raise MvcError(
+        raise Unworkable(
             f"after block {number} the hidden states are no numbers any more",
-            hint="more --damping, another method, or mvc compress resume --from-layer with another recipe",
+            hint="more --damping, or another --method",
         )
 
 
@@ -243,5 +245,6 @@ def _numbers(layer: Layer | None, *, resumed: bool) -> dict[str, Json]:
 def _explained(number: int, total: int) -> AbstractContextManager[None]:
     return explained(
         f"at block {number} of {total}; the blocks before it are kept",
-        "fewer or shorter sequences: --samples 16 --length 128; then mvc compress resume",
+        "mvc compress resume where more memory is free; or anew with fewer or shorter sequences: "
+        "--samples 16 --length 128",
     )

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from compress.streaming.layer import Layer
-from mvc.errors import Locked
+from compress.unworkable import Unworkable
+from mvc.errors import FormatError, Locked, Refused, UsageError
 from mvc.history.record import Json
 from mvc.store.fs import Disk
 
@@ -55,6 +56,15 @@ class Journal:
             raise Locked(
                 "another compression runs in this repository", hint="wait until it has ended"
             ) from error
+
+    @contextmanager
+    def worth_resuming(self) -> Iterator[None]:
+        """While the block lasts, an error that the same run would come to again forgets the run."""
+        try:
+            yield
+        except (Unworkable, UsageError, FormatError, Refused):
+            self.clear()
+            raise
 
     def _clear_left_over(self) -> None:
         """What dry runs that were killed have left: nobody has the lock but us."""

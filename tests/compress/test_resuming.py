@@ -15,7 +15,8 @@ from test_steps import QUICK, take
 
 from compress.operations.prune import Prune
 from compress.streaming.journal import Journal
-from mvc.errors import CorruptPack, UsageError
+from compress.unworkable import Unworkable
+from mvc.errors import CorruptPack, MvcError, OutOfSpace, UnsupportedDtype, UsageError
 from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
@@ -166,6 +167,44 @@ def test_two_runs_at_once_are_one_too_many(repo: Repository) -> None:
 
     with Journal(repo.folder).held(), pytest.raises(Locked, match="another compression runs"):
         take(repo)
+
+
+@pytest.mark.parametrize("kind", [UsageError, Unworkable, UnsupportedDtype])
+def test_what_a_later_block_does_not_bear_leaves_nothing_to_resume(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, kind: type[MvcError]
+) -> None:
+    fail_at_block(1, kind("not this block"), monkeypatch)
+    with pytest.raises(kind, match="not this block"):
+        take(repo)
+    assert Journal(repo.folder).run() is None and not Journal(repo.folder).finished()
+
+
+@pytest.mark.parametrize("kind", [MemoryError, OutOfSpace, OSError])
+def test_what_depends_on_the_machine_can_be_resumed(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    fail_at_block(1, kind("not now"), monkeypatch)
+    with pytest.raises((MvcError, OSError)):
+        take(repo)
+    assert Journal(repo.folder).finished() == ["0000"]
+    monkeypatch.undo()
+    monkeypatch.chdir(repo.root)
+    resume(repo)
+    assert Journal(repo.folder).run() is None
+
+
+def fail_at_block(number: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the driver raise ``error`` when it comes to that block."""
+    from compress.streaming import driver
+
+    known: Any = driver._worked
+
+    def worked(work: Any, block: int, *rest: Any) -> Any:
+        if block == number:
+            raise error
+        return known(work, block, *rest)
+
+    monkeypatch.setattr(driver, "_worked", worked)
 
 
 def test_a_run_that_ended_before_its_first_block_leaves_nothing_to_resume(repo: Repository) -> None:
