@@ -6,17 +6,19 @@ and libraries. Nothing that can be seen changes: what is made lies in a journal 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compress import environment, operations, recipe
 from compress.chain import Step, step_of
 from compress.editing import Edited, edits_of
 from compress.events import Report, unheard
+from compress.matrix import Tensor
 from compress.model.weights import Committed
 from compress.options import Options
 from compress.preparing import start
 from compress.streaming.journal import Scratch
+from compress.trying import cut
 from mvc.errors import UsageError
 from mvc.repository import Repository
 from mvc.values import dataclass
@@ -29,6 +31,7 @@ TOLERANCE = 1e-3
 class Rerun:
     """``exact`` of ``tensors`` came out to the bit; ``differing`` says of others how they differ.
 
+    Those of an adapter that is kept apart are among them, with its file in front of the name.
     ``changed``: what was then and is now, of data, versions and threads that are not the same.
     """
 
@@ -72,7 +75,11 @@ def rerun(repo: Repository, revision: str, *, report: Report = unheard) -> Rerun
         journal.begin({})
         try:
             edits_of(repo, operation, of, begun, options, journal, report)
-            return _compared(repo, step, Edited(journal.layers()))
+            layers = journal.layers()
+            left = step.record.parameters.get("rolled_back")
+            if isinstance(left, list):
+                layers = cut(layers, [*map(str, left)], options.rollback, begun.parent.skeleton)
+            return _compared(repo, step, Edited(layers))
         finally:
             journal.clear()
 
@@ -81,28 +88,50 @@ def _compared(repo: Repository, step: Step, edited: Edited) -> Rerun:
     import torch
 
     committed = Committed(repo, step.commit.id, str(step.record.parameters["model"]))
-    exact, differing = 0, dict[str, str]()
-    for name in edited.present:
-        if name not in committed.names:
+    count, exact, differing = 0, 0, dict[str, str]()
+    for name, then, now in _pairs(repo, committed, edited):
+        count += 1
+        how = None if then is None else _difference(then, now)
+        if then is None:
             differing[name] = "is not there"
-            continue
-        then, now = committed.read(name), edited[name]
-        if then.shape != now.shape or then.dtype != now.dtype:
-            differing[name] = f"was {then.dtype} {list(then.shape)}"
-        elif torch.equal(then, now):
-            exact += 1
-        elif not then.dtype.is_floating_point:
-            differing[name] = f"{int((then != now).sum())} codes are others"
-        elif bool(((then == 0) != (now == 0)).any()):
-            differing[name] = (
-                f"{int(((then == 0) != (now == 0)).sum())} places of the mask are others"
-            )
+        elif how:
+            differing[name] = how
         else:
-            apart = float((then.float() - now.float()).abs().max())
-            most = float(then.float().abs().max()) or 1.0
-            if apart > TOLERANCE * most:
-                differing[name] = f"values differ by {apart / most:.2e} of the largest"
-    return Rerun(step.commit.id, len(edited.present), exact, differing, _changed(step))
+            exact += torch.equal(then, now)
+    return Rerun(step.commit.id, count, exact, differing, _changed(step))
+
+
+def _pairs(
+    repo: Repository, committed: Committed, edited: Edited
+) -> Iterator[tuple[str, Tensor | None, Tensor]]:
+    """Every tensor that the step makes: its name, what was committed, and what comes out now."""
+    from safetensors.torch import load
+
+    for name in edited.present:
+        yield name, committed.read(name) if name in committed.names else None, edited[name]
+    for path, data in edited.files(committed, committed.config).items():
+        if data is None or not path.endswith(".safetensors"):
+            continue
+        there = path in repo.snapshot(committed.revision)
+        known = b"".join(map(bytes, repo.read_file(path, committed.revision))) if there else b""
+        then = load(known) if there else {}
+        for name, now in load(data).items():
+            yield f"{path}: {name}", then.get(name), now
+
+
+def _difference(then: Tensor, now: Tensor) -> str | None:
+    """How ``now`` is not what was committed; None where it is, values within the tolerance."""
+    if then.shape != now.shape or then.dtype != now.dtype:
+        return f"was {then.dtype} {list(then.shape)}"
+    if not then.dtype.is_floating_point:
+        others = int((then != now).sum())
+        return f"{others} codes are others" if others else None
+    opened = int(((then == 0) != (now == 0)).sum())
+    if opened:
+        return f"{opened} places of the mask are others"
+    most = float(then.float().abs().max()) or 1.0
+    apart = float((then.float() - now.float()).abs().max()) / most
+    return f"values differ by {apart:.2e} of the largest" if not apart <= TOLERANCE else None
 
 
 def _options(step: Step) -> Options:

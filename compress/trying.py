@@ -17,6 +17,7 @@ from compress.evaluation.evaluator import Subject
 from compress.evaluation.measurement import BETTER, Measurement
 from compress.events import Report
 from compress.guard.limit import DEFAULT, Limit, Verdict, judge
+from compress.model.skeleton import Skeleton
 from compress.model.weights import Part
 from compress.operation import Operation
 from compress.options import Options
@@ -83,9 +84,7 @@ class Trying:
         gone = tuple(name for name in weights if any(fnmatchcase(name, glob) for glob in globs))
         if not gone or len(gone) == len(weights):
             return made
-        stored = self._begun.parent.skeleton.stored
-        modules = tuple(f"{stored(name.removesuffix('.weight'))}." for name in gone)
-        return self.made([_cut(one, gone, modules, globs) for one in made.edited.layers], gone)
+        return self.made(cut(made.edited.layers, gone, globs, self._begun.parent.skeleton), gone)
 
     def step(self, made: Made, extra: Mapping[str, Json]) -> Step:
         """The commit that ``made`` would be."""
@@ -141,11 +140,18 @@ def check_rollback(begun: Start, of: Any, globs: Sequence[str]) -> None:
         )
 
 
+def cut(
+    layers: Sequence[Layer], gone: Sequence[str], globs: Sequence[str], skeleton: Skeleton
+) -> list[Layer]:
+    """``layers`` without the weights ``gone``, and without other tensors that ``globs`` name."""
+    stored = skeleton.stored
+    modules = tuple(f"{stored(name.removesuffix('.weight'))}." for name in gone)
+    return [_cut(layer, gone, modules, globs) for layer in layers]
+
+
 def _cut(
     layer: Layer, gone: Sequence[str], modules: tuple[str, ...], globs: Sequence[str]
 ) -> Layer:
-    """``layer`` without the weights ``gone``, of ``modules``, and other tensors that ``globs`` name."""
-
     def stays(name: str) -> bool:
         return not name.startswith(modules) and not any(fnmatchcase(name, g) for g in globs)
 

@@ -82,7 +82,7 @@ class Layer:
                 {n: None if v is None else b64decode(v) for n, v in told["files"].items()},
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            hint = "mvc compress resume --restart begins again"
+            hint = "mvc compress resume --from-layer K does blocks from K on again; --drop forgets the run"
             raise CorruptPack(
                 f"the finished layer {path} is damaged: {error}", hint=hint
             ) from error

@@ -14,6 +14,7 @@ from compress import operations
 from compress.operations.factor import Factor
 from compress.operations.heal import Heal
 from compress.operations.prune import Prune
+from compress.rerunning import rerun
 from mvc.errors import MvcError, UsageError
 from mvc.repository import Repository
 
@@ -145,6 +146,8 @@ def test_an_adapter_kept_apart_leaves_the_weights_and_is_judged_with_them(
         "adapter_config.json",
         "adapter_model.safetensors",
     }
+    again = rerun(pruned, "HEAD")
+    assert again.same and again.exact == again.tensors == 2 * 21
     weights = pruned.load("HEAD", "model.safetensors", framework="pt")
     parent = pruned.load("HEAD~1", "model.safetensors", framework="pt")
     assert all((weights[name] == parent[name]).all() for name in parent) and before

@@ -99,8 +99,11 @@ def test_a_damaged_block_is_named(repo: Repository) -> None:
         take(repo, report=cut_after(0))
     (file,) = Path(repo.folder, "compress", "journal").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(CorruptPack, match="0000"):
+    with pytest.raises(CorruptPack, match="0000") as caught:
         resume(repo)
+    assert "--from-layer K" in str(caught.value.hint)
+    resume(repo, first=0)
+    assert Journal(repo.folder).run() is None
 
 
 def test_kill_9_leaves_the_last_finished_block(repo: Repository) -> None:

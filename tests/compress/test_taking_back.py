@@ -17,6 +17,7 @@ from compress.operations.factor import Factor
 from compress.operations.prune import Prune
 from compress.operations.quantize import Quantize
 from compress.options import Options
+from compress.rerunning import rerun
 from mvc.errors import UsageError
 from mvc.repository import Repository
 
@@ -57,6 +58,9 @@ def test_what_is_refused_as_a_whole_lands_without_what_is_rolled_back(repo: Repo
     assert len(chain(repo).standing.held) == 14
     # What was refused is kept as it was tried.
     assert zeros(repo, "refs/mvc/refused/1") == {0: 0.8, 1: 0.8, 2: 0.8}
+    for revision, tensors in (("HEAD", 14), ("refs/mvc/refused/1", 21)):
+        again = rerun(repo, revision)
+        assert again.same and again.tensors == tensors
 
 
 def test_what_is_within_the_limit_is_not_rolled_back(repo: Repository) -> None:
