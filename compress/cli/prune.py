@@ -34,7 +34,11 @@ from compress.cli.session import Session
     default="cubic",
     help="How much each wave takes; cubic.",
 )
-@click.option("--heal", default="", metavar="METHOD", help="Heal after each wave: lora.")
+@click.option(
+    "--heal",
+    type=click.Choice(["lora", "qlora"]),
+    help="Heal after each wave, in a commit of its own.",
+)
 @by_name
 @run_options
 @click.pass_obj
@@ -48,7 +52,7 @@ def command(
     waves: int | None,
     to: str | None,
     schedule: str,
-    heal: str,
+    heal: str | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     run: Run,
@@ -71,7 +75,7 @@ def command(
         only=only,
         skip=skip,
     )
-    if waves is None and to is None:
+    if waves is None and to is None and heal is None:
         run_recipe(session, recipe, run)
         return
     from compress.cli.showing import run_step
@@ -80,8 +84,11 @@ def command(
     from mvc.errors import UsageError
 
     if waves is None or to is None or sparsity is not None:
-        raise UsageError("waves need --waves N and --to S, and no --sparsity")
-    plan = Schedule(waves, percentage(to, "--to"), shape=schedule, heal=heal)  # type: ignore[arg-type]
+        raise UsageError(
+            "waves need --waves N and --to S, and no --sparsity",
+            hint="mvc compress prune --waves 8 --to 50%",
+        )
+    plan = Schedule(waves, percentage(to, "--to"), shape=schedule, heal=heal or "")  # type: ignore[arg-type]
     run_step(
         session, run, lambda **more: begin(session.repository, recipe, plan, run.options, **more)
     )

@@ -21,7 +21,8 @@ from compress.cli.session import Session
 def command(session: Session, first: int | None, drop: bool, as_json: bool) -> None:
     """Go on with the run that was cut off, from its last finished block."""
     from compress.cli.showing import lines, reporting
-    from compress.running import drop_run, resume
+    from compress.running import drop_run
+    from compress.waves.running import resume
 
     if drop:
         drop_run(session.repository)

@@ -16,7 +16,7 @@ from compress.cli.session import Session
 def command(session: Session, as_json: bool) -> None:
     """Show the chain of steps that HEAD stands on, what was refused, and what was cut off."""
     from compress.reading import status
-    from compress.waves.running import history
+    from compress.waves.history import history
 
     found = {**status(session.repository), "waves": history(session.repository)}
     if as_json:

@@ -17,6 +17,8 @@ from mvc.values import dataclass
 
 #: Refusals in a row after which a schedule stops.
 PATIENCE = 3
+#: Methods that may heal after a wave; "" for none.
+HEALS = ("", "lora", "qlora")
 _GROWTH, _BACK = 1.5, 0.5
 
 
@@ -31,7 +33,7 @@ class Schedule:
     heal: str = ""
 
     def __post_init__(self) -> None:
-        """UsageError: it leads nowhere."""
+        """UsageError: it leads nowhere, or there is no such method to heal by."""
         if self.waves < 1:
             raise UsageError(f"a schedule of {self.waves} waves does nothing", hint="--waves 8")
         if not 0 < self.to < 1 or self.to <= self.start:
@@ -39,6 +41,8 @@ class Schedule:
                 f"waves go from {self.start:.1%} of zeros to more, and {self.to:.1%} is not",
                 hint="--to 50%",
             )
+        if self.heal not in HEALS:
+            raise UsageError(f"there is no method to heal called '{self.heal}'", hint="--heal lora")
 
     def after(self, sparsity: float) -> float:
         """Where the curve is a wave beyond ``sparsity``."""
@@ -82,7 +86,7 @@ class Wave:
             raise UsageError(
                 f"the schedule has stopped: {refused} tries in a row were refused after "
                 f"{self.sparsity:.1%}",
-                hint="a higher --limit, healing first (mvc compress heal), or mvc compress forget",
+                hint="mvc compress heal first; or mvc compress forget --all, and a higher --limit",
             )
         step = self._step(ease) * _BACK**refused
         reached = min(self.sparsity + step, self.schedule.to)

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.torch
 
 
 class _CutError(Exception):
-    pass
+    """The run was cut off."""
 
 
 def cut_after(block: int) -> Any:
     def hear(event: str, /, **fields: Any) -> None:
         if event == "layer" and fields["block"] == block:
-            raise _CutError
+            raise _CutError("cut off")
 
     return hear
 

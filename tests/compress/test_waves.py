@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from compress.waves.forecast import Seen, forecast
 from compress.waves.schedule import PATIENCE, Schedule, Wave
-from mvc.errors import UsageError
+from mvc.errors import Refused, UsageError
 
 SHAPES = ("cubic", "linear", "adaptive")
 
@@ -60,7 +60,9 @@ def test_an_adaptive_schedule_takes_more_while_it_costs_little() -> None:
     assert first.next(0, ease=0.8).step == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("values", [{"waves": 0}, {"to": 0.0}, {"to": 1.0}, {"start": 0.6}])
+@pytest.mark.parametrize(
+    "values", [{"waves": 0}, {"to": 0.0}, {"to": 1.0}, {"start": 0.6}, {"heal": "lra"}]
+)
 def test_a_schedule_that_leads_nowhere_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Schedule(**{"waves": 4, "to": 0.5, **values})
@@ -82,7 +84,8 @@ def test_waves_follow_one_another_from_records_alone(repo: Any) -> None:
     from test_steps import QUICK
 
     from compress.operations.prune import Prune
-    from compress.waves.running import begin, history, next_wave
+    from compress.waves.history import history
+    from compress.waves.running import begin, next_wave
 
     with pytest.raises(UsageError, match="no schedule of waves is in force") as caught:
         next_wave(repo)
@@ -102,7 +105,8 @@ def test_a_refused_wave_is_next_tried_with_half(repo: Any) -> None:
 
     from compress.operations.prune import Prune
     from compress.running import Refused
-    from compress.waves.running import begin, history, next_wave
+    from compress.waves.history import history
+    from compress.waves.running import begin, next_wave
 
     options = dataclasses.replace(QUICK, limit="none")
     begin(repo, Prune(method="magnitude"), Schedule(8, 0.9, shape="linear"), options)
@@ -111,6 +115,41 @@ def test_a_refused_wave_is_next_tried_with_half(repo: Any) -> None:
     told = history(repo)
     assert told is not None and told["refused"] == 1
     assert told["next"]["sparsity"] == pytest.approx(0.9 * 1.5 / 8)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "distill"), [("llama", "kl"), ("bert", "cosine")])
+def test_a_wave_that_was_cut_off_is_healed_once_it_is_resumed(
+    opened: Any, monkeypatch: pytest.MonkeyPatch, name: str, distill: str
+) -> None:
+    from test_bisecting import LITTLE
+    from test_resuming import cut_after
+
+    from compress.operations.heal import Heal
+    from compress.operations.prune import Prune
+    from compress.waves import running
+
+    repo, healed = opened(name), []
+
+    def take(repo: Any, of: Any, options: Any, **more: Any) -> Any:
+        if isinstance(of, Heal):
+            healed.append((of, options.limit))
+            raise Refused("nothing was learned")
+        return known(repo, of, options, **more)
+
+    known: Any = running.take
+    monkeypatch.setattr(running, "take", take)
+    plan, notes = Schedule(2, 0.3, heal="lora"), []
+    options = dataclasses.replace(LITTLE, limit="none", length=24)
+    with pytest.raises(Exception, match="cut"):
+        running.begin(repo, Prune(method="wanda"), plan, options, report=cut_after(0))
+    assert not healed
+    taken = running.resume(repo, report=lambda e, /, **f: notes.append(f.get("text", "")))
+    assert healed == [(Heal(distill=distill), "")]  # type: ignore[arg-type]
+    assert taken.commit.id == repo.head
+    assert any(text.endswith("; healing") for text in notes)
+    running.next_wave(repo)
+    assert len(healed) == 2
 
 
 def test_a_pipeline_is_read_with_each_steps_own_options_first() -> None:
