@@ -12,6 +12,7 @@ from mvc.errors import MvcError
 from mvc.history.record import Json
 
 _LIBRARIES = ("torch", "transformers", "safetensors")
+_NEEDED = (*_LIBRARIES, "yaml")
 
 
 def require() -> None:
@@ -20,14 +21,28 @@ def require() -> None:
     Raises:
         MvcError: the extra is not installed.
     """
-    for name in (*_LIBRARIES, "yaml"):
-        try:
+    with installed():
+        for name in _NEEDED:
             importlib.import_module(name)
-        except ImportError as error:
-            raise MvcError(
-                f"mvc compress needs {name}, which is not installed",
-                hint='pip install "mvc-weights[compress]"',
-            ) from error
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """For as long as the block lasts, a library that is missing is said as what to install.
+
+    Raises:
+        MvcError: the extra is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _NEEDED:
+            raise
+        raise MvcError(
+            f"mvc compress needs {name}, which is not installed",
+            hint='pip install "mvc-weights[compress]"',
+        ) from error
 
 
 def versions(*more: str) -> dict[str, str]:

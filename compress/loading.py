@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from compress.environment import installed
 from compress.factoring.entry import METHOD
 from mvc.errors import UsageError
 
@@ -18,10 +19,12 @@ def load(folder: str, **options: Any) -> Any:
 
     Raises:
         UsageError: the folder holds no model.
+        MvcError: the extra is not installed.
     """
-    import transformers
+    with installed():
+        import transformers
 
-    register()
+        register()
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
         kinds = " ".join(getattr(config, "architectures", None) or ())

@@ -21,9 +21,18 @@ from compress.cli import (
 )
 from compress.cli import run as run_file
 from compress.cli.session import Session
+from compress.environment import installed
 
 
-@click.group("compress", invoke_without_command=True)
+class _Verbs(click.Group):
+    """Says what to install where a verb's module imports what is not there."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with installed():
+            return super().invoke(ctx)
+
+
+@click.group("compress", cls=_Verbs, invoke_without_command=True)
 @click.option("--wave", is_flag=True, help="Take the next wave of the schedule in force.")
 @click.option("--data", multiple=True, metavar="FILE", help="Of --wave: other texts than the last.")
 @click.option("--limit", metavar="LIMIT", help="Of --wave: another limit than the last.")

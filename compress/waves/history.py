@@ -33,6 +33,8 @@ class Current:
 
 def in_force(repo: Repository) -> Current | None:
     """The schedule in force; None without one."""
+    if repo.head is None:
+        return None
     line: list[Step] = []
     for step in steps(repo):
         said = step.record.parameters.get(KEY)

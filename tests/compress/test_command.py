@@ -28,6 +28,39 @@ def test_help_of_every_verb_imports_no_framework() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_without_the_framework_every_verb_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfor name in ('torch', 'transformers'): sys.modules[name] = None\n"
+        "import mvc\nfrom mvc.cli.app import main\nmvc.init('.')\n"
+        "for words in sys.argv[1:]: print(main(['compress', *words.split()]), flush=True)\n"
+        "import compress\ntry: compress.load('.')\nexcept mvc.MvcError as error: print(error.hint)"
+    )
+    verbs = [
+        "prune --data a.txt",
+        "quantize --data a.txt",
+        "factor --data a.txt",
+        "--wave",
+        "resume",
+    ]
+    verbs += ["heal --data a.txt", "rerun HEAD", "dequantize", "unfactor"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *verbs, "status"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    errors = done.stderr.splitlines()
+    assert done.stdout.split()[: len(verbs)] == ["1"] * len(verbs), done.stderr
+    assert errors[0] == "error: mvc compress needs torch, which is not installed"
+    assert errors[0::2] == errors[:1] * len(verbs) and "mvc-weights[compress]" in errors[1]
+    assert done.stdout.splitlines()[len(verbs) :] == [
+        "HEAD stands on no step",
+        "0",
+        'pip install "mvc-weights[compress]"',
+    ]
+
+
 def typed(*words: str) -> Any:
     """Run ``mvc compress``; gives output, errors and exit code."""
     from mvc.cli.app import program
