@@ -10,6 +10,7 @@ from compress import invariants
 from compress.allocation import choices_of
 from compress.events import Report
 from compress.matrix import Tensor
+from compress.memory import explained
 from compress.model.skeleton import Skeleton
 from compress.model.weights import Committed, Overlaid, Part, Sums, stored_as
 from compress.operation import Operation
@@ -131,7 +132,9 @@ def edits_of(
         if operation.look is not None and samples is not None:
             from compress.streaming.whole import look
 
-            work = work.with_choices(look(repo, work, begun.dense, report))
+            hint = "fewer or shorter sequences (--samples 16 --length 128), or --ranks uniform"
+            with explained("while gradients are taken of the whole model", hint):
+                work = work.with_choices(look(repo, work, begun.dense, report))
         driver.apply(work.with_choices(choices_of(work, report)), journal, report)
 
 

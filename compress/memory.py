@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,10 @@ def explained(where: str, hint: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, OSError) as error:
         # PyTorch has no class for it on a CPU: "DefaultCPUAllocator: can't allocate memory".
         if isinstance(error, RuntimeError) and "alloc" not in str(error).lower():
+            raise
+        if isinstance(error, OSError) and error.errno != errno.ENOMEM:
             raise
         raise MvcError(f"out of memory {where}", hint=hint) from error

@@ -12,7 +12,7 @@ from mvc.repository import Repository
 
 
 def status(repo: Repository) -> dict[str, Any]:
-    """``steps`` (newest first), ``dense``, ``invariants``, ``refused``, ``unfinished``."""
+    """``steps`` (newest first), ``dense``, ``invariants``, ``refused``, ``unfinished`` (``running``: still)."""
     found: dict[str, Any] = {"steps": [], "dense": None, "invariants": [], "refused": []}
     found["unfinished"] = _unfinished(repo)
     if repo.head is None:
@@ -65,4 +65,5 @@ def _unfinished(repo: Repository) -> dict[str, Json] | None:
         "recipe": recipe,
         "head": run.get("head"),
         "layers": len(journal.finished()),
+        "running": journal.in_use(),
     }

@@ -21,6 +21,7 @@ from compress.foretelling import Foretold, foretold
 from compress.guard.limit import Limit, Verdict, require
 from compress.guard.spikes import trend
 from compress.guard.watch import Watch
+from compress.memory import explained
 from compress.options import Options
 from compress.preparing import Start, start
 from compress.streaming.journal import Journal, Scratch, same
@@ -31,6 +32,12 @@ from mvc.history.git import Commit
 from mvc.history.record import Json
 from mvc.repository import Repository
 from mvc.values import dataclass
+
+#: What to lower where memory is short and no part of a run can say it better.
+_LESS = (
+    "mvc compress resume where more memory is free; or anew with fewer or shorter sequences: "
+    "--samples 16 --judged 8 --length 128"
+)
 
 
 class Refused(errors.Refused):
@@ -100,6 +107,9 @@ def take(
         else:
             _same_run(journal, fingerprint)
         during.enter_context(journal.worth_resuming())
+        during.enter_context(
+            explained(f"while {operation.name} runs; the branch has not moved", _LESS)
+        )
         for text in begun.warnings:
             report("warning", text=text)
         before = telling.known(begun) or begun.evaluator.measure(begun.parent, report)
@@ -144,8 +154,16 @@ def _taken(begun: Start, before: Measurement, made: Made) -> Taken:
     return Taken(None, made.verdict, before, made.after, sizes, warnings, made.rolled_back)
 
 
-def resume(repo: Repository, *, report: Report = unheard, first: int | None = None) -> Taken:
+def resume(
+    repo: Repository,
+    *,
+    report: Report = unheard,
+    first: int | None = None,
+    confirm: Callable[[Verdict], bool] | None = None,
+) -> Taken:
     """Go on with the run that was cut off; ``first`` forks it: only blocks before that one are taken over.
+
+    ``confirm``: as of ``take``.
 
     Raises:
         UsageError: there is none, or HEAD, the data or the libraries are not those that it began with.
@@ -153,7 +171,7 @@ def resume(repo: Repository, *, report: Report = unheard, first: int | None = No
     journal = Journal(repo.folder)
     run = journal.run()
     if run is None:
-        raise UsageError("there is no run to resume", hint="mvc compress status")
+        raise _nothing_cut_off()
     said, options = run["recipe"], run["options"]
     if not isinstance(said, dict) or not isinstance(options, dict):
         raise UsageError("the journal says nothing of the run", hint="mvc compress resume --drop")
@@ -161,11 +179,12 @@ def resume(repo: Repository, *, report: Report = unheard, first: int | None = No
     known = recipe.decode(Options, {**options, "seed": run["seed"]})
     extra = run.get("extra")
     if first is not None:
-        for key in journal.finished():
-            if not key.isdecimal() or int(key) >= first:
-                journal.drop(key)
+        with journal.held():  # not under the hands of a run that is going on
+            for key in journal.finished():
+                if not key.isdecimal() or int(key) >= first:
+                    journal.drop(key)
     more = extra if isinstance(extra, dict) else {}
-    return take(repo, of, known, report=report, resume=True, extra=more)
+    return take(repo, of, known, report=report, resume=True, extra=more, confirm=confirm)
 
 
 def _fingerprint(
@@ -184,12 +203,19 @@ def _fingerprint(
 
 
 def _same_run(journal: Journal, fingerprint: Mapping[str, Json]) -> None:
-    other = same(journal.run() or {}, fingerprint)
+    run = journal.run()
+    if run is None:
+        raise _nothing_cut_off()
+    other = same(run, fingerprint)
     if other:
         raise UsageError(
             f"what was cut off began with other {', '.join(other)} than are here now",
             hint="go back to them, or begin anew: the same command without resume",
         )
+
+
+def _nothing_cut_off() -> UsageError:
+    return UsageError("there is no run to resume", hint="mvc compress status")
 
 
 def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:

@@ -15,12 +15,13 @@ from compress.cli.session import Session
     metavar="K",
     help="Take over only the blocks before K, and do the others again.",
 )
+@click.option("--confirm", is_flag=True, help="Ask before the commit, with the numbers.")
 @click.option("--drop", is_flag=True, help="Forget what was cut off instead.")
 @click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each.")
 @click.pass_obj
-def command(session: Session, first: int | None, drop: bool, as_json: bool) -> None:
+def command(session: Session, first: int | None, confirm: bool, drop: bool, as_json: bool) -> None:
     """Go on with the run that was cut off, from its last finished block."""
-    from compress.cli.showing import lines, reporting
+    from compress.cli.showing import asking, lines, reporting
     from compress.running import drop_run
     from compress.waves.running import resume
 
@@ -29,6 +30,11 @@ def command(session: Session, first: int | None, drop: bool, as_json: bool) -> N
         session.output.note(["forgotten"])
         return
     with reporting(session, as_json=as_json) as report:
-        taken = resume(session.repository, report=report, first=first)
+        taken = resume(
+            session.repository,
+            report=report,
+            first=first,
+            confirm=asking(session) if confirm else None,
+        )
     if not as_json:
         session.output.show(lines(taken))

@@ -79,7 +79,7 @@ def run_step(session: Session, run: Run, step: Callable[..., Taken]) -> Taken:
             report=report,
             dry_run=run.dry_run or run.rehearse,
             sample=run.dry_run and not run.rehearse,
-            confirm=_asking(session) if run.confirm else None,
+            confirm=asking(session) if run.confirm else None,
         )
     if not run.as_json:
         session.output.show(lines(taken, dry_run=run.dry_run or run.rehearse))
@@ -150,7 +150,9 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def _asking(session: Session) -> Callable[[Any], bool]:
+def asking(session: Session) -> Callable[[Any], bool]:
+    """Who is asked about a verdict before the commit: whoever sits at the terminal."""
+
     def ask(verdict: Any) -> bool:
         import click
 

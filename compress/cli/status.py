@@ -40,7 +40,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"refused {one['number']}: {one['summary']}: {'; '.join(one['reasons'])}"
     if found["unfinished"]:
         run = found["unfinished"]
-        yield f"cut off: {run['summary']}, {run['layers']} blocks done (mvc compress resume)"
+        done = f"{run['summary']}, {run['layers']} blocks done"
+        yield f"running: {done}" if run["running"] else f"cut off: {done} (mvc compress resume)"
 
 
 def _in_force(invariants: list[dict[str, Any]]) -> Iterator[str]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from compress.streaming.layer import Layer
 from compress.unworkable import Unworkable
-from mvc.errors import FormatError, Locked, Refused, UsageError
+from mvc.errors import FormatError, Locked, Refused, StorageError, UsageError
 from mvc.history.record import Json
 from mvc.store.fs import Disk
 
 _RUN = "run.json"
 _SCRATCH = "scratch-"
 _ENDING = ".safetensors"
+#: Seconds that a run waits for the journal: who only asks whether it is in use has it for far less.
+_PATIENCE = 0.2
 
 
 class Journal:
@@ -32,6 +34,7 @@ class Journal:
     def __init__(self, folder: str, disk: Disk | None = None, *, name: str = "journal") -> None:
         self._home = os.path.join(folder, "compress")
         self.path = os.path.join(self._home, name)
+        self._lock = os.path.join(self._home, "lock")
         self._disk = disk or Disk()
 
     @contextmanager
@@ -42,20 +45,33 @@ class Journal:
             Locked: another one has.
         """
         self._disk.make_folder(self._home)
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(self._disk.lock(self._lock, patience=_PATIENCE))
+            except Locked as error:
+                raise Locked(
+                    "another compression runs in this repository", hint="wait until it has ended"
+                ) from error
+            self._clear_left_over()
+            try:
+                yield
+            except BaseException:
+                # A run that never began is none that could be resumed.
+                if not (self.resumable and self.finished()):
+                    self.clear()
+                raise
+
+    def in_use(self) -> bool:
+        """Whether a run has the journal at this moment."""
+        if not os.path.exists(self._lock):
+            return False
         try:
-            with self._disk.lock(os.path.join(self._home, "lock"), patience=0.0):
-                self._clear_left_over()
-                try:
-                    yield
-                except BaseException:
-                    # A run that never began is none that could be resumed.
-                    if not (self.resumable and self.finished()):
-                        self.clear()
-                    raise
-        except Locked as error:
-            raise Locked(
-                "another compression runs in this repository", hint="wait until it has ended"
-            ) from error
+            with self._disk.lock(self._lock, shared=True, patience=0.0):
+                return False
+        except Locked:
+            return True
+        except StorageError:  # no lock can be had here, and so no run has it
+            return False
 
     @contextmanager
     def worth_resuming(self) -> Iterator[None]:

@@ -111,6 +111,7 @@ def test_calibration_that_is_too_small_is_an_error_or_a_warning(repo: Repository
     [
         ("compress.streaming.driver._worked", "at block 0 of 3", "--samples 16"),
         ("compress.streaming.states.States.advance", "while the model is measured", "--judged 8"),
+        ("compress.running.edits_of", "while prune runs", "--samples 16"),
     ],
 )
 def test_too_little_memory_says_what_to_lower(

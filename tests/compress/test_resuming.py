@@ -16,7 +16,7 @@ from test_steps import QUICK, take
 from compress.operations.prune import Prune
 from compress.streaming.journal import Journal
 from compress.unworkable import Unworkable
-from mvc.errors import CorruptPack, MvcError, OutOfSpace, UnsupportedDtype, UsageError
+from mvc.errors import CorruptPack, Locked, MvcError, OutOfSpace, UnsupportedDtype, UsageError
 from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
@@ -166,8 +166,6 @@ def test_what_a_killed_dry_run_left_goes_with_the_next_run(repo: Repository) -> 
 
 
 def test_two_runs_at_once_are_one_too_many(repo: Repository) -> None:
-    from mvc.errors import Locked
-
     with Journal(repo.folder).held(), pytest.raises(Locked, match="another compression runs"):
         take(repo)
 
@@ -208,6 +206,37 @@ def fail_at_block(number: int, error: Exception, monkeypatch: pytest.MonkeyPatch
         return known(work, block, *rest)
 
     monkeypatch.setattr(driver, "_worked", worked)
+
+
+def test_a_run_that_goes_on_is_not_told_as_cut_off_and_keeps_its_blocks(repo: Repository) -> None:
+    from compress.reading import status
+
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(1))
+    assert (
+        status(repo)["unfinished"] | {"layers": 2, "running": False} == status(repo)["unfinished"]
+    )
+    with Journal(repo.folder).held():
+        assert status(repo)["unfinished"]["running"]
+        with pytest.raises(Locked, match="another compression runs"):
+            resume(repo, first=0)
+    assert Journal(repo.folder).finished() == ["0000", "0001"]
+
+
+def test_a_repository_that_another_command_holds_is_not_another_compression(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_block(1, Locked("another mvc process holds it"), monkeypatch)
+    with pytest.raises(Locked, match="another mvc process"):
+        take(repo)
+
+
+def test_whoever_resumes_may_be_asked_too(repo: Repository) -> None:
+    head = repo.head
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(1))
+    taken = resume(repo, confirm=lambda verdict: False)
+    assert taken.commit is None and repo.head == head and Journal(repo.folder).run() is None
 
 
 def test_a_run_that_ended_before_its_first_block_leaves_nothing_to_resume(repo: Repository) -> None:
