@@ -46,7 +46,10 @@ def command(
             session.output.show([f"{number}  {operation.summary(stage.recipe)}"])
         return
     with reporting(session, as_json=as_json) as report:
-        done = run(session.repository, pipeline, report=report, begin=begin)
-    if not as_json:
-        for taken in done:
-            session.output.show(lines(taken))
+        run(
+            session.repository,
+            pipeline,
+            report=report,
+            begin=begin,
+            landed=lambda taken: None if as_json else session.output.show(lines(taken)),
+        )

@@ -55,7 +55,7 @@ class Factor:
                 f"energy is {self.energy:g}, and must be above 0 and below 1 if ranks go by it",
                 hint="--energy 95%",
             )
-        if self.damping < 0 or self.power < 0:
+        if not (self.damping >= 0 and self.power >= 0):
             raise UsageError("damping and power must not be negative")
 
     @property

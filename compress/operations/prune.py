@@ -52,8 +52,8 @@ class Prune:
                 f"{self.pattern} makes {share:.0%} of the weights zero, not {self.sparsity:.0%}",
                 hint=f"--sparsity {share:.0%}, or no --pattern",
             )
-        if self.damping < 0 or self.block < 1:
-            raise UsageError("damping must not be negative, and block at least 1")
+        if not (self.damping >= 0 and self.power >= 0) or self.block < 1:
+            raise UsageError("damping and power must not be negative, and block at least 1")
 
 
 def prune(matrix: Matrix, recipe: Prune) -> Edit:

@@ -60,7 +60,7 @@ class Quantize:
         """UsageError: a number out of its range, or a layout that can't hold the format."""
         if self.group_size < 1:
             raise UsageError(f"group-size is {self.group_size}, and must be at least 1")
-        if self.damping < 0 or not 0 <= self.exponent <= 1:
+        if not self.damping >= 0 or not 0 <= self.exponent <= 1:
             raise UsageError("damping must not be negative, and exponent between 0 and 1")
         if self.budget and _BUDGET.fullmatch(self.budget) is None:
             raise UsageError(f"the budget is '{self.budget}'", hint="as 60MB, or 4.5bit a weight")

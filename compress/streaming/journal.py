@@ -15,7 +15,7 @@ from typing import Any
 
 from compress.streaming.layer import Layer
 from compress.unworkable import Unworkable
-from mvc.errors import FormatError, Locked, Refused, StorageError, UsageError
+from mvc.errors import FormatError, Locked, OutOfSpace, Refused, StorageError, UsageError
 from mvc.history.record import Json
 from mvc.store.fs import Disk
 
@@ -55,10 +55,12 @@ class Journal:
             self._clear_left_over()
             try:
                 yield
-            except BaseException:
+            except BaseException as error:
                 # A run that never began is none that could be resumed.
                 if not (self.resumable and self.finished()):
                     self.clear()
+                elif isinstance(error, OutOfSpace):
+                    error.hint = "free some space, then mvc compress resume"
                 raise
 
     def in_use(self) -> bool:

@@ -132,12 +132,33 @@ def test_waves_and_pipelines_are_typed(ada: Repository) -> None:
 
 
 @pytest.mark.torch
+def test_of_a_pipeline_that_is_refused_the_steps_that_landed_are_told(ada: Repository) -> None:
+    Path("r.yaml").write_text(
+        "options: {data: [known.txt], held: [held.txt], length: 64, judged: 16}\n"
+        "steps:\n- {operation: prune, method: magnitude, sparsity: 20%, limit: none}\n"
+        "- {operation: prune, method: magnitude, sparsity: 90%, limit: 0%}\n"
+    )
+    done, error = typed("run", "r.yaml")
+    assert error is not None and error.exit_code == 11
+    assert "] Prune to 0.2 with magnitude" in done.output
+    assert "note: step 2 of 2 did not land; --begin 2 goes on from it" in done.output
+    for number in ("0", "3"):
+        _, error = typed("run", "r.yaml", "--begin", number)
+        assert (
+            error is not None
+            and f"no step {number}: the pipeline has steps 1 to 2" in error.message
+        )
+
+
+@pytest.mark.torch
 def test_words_that_don_t_fit_are_said(ada: Repository) -> None:
     for words, message in (
         (["prune", "--waves", "3", *QUICK], "--to S"),
         (["prune", "--sparsity", "150%", *QUICK], "between 0% and 100%"),
         (["prune", "--sparsity", "10%"], "texts to calibrate on"),
         (["prune", "--limit", "x", *QUICK], "is no limit"),
+        (["prune", "--damping", "nan", *QUICK], "must not be negative"),
+        (["prune", "--heal", "lora", *QUICK], "waves need --waves N"),
         (["resume"], "no run to resume"),
         (["prune", "--metric", "bleu", *QUICK], "nothing measured bleu"),
         (["rerun", "HEAD"], "records no step"),
