@@ -16,7 +16,7 @@ from typing import Any
 from compress.editing import Edited, edits_of
 from compress.evaluation.evaluator import Subject
 from compress.evaluation.intervals import Interval, student
-from compress.evaluation.measurement import BETTER, Measurement
+from compress.evaluation.measurement import Measurement
 from compress.events import Report
 from compress.guard.limit import Verdict, refusals
 from compress.operation import Operation
@@ -79,12 +79,12 @@ def foretold(
         config = edited.config(operation, of, parent.skeleton)
         made = edited.judged(operation, parent.skeleton, config)
         after = begun.evaluator.measure(Subject(parent.committed, made), report)
-        costs.append(_cost(metric, before.values[metric], after.values[metric]))
+        costs.append(_cost(metric, before, after))
         was, now = edited.sizes(parent.committed)
         grown.append(now - was)
     total = summed(costs, len(blocks))
     worse = _worse(metric, before.values[metric], total, relative=limit.relative)
-    expected = _after(metric, before.values[metric], total.mean)
+    expected = _after(metric, before, total.mean)
     reasons = refusals(metric, before.values[metric], expected, worse, limit, must_help=must_help)
     verdict = Verdict(metric, before.values[metric], expected, worse, limit, reasons)
     size = sum(parent.committed.sizes().values())
@@ -140,16 +140,18 @@ def _blocks(begun: Start, of: Any, first: int) -> list[int]:
     return found
 
 
-def _cost(metric: str, was: float, now: float) -> float:
+def _cost(metric: str, before: Measurement, after: Measurement) -> float:
+    was, now = before.values[metric], after.values[metric]
     if metric == "perplexity":
         return math.log(now / was)
-    return (was - now) if BETTER.get(metric) == "higher" else (now - was)
+    return after.sign(metric) * (now - was)
 
 
-def _after(metric: str, was: float, cost: float) -> float:
+def _after(metric: str, before: Measurement, cost: float) -> float:
+    was = before.values[metric]
     if metric == "perplexity":
         return was * math.exp(min(cost, 700.0))
-    return was - cost if BETTER.get(metric) == "higher" else was + cost
+    return was + before.sign(metric) * cost
 
 
 def _worse(metric: str, was: float, total: Interval, *, relative: bool) -> Interval:

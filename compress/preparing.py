@@ -52,7 +52,7 @@ def start(repo: Repository, options: Options, *, calibrate: bool, revision: str 
     if options.evaluator:
         from compress.evaluation.command import Command
 
-        evaluator = Command(options.evaluator, options.metric)
+        evaluator = Command(options.evaluator, options.metric, higher=options.higher_is_better)
     elif judged is None:
         raise UsageError(
             "nothing says how good the model is: a step is only kept if it can be judged",

@@ -15,7 +15,7 @@ from typing import Any
 from compress import environment, operations, recipe, telling
 from compress.chain import steps
 from compress.editing import edits_of
-from compress.evaluation.measurement import BETTER, Measurement
+from compress.evaluation.measurement import Measurement
 from compress.events import Report, unheard
 from compress.foretelling import Foretold, foretold
 from compress.guard.limit import Limit, Verdict, require
@@ -127,7 +127,7 @@ def take(
         if made.verdict.refused and options.rollback:
             made = trying.without(whole, options.rollback)
             report("rollback", weights=list(made.rolled_back))
-        decline = _decline(repo, begun.onto, made.verdict)
+        decline = _decline(repo, begun.onto, made)
         if decline:
             report("warning", text=decline)
         taken = _taken(begun, before, made)
@@ -218,11 +218,12 @@ def _nothing_cut_off() -> UsageError:
     return UsageError("there is no run to resume", hint="mvc compress status")
 
 
-def _decline(repo: Repository, onto: str, verdict: Verdict) -> str | None:
+def _decline(repo: Repository, onto: str, made: Made) -> str | None:
     """Whether the steps of the chain, each within its limit, add up to a slow decline."""
+    verdict = made.verdict
     before = [step.record.metrics.get(verdict.metric) for step in steps(repo, onto)]
     values = [value for value in reversed(before) if value is not None]
-    sign = -1.0 if BETTER.get(verdict.metric) == "higher" else 1.0
+    sign = made.after.sign(verdict.metric)
     found = trend([sign * value for value in (*values, verdict.after)])
     if found is None:
         return None

@@ -80,7 +80,12 @@ def known(start: Start) -> Measurement | None:
     samples: dict[str, tuple[float, ...]] = {
         name: tuple(float(str(v)) for v in of) for name, of in each.items() if isinstance(of, list)
     }
-    return Measurement({n: float(str(v)) for n, v in after.items()}, samples)
+    higher = start.evaluator.written().get("higher")
+    return Measurement(
+        {n: float(str(v)) for n, v in after.items()},
+        samples,
+        frozenset(after) if higher else frozenset(),
+    )
 
 
 def options_told(options: Options) -> dict[str, Json]:

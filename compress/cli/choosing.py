@@ -47,6 +47,9 @@ _GIVEN: list[Callable[[Any], Any]] = [
     click.option(
         "--evaluator", default="", metavar="CMD", help="A command that prints a number of {model}."
     ),
+    click.option(
+        "--higher-is-better", is_flag=True, help="Of --evaluator: more of its number is better."
+    ),
     click.option("--model", default=None, metavar="PATH", help="Which, where there are several."),
     click.option(
         "--from-layer",
@@ -96,7 +99,7 @@ def run_options(verb: Verb) -> Verb:
 
         flags = {word: given.pop(word) for word in ("dry_run", "rehearse", "confirm", "as_json")}
         words = ("data", "held", "samples", "length", "judged", "seed", "metric", "limit")
-        more = ("rollback", "evaluator", "model", "first", "threads", "message")
+        more = ("rollback", "evaluator", "higher_is_better", "model", "first", "threads", "message")
         options = Options(**{word: given.pop(word) for word in (*words, *more)})
         return verb(*args, run=Run(options, **flags), **given)
 

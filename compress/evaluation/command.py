@@ -19,15 +19,18 @@ MODEL = "{model}"
 
 
 class Command:
-    """``command`` has ``{model}`` where the folder shall stand; ``metric`` names what it prints."""
+    """``command`` has ``{model}`` where the folder shall stand; ``metric`` names what it prints.
 
-    def __init__(self, command: str, metric: str = "") -> None:
+    ``higher``: more of it is better.
+    """
+
+    def __init__(self, command: str, metric: str = "", *, higher: bool = False) -> None:
         if MODEL not in command:
             raise UsageError(
                 f"the evaluator '{command}' does not say where the model's folder goes",
                 hint=f"--evaluator 'python eval.py {MODEL}'",
             )
-        self.command, self.metric = command, metric or "score"
+        self.command, self.metric, self.higher = command, metric or "score", higher
 
     def measure(self, subject: Subject, report: Report) -> Measurement:
         """What the command prints of the model, written to a temporary folder.
@@ -51,8 +54,11 @@ class Command:
                 f"the evaluator printed no {self.metric}",
                 hint=f'it shall print a number, or JSON such as {{"{self.metric}": 12.3}}',
             )
-        return Measurement({self.metric: found})
+        return Measurement(
+            {self.metric: found}, higher=frozenset({self.metric} if self.higher else ())
+        )
 
     def written(self) -> dict[str, object]:
-        """The command."""
-        return {"evaluator": "command", "command": self.command, "metric": self.metric}
+        """The command; which way is better only where it was said."""
+        said = {"evaluator": "command", "command": self.command, "metric": self.metric}
+        return {**said, "higher": True} if self.higher else {**said}

@@ -24,10 +24,19 @@ _OF_LOSS = "perplexity"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``values`` by metric; ``each``: of those that are a mean over samples, the samples' values in order."""
+    """``values`` by metric; ``each``: of those that are a mean over samples, the samples' values in order.
+
+    ``higher``: metrics of a command of which more is better.
+    """
 
     values: Mapping[str, float]
     each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    higher: frozenset[str] = frozenset()
+
+    def sign(self, metric: str) -> float:
+        """What a growth of ``metric`` counts as: 1 where it is for the worse, -1 for the better."""
+        better = "higher" if metric in self.higher else BETTER.get(metric, "lower")
+        return -1.0 if better == "higher" else 1.0
 
     @staticmethod
     def of(each: Mapping[str, tuple[float, ...]]) -> Measurement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from compress.evaluation.intervals import Interval, paired
-from compress.evaluation.measurement import BETTER, Measurement
+from compress.evaluation.measurement import Measurement
 from mvc.errors import UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
@@ -123,7 +123,7 @@ def require(measured: Measurement, metric: str) -> None:
 
 
 def _worse(before: Measurement, after: Measurement, metric: str, *, relative: bool) -> Interval:
-    sign = -1.0 if BETTER.get(metric, "lower") == "higher" else 1.0
+    sign = after.sign(metric)
     was, now = before.values[metric], after.values[metric]
     early, late = before.samples(metric), after.samples(metric)
     if early is None or late is None or len(early) != len(late):

@@ -10,7 +10,7 @@ import pytest
 from compress.chain import chain
 from compress.operations.prune import Prune
 from compress.options import Options
-from mvc.errors import MvcError, UsageError
+from mvc.errors import MvcError, Refused, UsageError
 from mvc.repository import Repository
 
 pytestmark = pytest.mark.torch
@@ -151,6 +151,30 @@ def test_a_command_can_judge(repo: Repository) -> None:
     options = with_(evaluator=f"{sys.executable} judge.py {{model}}", metric="files", limit="0.5")
     taken = take(repo, options=options)
     assert taken.after.values == {"files": 4.0} == taken.before.values
+
+
+def test_of_a_commands_number_it_can_be_said_that_more_is_better(repo: Repository) -> None:
+    import sys
+    from pathlib import Path
+
+    Path("judge.py").write_text(
+        "import sys\nfrom safetensors.numpy import load_file\n"
+        "found = load_file(sys.argv[1] + '/model.safetensors').values()\n"
+        "print(sum((one != 0).mean() for one in found) / len(found))\n"
+    )
+    judged = with_(evaluator=f"{sys.executable} judge.py {{model}}", limit="3%", data=(), held=())
+    plain = Prune(method="magnitude", sparsity=0.2)
+    better = dataclasses.replace(judged, higher_is_better=True)
+    for dry in ({"dry_run": True}, {"dry_run": True, "sample": True}):
+        assert not take(repo, plain, judged, **dry).verdict.refused
+        assert take(repo, plain, better, **dry).verdict.refused
+    with pytest.raises(Refused, match="worse"):
+        take(repo, plain, better)
+    known = take(repo, plain, dataclasses.replace(better, limit="none"))
+    assert take(repo, Prune(method="magnitude", sparsity=0.4), better, dry_run=True).verdict.refused
+    assert known.after.sign("score") == -1.0
+    with pytest.raises(UsageError, match="knows which way is better"):
+        with_(higher_is_better=True)
 
 
 def test_confirm_may_say_no(repo: Repository) -> None:
