@@ -77,6 +77,22 @@ def steps(repo: Repository, revision: str = "HEAD") -> Iterator[Step]:
             undone = result
 
 
+def taken_back(repo: Repository, revision: str = "HEAD") -> dict[str, tuple[str, bool]]:
+    """Commits on the first-parent line that a revert took back → the revert, and whether all of it.
+
+    One that a revert of the revert brought back is not among them.
+    """
+    found: dict[str, tuple[str, bool]] = {}
+    for commit in repo.log(revision, first_parent=True):
+        record = repo.record(commit.id)
+        if record is None or record.operation != "revert" or found.get(commit.id, ("", False))[1]:
+            continue
+        found.setdefault(
+            str(record.parameters.get("theirs")), (commit.id, not record.parameters.get("tensors"))
+        )
+    return found
+
+
 def _was(repo: Repository, commit: Commit, result: str | None) -> bool:
     """Whether an earlier commit on the first-parent line has the weights that ``commit`` brought back."""
     earlier = islice(repo.log(commit.id, first_parent=True), 1, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from compress.chain import chain, step_of, steps
+from compress.chain import chain, step_of, steps, taken_back
 from compress.streaming.journal import Journal
 from mvc.history.record import Json
 from mvc.repository import Repository
@@ -18,7 +18,9 @@ def status(repo: Repository) -> dict[str, Any]:
     if repo.head is None:
         return found
     known = chain(repo)
+    back = taken_back(repo)
     for step in steps(repo):
+        by, whole = back.get(step.commit.id, (None, False))
         found["steps"].append(
             {
                 "commit": step.commit.id,
@@ -26,6 +28,7 @@ def status(repo: Repository) -> dict[str, Any]:
                 "recipe": step.recipe,
                 "metrics": dict(sorted(step.record.metrics.items())),
                 "verdict": step.record.parameters.get("verdict"),
+                "taken_back": None if by is None else {"by": by, "whole": whole},
             }
         )
     if known.newest is not None:

@@ -30,7 +30,13 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield "HEAD stands on no step"
     for step in found["steps"]:
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in step["metrics"].items())
-        yield f"{step['commit'][:7]} {step['summary']}  {numbers}".rstrip()
+        back = step["taken_back"]
+        told = (
+            f"{'' if back['whole'] else 'in part '}taken back by {back['by'][:7]}"
+            if back
+            else numbers
+        )
+        yield f"{step['commit'][:7]} {step['summary']}  {told}".rstrip()
     if found["dense"]:
         yield f"{found['dense'][:7]} (dense)"
     yield from _in_force(found["invariants"])

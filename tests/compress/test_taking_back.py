@@ -118,11 +118,14 @@ def test_a_layer_that_was_reverted_has_the_promises_of_before(repo: Repository) 
     assert found.of("model.layers.0.mlp.up_proj.weight") == {"mask": "unstructured"}
     assert found.of("model.layers.1.mlp.up_proj.weight") == {"mask": "2:4"}
     told = typed("compress", "status").output
+    assert f"in part taken back by {repo.head[:7]}" in told  # type: ignore[index]
     assert "in force: mask 2:4, 14 weights" in told
     assert "in force: mask unstructured, 7 weights" in told
     # The next step would be refused for a pattern that block 0 does not have any more.
     take(repo, Quantize(method="rtn", group_size=64), LITTLE)
     typed("revert", "HEAD~2", "--additive")
+    told = typed("compress", "status").output
+    assert f"  taken back by {repo.head[:7]}" in told  # type: ignore[index]
     assert chain(repo).standing.of("model.layers.1.mlp.up_proj.weight").keys() == {"mask", "grid"}
     take(repo, Prune(method="magnitude", sparsity=0.3, only=(FIRST,)), LITTLE)
 
