@@ -6,7 +6,8 @@ and libraries. Nothing that can be seen changes: what is made lies in a journal 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from compress import environment, operations, recipe
@@ -48,8 +49,10 @@ class Rerun:
         return not self.differing
 
 
-def rerun(repo: Repository, revision: str, *, report: Report = unheard) -> Rerun:
-    """Do the step ``revision`` again, and compare.
+def rerun(
+    repo: Repository, revision: str, *, report: Report = unheard, data: Sequence[str] = ()
+) -> Rerun:
+    """Do the step ``revision`` again, and compare; ``data``: where its texts lie now.
 
     Raises:
         UsageError: it is no step, or its texts are not what they were.
@@ -61,13 +64,15 @@ def rerun(repo: Repository, revision: str, *, report: Report = unheard) -> Rerun
         raise UsageError(f"{commit.id[:7]} records no step", hint="mvc compress status")
     operation, of = operations.read(step.recipe)
     options = _options(step)
+    if data:
+        options = replace(options, data=tuple(data))
     begun = start(repo, options, calibrate=operation.needs_gram(of), revision=commit.parents[0])
     said = step.record.parameters.get("calibration")
     if begun.calibration is not None and isinstance(said, dict):
         if said.get("digest") != begun.calibration.digest:
             raise UsageError(
                 f"the texts that {commit.id[:7]} was calibrated on are not what they were",
-                hint=f"they were {', '.join(map(str, _files(said)))}",
+                hint=f"--data FILE…, where they lie now: they were {', '.join(_files(said))}",
             )
     journal = Scratch(repo.folder)
     threads = _threads(step) or options.threads

@@ -7,7 +7,7 @@ its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -159,11 +159,13 @@ def resume(
     *,
     report: Report = unheard,
     first: int | None = None,
+    data: Sequence[str] = (),
+    limit: str | None = None,
     confirm: Callable[[Verdict], bool] | None = None,
 ) -> Taken:
     """Go on with the run that was cut off; ``first`` forks it: only blocks before that one are taken over.
 
-    ``confirm``: as of ``take``.
+    ``data``: where the texts lie now; ``limit``: another one than it began with. ``confirm``: as of ``take``.
 
     Raises:
         UsageError: there is none, or HEAD, the data or the libraries are not those that it began with.
@@ -176,7 +178,10 @@ def resume(
     if not isinstance(said, dict) or not isinstance(options, dict):
         raise UsageError("the journal says nothing of the run", hint="mvc compress resume --drop")
     _, of = operations.read(said)
-    known = recipe.decode(Options, {**options, "seed": run["seed"]})
+    given = {"data": list(data), "limit": limit, "seed": run["seed"]}
+    known = recipe.decode(
+        Options, {**options, **{k: v for k, v in given.items() if v or k == "seed"}}
+    )
     extra = run.get("extra")
     if first is not None:
         with journal.held():  # not under the hands of a run that is going on
@@ -206,12 +211,20 @@ def _same_run(journal: Journal, fingerprint: Mapping[str, Json]) -> None:
     run = journal.run()
     if run is None:
         raise _nothing_cut_off()
-    other = same(run, fingerprint)
+    other = same(_comparable(run), _comparable(fingerprint))
     if other:
         raise UsageError(
             f"what was cut off began with other {', '.join(other)} than are here now",
             hint="go back to them, or begin anew: the same command without resume",
         )
+
+
+def _comparable(fingerprint: Mapping[str, Json]) -> dict[str, Json]:
+    """Without what does not change what comes out: texts count by their digest, wherever they lie."""
+    options = fingerprint.get("options")
+    known = options if isinstance(options, dict) else {}
+    kept = {word: value for word, value in known.items() if word not in ("data", "limit")}
+    return {**fingerprint, "options": kept}
 
 
 def _nothing_cut_off() -> UsageError:

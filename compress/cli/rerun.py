@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 @click.command("rerun")
 @click.argument("revision", metavar="COMMIT")
 @click.option("--verify", is_flag=True, help="Exit with 1 unless the same comes out.")
+@click.option("--data", multiple=True, metavar="FILE", help="Where the same texts lie now.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
-def command(session: Session, revision: str, verify: bool, as_json: bool) -> int:
+def command(
+    session: Session, revision: str, verify: bool, data: tuple[str, ...], as_json: bool
+) -> int:
     """Do the step COMMIT again, as its record says, and compare; nothing changes.
 
     Masks and codes are to be the same exactly, other values within a thousandth of their tensor's largest.
@@ -26,7 +29,7 @@ def command(session: Session, revision: str, verify: bool, as_json: bool) -> int
     from compress.cli.showing import plain
     from compress.rerunning import rerun
 
-    done = rerun(session.repository, revision, report=plain(session))
+    done = rerun(session.repository, revision, report=plain(session), data=data)
     if as_json:
         session.output.document(
             "compress-rerun",

@@ -15,11 +15,21 @@ from compress.cli.session import Session
     metavar="K",
     help="Take over only the blocks before K, and do the others again.",
 )
+@click.option("--data", multiple=True, metavar="FILE", help="Where the same texts lie now.")
+@click.option("--limit", metavar="LIMIT", help="Another limit than the run began with.")
 @click.option("--confirm", is_flag=True, help="Ask before the commit, with the numbers.")
 @click.option("--drop", is_flag=True, help="Forget what was cut off instead.")
 @click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each.")
 @click.pass_obj
-def command(session: Session, first: int | None, confirm: bool, drop: bool, as_json: bool) -> None:
+def command(
+    session: Session,
+    first: int | None,
+    data: tuple[str, ...],
+    limit: str | None,
+    confirm: bool,
+    drop: bool,
+    as_json: bool,
+) -> None:
     """Go on with the run that was cut off, from its last finished block."""
     from compress.cli.showing import asking, lines, reporting
     from compress.running import drop_run
@@ -34,6 +44,8 @@ def command(session: Session, first: int | None, confirm: bool, drop: bool, as_j
             session.repository,
             report=report,
             first=first,
+            data=data,
+            limit=limit,
             confirm=asking(session) if confirm else None,
         )
     if not as_json:

@@ -89,6 +89,24 @@ def test_other_data_are_another_run(repo: Repository) -> None:
         resume(repo)
 
 
+def test_the_same_texts_may_lie_elsewhere_and_the_limit_may_be_another(repo: Repository) -> None:
+    from compress.rerunning import rerun
+    from compress.running import Refused
+
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    Path("known.txt").rename("moved.txt")
+    with pytest.raises(Refused, match="the limit is 0%"):
+        resume(repo, data=["moved.txt"], limit="0%")
+    Path("moved.txt").rename("known.txt")
+    take(repo)
+    Path("known.txt").rename("moved.txt")
+    assert rerun(repo, "HEAD", data=["moved.txt"]).same
+    with pytest.raises(UsageError, match="not what they were") as caught:
+        rerun(repo, "HEAD", data=["held.txt"])
+    assert "--data FILE" in str(caught.value.hint) and "known.txt" in str(caught.value.hint)
+
+
 def test_there_must_be_a_run_to_resume(repo: Repository) -> None:
     with pytest.raises(UsageError, match="no run to resume"):
         resume(repo)
