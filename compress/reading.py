@@ -21,6 +21,7 @@ def status(repo: Repository) -> dict[str, Any]:
     back = taken_back(repo)
     for step in steps(repo):
         by, whole = back.get(step.commit.id, (None, False))
+        taken: dict[str, Json] | None = None if by is None else {"by": by, "whole": whole}
         found["steps"].append(
             {
                 "commit": step.commit.id,
@@ -28,7 +29,7 @@ def status(repo: Repository) -> dict[str, Any]:
                 "recipe": step.recipe,
                 "metrics": dict(sorted(step.record.metrics.items())),
                 "verdict": step.record.parameters.get("verdict"),
-                "taken_back": None if by is None else {"by": by, "whole": whole},
+                "taken_back": taken,
             }
         )
     if known.newest is not None:
