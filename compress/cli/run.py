@@ -14,7 +14,12 @@ from mvc.errors import MvcError
 @click.option("--data", multiple=True, metavar="FILE", help="Texts, in place of the recipe's.")
 @click.option("--limit", metavar="LIMIT", help="For every step, in place of the recipe's.")
 @click.option("--seed", type=int, metavar="N", help="For every step, in place of the recipe's.")
-@click.option("--dry-run", "-n", is_flag=True, help="Only check the recipe.")
+@click.option(
+    "--dry-run",
+    "-n",
+    is_flag=True,
+    help="Check the recipe, and tell the first step from a few blocks.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Events as they happen, a line each.")
 @click.pass_obj
 def command(
@@ -40,16 +45,18 @@ def command(
         raise MvcError(f"cannot read the recipe {file}: {error}") from error
     given = {"data": list(data) or None, "limit": limit, "seed": seed}
     pipeline = parse(content, file, {word: v for word, v in given.items() if v is not None})
-    if dry_run:
+    if dry_run and not as_json:
         for number, stage in enumerate(pipeline.stages, 1):
             operation = operations.of(stage.recipe)
             session.output.show([f"{number}  {operation.summary(stage.recipe)}"])
-        return
     with reporting(session, as_json=as_json) as report:
         run(
             session.repository,
             pipeline,
             report=report,
             begin=begin,
-            landed=lambda taken: None if as_json else session.output.show(lines(taken)),
+            dry_run=dry_run,
+            landed=lambda taken: (
+                None if as_json else session.output.show(lines(taken, dry_run=dry_run))
+            ),
         )

@@ -22,6 +22,7 @@ from compress.cli import (
 from compress.cli import run as run_file
 from compress.cli.session import Session
 from compress.environment import installed
+from mvc.errors import UsageError
 
 
 class _Verbs(click.Group):
@@ -58,7 +59,16 @@ def command(
     A step is evaluated before and after, and only kept if the model got no worse than --limit says; what is
     refused stays on a ref of its own.
     """
-    if not wave:
+    given: dict[str, Any] = {"data": data or None, "limit": limit, "seed": seed}
+    given = {word: value for word, value in given.items() if value is not None}
+    flags = dry_run or rehearse or confirm or as_json
+    if context.invoked_subcommand is not None or not wave:
+        if wave or given or flags:
+            verb = context.invoked_subcommand or "--wave"
+            raise UsageError(
+                "options between compress and a verb are of --wave, which takes none",
+                hint=f"mvc compress {verb} …, and the options after it",
+            )
         if context.invoked_subcommand is None:
             click.echo(context.get_help())
         return
@@ -67,8 +77,6 @@ def command(
     from compress.options import Options
     from compress.waves.running import next_wave
 
-    changes = {"data": data or None, "limit": limit, "seed": seed}
-    given: dict[str, Any] = {word: value for word, value in changes.items() if value is not None}
     session: Session = context.obj
     run = Run(Options(), dry_run=dry_run, rehearse=rehearse, confirm=confirm, as_json=as_json)
     run_step(

@@ -18,9 +18,13 @@ def run(
     *,
     report: Report = unheard,
     begin: int = 1,
+    dry_run: bool = False,
     landed: Callable[[Taken], None] = lambda taken: None,
 ) -> list[Taken]:
-    """Take the steps from number ``begin`` on; ``landed`` hears of each that is a commit.
+    """Take the steps from number ``begin`` on; ``landed`` hears of each.
+
+    ``dry_run``: tell the first of them from a few blocks and commit nothing; what the others do to the model
+    depends on it.
 
     Raises:
         Refused: the guard said no to one; those before it are commits.
@@ -30,6 +34,14 @@ def run(
     count = len(pipeline.stages)
     if not 1 <= begin <= count:
         raise UsageError(f"there is no step {begin}: the pipeline has steps 1 to {count}")
+    if dry_run:
+        stage = pipeline.stages[begin - 1]
+        if operation_of(stage.recipe).change is not None:
+            report("note", text=f"what step {begin} does can't be told from a part of it")
+            return []
+        told = take(repo, stage.recipe, stage.options, report=report, dry_run=True, sample=True)
+        landed(told)
+        return [told]
     done = []
     for number, stage in enumerate(pipeline.stages[begin - 1 :], begin):
         operation = operation_of(stage.recipe)

@@ -127,6 +127,13 @@ def test_waves_and_pipelines_are_typed(ada: Repository) -> None:
     )
     done, _ = typed("run", "r.yaml", "--dry-run")
     assert done.output.splitlines()[1] == "2  Prune to 0.3 with magnitude"
+    assert "dry run: would be committed, told from all 3 blocks" in done.output
+    Path("heal.yaml").write_text("steps: [{operation: heal, data: [known.txt]}]")
+    done, _ = typed("run", "heal.yaml", "--dry-run")
+    assert done.output.endswith("step 1 does can't be told from a part of it\n")
+    head = ada.head
+    done, _ = typed("run", "r.yaml", "--dry-run", "--begin", "2", "--json")
+    assert '"event": "foretold"' in done.output.splitlines()[-1] and ada.head == head
     typed("run", "r.yaml")
     assert next(ada.log(limit=1)).subject == "Prune to 0.3 with magnitude"
 
@@ -160,6 +167,9 @@ def test_words_that_don_t_fit_are_said(ada: Repository) -> None:
         (["prune", "--damping", "nan", *QUICK], "must not be negative"),
         (["prune", "--heal", "lora", *QUICK], "waves need --waves N"),
         (["resume"], "no run to resume"),
+        (["--limit", "5%", "status"], "are of --wave, which takes none"),
+        (["--wave", "status"], "are of --wave, which takes none"),
+        (["--seed", "5"], "are of --wave, which takes none"),
         (["prune", "--metric", "bleu", *QUICK], "nothing measured bleu"),
         (["rerun", "HEAD"], "records no step"),
     ):
