@@ -68,8 +68,9 @@ def tokenizer_of(committed: Committed) -> Any:
         try:
             return transformers.AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
+            why = str(error).split("\n")[0]  # what transformers lists below fits no line
             raise UsageError(
-                f"there is no tokenizer beside {committed.path} that could cut texts: {error}",
+                f"there is no tokenizer beside {committed.path} that could cut texts: {why}",
                 hint="mvc add tokenizer.json tokenizer_config.json",
             ) from error
 

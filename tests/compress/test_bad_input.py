@@ -43,6 +43,16 @@ def test_an_architecture_that_transformers_does_not_know(repo: Repository) -> No
     assert "describes no model that transformers" in said(repo).message
 
 
+def test_a_model_without_a_tokenizer_is_said_in_one_line(repo: Repository) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        Path(name).unlink()
+        repo.add([name])
+    repo.commit("no tokenizer")
+    error = said(repo)
+    assert error.message.startswith("there is no tokenizer beside model.safetensors")
+    assert "\n" not in error.message and "tokenizer.json" in str(error.hint)
+
+
 def test_a_model_without_blocks() -> None:
     import torch
 
