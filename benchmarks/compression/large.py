@@ -2,7 +2,8 @@
 
 The model has the widths of Mistral-7B and few blocks, BF16 in a shard each, its weights drawn at random: memory
 does not ask what a model knows. One block is in memory at a time, so that the peak must not grow from block to
-block; the quality of what comes out is without meaning.
+block; as many blocks as Mistral has are shown on a quarter of the widths. The quality of what comes out is
+without meaning.
 """
 
 from __future__ import annotations
@@ -21,16 +22,11 @@ from benchmarks.compression import page, rounds
 from benchmarks.measure import clean, run
 
 MVC = Path(sys.executable).with_name("mvc")
-WIDTH, INNER, HEADS, GROUPS, VOCABULARY = 4096, 14336, 32, 8, 32000
-SHAPES = {
-    "self_attn.q_proj": (WIDTH, WIDTH),
-    "self_attn.k_proj": (WIDTH * GROUPS // HEADS, WIDTH),
-    "self_attn.v_proj": (WIDTH * GROUPS // HEADS, WIDTH),
-    "self_attn.o_proj": (WIDTH, WIDTH),
-    "mlp.gate_proj": (INNER, WIDTH),
-    "mlp.up_proj": (INNER, WIDTH),
-    "mlp.down_proj": (WIDTH, INNER),
-}
+VOCABULARY, HEAD = 32000, 128
+#: Widths and blocks of the models.
+MODELS = {4096: 4, 1024: 32}
+#: After which blocks the table tells.
+TOLD = (1, 2, 4, 8, 16, 32)
 STEPS = {
     "prune": ["--method", "sparsegpt", "--sparsity", "50%"],
     "quantize": ["--method", "gptq", "--format", "int4", "--save-as", "compressed-tensors"],
@@ -38,7 +34,21 @@ STEPS = {
 SAMPLES = ["--samples", "16", "--length", "256", "--judged", "2", "--limit", "none"]
 
 
-def write(folder: Path, blocks: int) -> None:
+def shapes(width: int) -> dict[str, tuple[int, int]]:
+    """Of a block's matrices, with Mistral's proportions: four heads of queries to one of keys and values."""
+    inner, grouped = width * 7 // 2, width // 4
+    return {
+        "self_attn.q_proj": (width, width),
+        "self_attn.k_proj": (grouped, width),
+        "self_attn.v_proj": (grouped, width),
+        "self_attn.o_proj": (width, width),
+        "mlp.gate_proj": (inner, width),
+        "mlp.up_proj": (inner, width),
+        "mlp.down_proj": (width, inner),
+    }
+
+
+def write(folder: Path, width: int, blocks: int) -> None:
     """The model in shards, a byte for a token, and a text."""
     import safetensors.torch
     import torch
@@ -54,12 +64,12 @@ def write(folder: Path, blocks: int) -> None:
         safetensors.torch.save_file(tensors, folder / name, {"format": "pt"})
         return dict.fromkeys(tensors, name)
 
-    ones = torch.ones(WIDTH, dtype=torch.bfloat16)  # of norms
-    outside = {"model.embed_tokens.weight": drawn(VOCABULARY, WIDTH), "model.norm.weight": ones}
-    places = shard(1, {**outside, "lm_head.weight": drawn(VOCABULARY, WIDTH)})
+    ones = torch.ones(width, dtype=torch.bfloat16)  # of norms
+    outside = {"model.embed_tokens.weight": drawn(VOCABULARY, width), "model.norm.weight": ones}
+    places = shard(1, {**outside, "lm_head.weight": drawn(VOCABULARY, width)})
     for block in range(blocks):
         path = f"model.layers.{block}"
-        tensors = {f"{path}.{name}.weight": drawn(*shape) for name, shape in SHAPES.items()}
+        tensors = {f"{path}.{name}.weight": drawn(*shape) for name, shape in shapes(width).items()}
         norms = {
             f"{path}.{norm}_layernorm.weight": ones.clone() for norm in ("input", "post_attention")
         }
@@ -68,11 +78,11 @@ def write(folder: Path, blocks: int) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
     config = transformers.MistralConfig(
         vocab_size=VOCABULARY,
-        hidden_size=WIDTH,
-        intermediate_size=INNER,
+        hidden_size=width,
+        intermediate_size=width * 7 // 2,
         num_hidden_layers=blocks,
-        num_attention_heads=HEADS,
-        num_key_value_heads=GROUPS,
+        num_attention_heads=width // HEAD,
+        num_key_value_heads=width // HEAD // 4,
         tie_word_embeddings=False,
         architectures=["MistralForCausalLM"],
         dtype="bfloat16",
@@ -96,24 +106,36 @@ def _tokenizer() -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=inner)
 
 
-def measured(blocks: int, threads: int, lines: rounds.Lines) -> None:
-    """A line of the table for each step on a model of ``blocks`` blocks."""
+def measured(width: int, threads: int, lines: rounds.Lines) -> None:
+    """A line of the table for each step on the model of this width."""
+    blocks = MODELS[width]
     with rounds.folder() as place:
         folder = Path(place)
         us = [sys.executable, "-m", "benchmarks.compression.large"]
-        run([*us, "--write", folder, "--blocks", str(blocks)], Path(__file__).parents[2])
+        run([*us, "--write", folder, "--widths", str(width)], Path(__file__).parents[2])
         run([MVC, "init", "-q"], folder)
         run([MVC, "add", "."], folder)
         run([MVC, "commit", "-m", "random"], folder)
         for name, words in STEPS.items():
-            command = [MVC, "compress", name, "--json", "--data", "known.txt", *words, *SAMPLES]
+            command: list[str | Path] = [
+                MVC,
+                "compress",
+                name,
+                "--json",
+                "--data",
+                "known.txt",
+                *words,
+                *SAMPLES,
+            ]
             sizes, minutes = watched([*command, "--threads", str(threads)], folder)
-            told = " | ".join(f"{size / 2**30:.2f} GiB" for size in sizes)
-            lines.say(f"| {name} | {told} | {minutes:.0f} min |")
+            said = [f"{sizes[n - 1] / 2**30:.2f}" if n <= blocks else "" for n in TOLD]
+            cells = [f"{sizes[-1] / 2**30:.2f}", f"{minutes:.0f}"]
+            lines.say(f"| {name}, {width} wide, {blocks} blocks | {' | '.join([*said, *cells])} |")
             page.tell(
                 "large",
                 lines,
-                f"Random weights, BF16, {blocks} blocks, calibrated on 16 × 256 tokens, judged on 2 × 256.",
+                "Random weights, BF16, calibrated on 16 × 256 tokens, judged on 2 × 256. Largest resident "
+                "set in GiB at the end of a block and of the step; processor time in minutes.",
             )
 
 
@@ -143,15 +165,16 @@ def _largest(process: int) -> int:
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    options.add_argument("--blocks", type=int, default=4)
+    options.add_argument("--widths", type=int, nargs="+", default=list(MODELS), choices=MODELS)
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--write", type=Path, help="only write a model into this folder")
     given = options.parse_args()
     if given.write is not None:
-        write(given.write, given.blocks)
+        write(given.write, given.widths[0], MODELS[given.widths[0]])
     else:
         table = rounds.Lines()
-        heads = [f"after block {number + 1}" for number in range(given.blocks)]
-        table.say(f"| largest resident set | {' | '.join(heads)} | all | processor time |")
-        table.say(f"| --- |{' ---: |' * (given.blocks + 2)}")
-        measured(given.blocks, given.threads, table)
+        heads = [f"block {number}" for number in TOLD]
+        table.say(f"| step | {' | '.join(heads)} | all of it | minutes |")
+        table.say(f"| --- |{' ---: |' * (len(TOLD) + 2)}")
+        for wide in given.widths:
+            measured(wide, given.threads, table)
