@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from compress.evaluation.intervals import Interval, interval
 from mvc.values import dataclass
 
-WORK = Path(__file__).resolve().parents[2] / ".cache" / "compression"
+WORK = Path(__file__).resolve().parents[2] / ".cache" / "benchmarks" / "compression"
 Values = Mapping[str, float]
 
 
