@@ -10,9 +10,6 @@ import click
 from compress.cli.choosing import Run, by_name, run_options
 from compress.cli.session import Session
 
-#: More than statistics need: what is trained on a few sequences knows those by heart.
-SAMPLES = 256
-
 
 @click.command("heal")
 @click.option(
@@ -50,7 +47,7 @@ def command(context: click.Context, /, run: Run, **given: Any) -> None:
     otherwise, and KL to the dense model has to fall.
     """
     from compress.cli.showing import run_recipe
-    from compress.operations.heal import Heal
+    from compress.operations.heal import SAMPLES, Heal
 
     session: Session = context.obj
     if context.get_parameter_source("samples") is click.core.ParameterSource.DEFAULT:

@@ -17,6 +17,9 @@ from mvc.errors import Refused, UsageError
 from mvc.history.record import Json
 from mvc.values import dataclass
 
+#: Sequences to learn from: more than statistics need, as what is trained on a few knows those by heart.
+SAMPLES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Heal:

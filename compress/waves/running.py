@@ -16,6 +16,7 @@ from compress.events import Report, unheard
 from compress.factoring.fisher import predicts
 from compress.model.building import on_meta
 from compress.model.weights import Committed
+from compress.operations.heal import SAMPLES
 from compress.operations.prune import Prune
 from compress.options import Options
 from compress.running import Taken, take
@@ -94,7 +95,8 @@ def _healed(repo: Repository, wave: Wave, taken: Taken, options: Options, report
     _, heal = operations.read(said)
     # Kept only if it helps: the least that it may do is no harm.
     try:
-        return take(repo, heal, replace(options, limit="", message=""), report=report)
+        more = max(options.samples, SAMPLES)
+        return take(repo, heal, replace(options, samples=more, limit="", message=""), report=report)
     except Refused as refusal:
         report("note", text=f"healing did not help, and is not kept: {refusal.message}")
         return taken

@@ -133,7 +133,7 @@ def test_a_wave_that_was_cut_off_is_healed_once_it_is_resumed(
 
     def take(repo: Any, of: Any, options: Any, **more: Any) -> Any:
         if isinstance(of, Heal):
-            healed.append((of, options.limit))
+            healed.append((of, options.limit, options.samples))
             raise Refused("nothing was learned")
         return known(repo, of, options, **more)
 
@@ -145,7 +145,7 @@ def test_a_wave_that_was_cut_off_is_healed_once_it_is_resumed(
         running.begin(repo, Prune(method="wanda"), plan, options, report=cut_after(0))
     assert not healed
     taken = running.resume(repo, report=lambda e, /, **f: notes.append(f.get("text", "")))
-    assert healed == [(Heal(distill=distill), "")]  # type: ignore[arg-type]
+    assert healed == [(Heal(distill=distill), "", 256)]  # type: ignore[arg-type]
     assert taken.commit.id == repo.head
     assert any(text.endswith("; healing") for text in notes)
     running.next_wave(repo)
