@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 
 import mvc
 from benchmarks.compression import peer, smollm
-from benchmarks.compression.rounds import WORK, Kept, Settings, Values
+from benchmarks.compression.rounds import WORK, Kept, Settings, Values, folder
 from compress.allocation import choices_of
 from compress.calibration.texts import read, tokenizer_of, windows
 from compress.editing import Edited
@@ -34,10 +34,13 @@ class Bench:
         torch.set_num_threads(settings.threads)
         self.kept, self.settings = kept, settings
         self._folder = WORK / "repository"
-        if not (self._folder / ".mvc").exists():
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True)
-            smollm.repository(self._folder)
+        if not self._folder.exists():
+            with folder() as place:  # whole or not at all, whoever else begins now
+                made = Path(place, "made")
+                made.mkdir()
+                smollm.repository(made)
+                with suppress(OSError):
+                    made.rename(self._folder)
         self._repo = mvc.open(str(self._folder))
         self._dense = Committed(self._repo)
         self._tokenizer = tokenizer_of(self._dense)
