@@ -1,7 +1,11 @@
-"""Running out of memory as an error that says what to lower. Knows no framework."""
+"""Memory: what is free goes back to the system, and running out is an error that says what to lower.
+
+Knows no framework.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,3 +29,14 @@ def explained(where: str, hint: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno != errno.ENOMEM:
             raise
         raise MvcError(f"out of memory {where}", hint=hint) from error
+
+
+def give_back() -> None:
+    """Have the C library return what is free within its heap.
+
+    glibc keeps freed tensors of up to 32 MiB for later, in holes between those that live: over the blocks of a
+    model the holes grow. Other libraries have no such call, and nothing is done.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

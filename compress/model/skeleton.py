@@ -16,6 +16,7 @@ import torch
 from compress import architectures
 from compress.architectures.generic import is_matrix, is_transposed
 from compress.matrix import Tensor
+from compress.memory import give_back
 from compress.model.building import on_meta
 from compress.model.filling import Filling
 from compress.model.weights import Committed, Weights, dense, stored_as
@@ -117,6 +118,7 @@ class Skeleton:
             yield block
         finally:
             block.to("meta")
+            give_back()
 
     def matrices(self, block: Any) -> dict[str, Any]:
         """Modules of a block that multiply by one matrix, by their name in it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -67,13 +67,13 @@ class Layer:
         from safetensors import SafetensorError, safe_open
 
         try:
-            file: Any = safe_open(path, framework="pt")
-            told = json.loads(file.metadata()[_KEY])
+            with safe_open(path, framework="pt") as file:
+                told, names = json.loads(file.metadata()[_KEY]), file.keys()
             if told["version"] != _VERSION:
                 raise ValueError(f"version {told['version']!r}: written by a newer mvc")
             return Layer(
                 told["key"],
-                Lazily(file),
+                Lazily(path, names),
                 tuple(told["gone"]),
                 {n: math.nan if v is None else float(v) for n, v in told["losses"].items()},
                 told["decisions"],
@@ -89,16 +89,22 @@ class Layer:
 
 
 class Lazily(Mapping[str, Tensor]):
-    """The tensors of an open safetensors file, each read whenever it is asked for."""
+    """The tensors ``names`` of a safetensors file, each read whenever it is asked for.
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._names = dict.fromkeys(file.keys())
+    The file is opened for each: one that stays open is mapped, and all that was read of it stays resident.
+    """
+
+    def __init__(self, path: str, names: Iterable[str]) -> None:
+        self._path = path
+        self._names = dict.fromkeys(names)
 
     def __getitem__(self, name: str) -> Tensor:
+        from safetensors import safe_open
+
         if name not in self._names:
             raise KeyError(name)
-        return self._file.get_tensor(name)
+        with safe_open(self._path, framework="pt") as file:
+            return file.get_tensor(name)
 
     def __iter__(self) -> Any:
         return iter(self._names)
