@@ -1,7 +1,8 @@
 """What compression costs SmolLM2-135M: ``python -m benchmarks.compression [prune quantize factor heal]``.
 
 All of it takes hours on two cores. Each figure is kept under ``.cache/benchmarks/compression`` as it is made,
-so that a run that was cut off goes on. Ends by writing the page of what is known so far; ``page`` does that alone.
+so that a run that was cut off goes on. Ends by writing the page of what is known so far; ``page`` does that
+alone.
 """
 
 from __future__ import annotations

@@ -24,13 +24,19 @@ from compress.operations.heal import Heal
 from compress.operations.prune import Prune
 from compress.options import Options
 from compress.running import Taken, take
+from compress.waves.schedule import Schedule
 from mvc import errors
 from mvc.repository import Repository
 
 #: What is learned after magnitude, and behind each wave.
 AFTER = Heal(steps=60, batch=2, distill="none")
 DISTILLED = Heal(steps=40, batch=2)
-WAVES = 4
+#: To half of the weights: at once, and in waves, each healed by its share of the same steps.
+PLANS = {
+    "SparseGPT at once, healed": Schedule(1, 0.5),
+    "SparseGPT in 4 waves, healed": Schedule(4, 0.5),
+    "SparseGPT in 4 linear waves, healed": Schedule(4, 0.5, shape="linear"),
+}
 
 
 def run(bench: Bench, seed: int) -> None:
@@ -43,9 +49,8 @@ def run(bench: Bench, seed: int) -> None:
             once = _once(repo, settings, seed)
         for name, values in zip((dense, broken, healed), once, strict=True):
             bench.kept.take(name, lambda values=values: values)  # type: ignore[misc]
-    for waves in (1, WAVES):
-        word = "SparseGPT at once, healed" if waves == 1 else f"SparseGPT in {waves} waves, healed"
-        bench.kept.take(f"{word}|{seed}", lambda n=waves: _in_waves(settings, seed, n))  # type: ignore[misc]
+    for word, plan in PLANS.items():
+        bench.kept.take(f"{word}|{seed}", lambda plan=plan: _in_waves(settings, seed, plan))  # type: ignore[misc]
 
 
 def _once(repo: Repository, settings: Settings, seed: int) -> tuple[Values, Values, Values]:
@@ -60,12 +65,14 @@ def _once(repo: Repository, settings: Settings, seed: int) -> tuple[Values, Valu
     return broken.before.values, broken.after.values, {**healed, **told}
 
 
-def _in_waves(settings: Settings, seed: int, waves: int) -> Values:
+def _in_waves(settings: Settings, seed: int, plan: Schedule) -> Values:
+    waves = plan.waves
     recipe = replace(DISTILLED, steps=DISTILLED.steps // waves)
     begun, helped = time.process_time(), 0
     with _repository() as repo:
         for wave in range(1, waves + 1):
-            pruned = take(repo, Prune(sparsity=0.5 * wave / waves), _options(settings, seed))
+            reached = plan.planned(wave / waves)
+            pruned = take(repo, Prune(sparsity=reached), _options(settings, seed))
             assert pruned.commit is not None
             values = _healed(repo, recipe, settings, seed)
             helped += next(repo.log()).id != pruned.commit.id
