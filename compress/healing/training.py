@@ -100,7 +100,8 @@ def train(
         waited += 1
         if now < best:
             best, kept, best_step, waited = now, _copied(parameters), step, 0
-        if waited >= PATIENCE:
+        # At its full rate a fresh adapter often loses at first what it wins once the rate falls.
+        if waited >= PATIENCE and 2 * step >= course.steps:
             break
     with torch.no_grad():
         for parameter, values in zip(parameters, kept, strict=True):

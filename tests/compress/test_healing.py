@@ -213,6 +213,23 @@ def test_a_model_that_is_the_dense_one_has_nothing_to_learn_but_what_labels_say(
     assert both == pytest.approx(0.5 * text, rel=1e-4)
 
 
+def test_a_course_is_not_given_up_before_its_rate_has_fallen() -> None:
+    import torch
+
+    from compress.healing.training import Course, train
+
+    held = iter([1.0, 2.0, 2.0, 2.0, 2.0, 0.5, 0.5, 0.5, 0.5])  # at first, then after each step
+    weight = torch.nn.Parameter(torch.ones(3))
+
+    def loss(model: Any, ids: Any) -> Any:
+        return (weight**2).sum() if torch.is_grad_enabled() else torch.tensor(next(held))
+
+    samples = torch.zeros(9, 4, dtype=torch.long)
+    draw = torch.Generator().manual_seed(0)
+    learned = train(None, [weight], samples, loss, Course(10, 2, 1e-3), draw)
+    assert (learned.step, learned.taken) == (5, 8)
+
+
 def test_an_encoder_learns_from_the_dense_model_or_not_at_all() -> None:
     from compress.healing.objective import Objective
 
