@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,8 @@ def give_back() -> None:
     glibc keeps freed tensors of up to 32 MiB for later, in holes between those that live: over the blocks of a
     model the holes grow. Other libraries have no such call, and nothing is done.
     """
+    if sys.platform != "linux":
+        return
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
