@@ -117,17 +117,8 @@ def measured(width: int, threads: int, lines: rounds.Lines) -> None:
         run([MVC, "add", "."], folder)
         run([MVC, "commit", "-m", "random"], folder)
         for name, words in STEPS.items():
-            command: list[str | Path] = [
-                MVC,
-                "compress",
-                name,
-                "--json",
-                "--data",
-                "known.txt",
-                *words,
-                *SAMPLES,
-            ]
-            sizes, minutes = watched([*command, "--threads", str(threads)], folder)
+            more = [*words, *SAMPLES, "--json", "--threads", str(threads)]
+            sizes, minutes = watched([MVC, "compress", name, "--data", "known.txt", *more], folder)
             said = [f"{sizes[n - 1] / 2**30:.2f}" if n <= blocks else "" for n in TOLD]
             cells = [f"{sizes[-1] / 2**30:.2f}", f"{minutes:.0f}"]
             lines.say(f"| {name}, {width} wide, {blocks} blocks | {' | '.join([*said, *cells])} |")
