@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
+from compress.architectures.generic import predicts
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.memory import explained
@@ -39,10 +40,10 @@ class Outputs:
     @property
     def kind(self) -> str:
         """``causal`` (predicts the next token), ``masked`` (logits of another kind), or ``states``."""
-        name = type(self._skeleton.model).__name__
-        if name.endswith(("ForCausalLM", "LMHeadModel")):
+        model = self._skeleton.model
+        if predicts(model):
             return "causal"
-        return "masked" if name.endswith("ForMaskedLM") else "states"
+        return "masked" if type(model).__name__.endswith("ForMaskedLM") else "states"
 
 
 def run(skeleton: Skeleton, ids: Tensor, report: Report = unheard) -> Outputs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from compress.architectures.generic import is_transposed
+from compress.architectures.generic import is_transposed, predicts
 from compress.matrix import Tensor
 from mvc.errors import UsageError
 from mvc.history.record import Json
@@ -28,11 +28,6 @@ class Felt:
         """As a choice says it."""
         inputs: dict[str, Json] = {} if self.inputs is None else {"inputs": self.inputs.tolist()}
         return {**inputs, "outputs": self.outputs.tolist()}
-
-
-def predicts(model: Any) -> bool:
-    """Whether the model predicts the next token, so that there is a loss to go by."""
-    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
 
 
 def gradients(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
+from compress.architectures.generic import predicts
 from compress.matrix import Tensor
 from mvc.errors import UsageError
 
@@ -31,11 +32,11 @@ class Objective:
     def __init__(
         self, model: Any, teacher: Any | None, distill: Distill, weight: float, labels: float
     ) -> None:
-        name = type(model).__name__
-        self.predicts = name.endswith(("ForCausalLM", "LMHeadModel"))
+        self.predicts = predicts(model)
         if not self.predicts and distill != "cosine":
             raise UsageError(
-                f"{name} predicts no next token: it can only learn from the dense model's states",
+                f"{type(model).__name__} predicts no next token: "
+                "it can only learn from the dense model's states",
                 hint="--distill cosine",
             )
         self._teacher, self._distill, self._weight = teacher, distill, weight

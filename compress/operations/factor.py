@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from compress.architectures.generic import predicts
 from compress.edit import Dense, Edit, Factors
 from compress.factoring import inputs, ranks
 from compress.factoring.entry import added
-from compress.factoring.fisher import gradients, predicts
+from compress.factoring.fisher import gradients
 from compress.factoring.spectrum import Spectrum, spectrum
 from compress.matrix import Matrix, Tensor
 from compress.numbers import output_error

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from compress import operations, recipe, running
+from compress.architectures.generic import predicts
 from compress.chain import Step, step_of, steps
 from compress.events import Report, unheard
-from compress.factoring.fisher import predicts
 from compress.model.building import on_meta
 from compress.model.weights import Committed
 from compress.operations.heal import SAMPLES
