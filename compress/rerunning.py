@@ -11,16 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from compress import environment, operations, recipe
+from compress.calibration.texts import Samples
 from compress.chain import Step, step_of
 from compress.editing import Edited, edits_of
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.model.weights import Committed
+from compress.operation import Operation
 from compress.options import Options
-from compress.preparing import start
+from compress.preparing import Start, start
 from compress.streaming.journal import Scratch
 from compress.trying import cut
 from mvc.errors import UsageError
+from mvc.history.record import Json
 from mvc.repository import Repository
 from mvc.values import dataclass
 
@@ -29,18 +32,42 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A ``step`` that can be done again: from what, by which operation and recipe ``of``, how."""
+
+    step: Step
+    operation: Operation
+    of: Any
+    options: Options
+    begun: Start
+
+    @property
+    def commit(self) -> str:
+        """The step's."""
+        return self.step.commit.id
+
+    @property
+    def changed(self) -> dict[str, tuple[str, str]]:
+        """What was then and is now, of versions that are not the same."""
+        now = environment.versions()
+        return {
+            name: (then, now[name])
+            for name, then in self.step.record.versions.items()
+            if name in now and now[name] != then
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Rerun:
     """``exact`` of ``tensors`` came out to the bit; ``differing`` says of others how they differ.
 
     Those of an adapter that is kept apart are among them, with its file in front of the name.
-    ``changed``: what was then and is now, of data, versions and threads that are not the same.
     """
 
-    commit: str
+    known: Again
     tensors: int
     exact: int
     differing: Mapping[str, str]
-    changed: Mapping[str, tuple[str, str]]
     tolerance: float = TOLERANCE
 
     @property
@@ -49,13 +76,13 @@ class Rerun:
         return not self.differing
 
 
-def rerun(
-    repo: Repository, revision: str, *, report: Report = unheard, data: Sequence[str] = ()
-) -> Rerun:
-    """Do the step ``revision`` again, and compare; ``data``: where its texts lie now.
+def again(
+    repo: Repository, revision: str, *, data: Sequence[str] = (), seed: int | None = None
+) -> Again:
+    """What ``rerun`` with the same arguments would do; nothing is computed.
 
     Raises:
-        UsageError: it is no step, or its texts are not what they were.
+        UsageError: as ``rerun``.
     """
     environment.require()
     commit = repo.read_commit(revision)
@@ -66,32 +93,63 @@ def rerun(
     options = _options(step)
     if data:
         options = replace(options, data=tuple(data))
+    if seed is not None:
+        options = replace(options, seed=seed)
     begun = start(repo, options, calibrate=operation.needs_gram(of), revision=commit.parents[0])
     said = step.record.parameters.get("calibration")
     if begun.calibration is not None and isinstance(said, dict):
-        if said.get("digest") != begun.calibration.digest:
+        if not _same_texts(said, begun.calibration):
             raise UsageError(
                 f"the texts that {commit.id[:7]} was calibrated on are not what they were",
                 hint=f"--data FILE…, where they lie now: they were {', '.join(_files(said))}",
             )
+    return Again(step, operation, of, options, begun)
+
+
+def rerun(
+    repo: Repository,
+    revision: str,
+    *,
+    report: Report = unheard,
+    data: Sequence[str] = (),
+    seed: int | None = None,
+) -> Rerun:
+    """Do the step ``revision`` again, and compare.
+
+    ``data``: where its texts lie now; ``seed``: another than it had, to see what hangs on the draw.
+
+    Raises:
+        UsageError: it is no step, or its texts are not what they were.
+    """
+    known = again(repo, revision, data=data, seed=seed)
+    step, begun, options = known.step, known.begun, known.options
     journal = Scratch(repo.folder)
     threads = _threads(step) or options.threads
     with environment.threads(threads), journal.held():
         journal.begin({})
         try:
-            edits_of(repo, operation, of, begun, options, journal, report)
+            edits_of(repo, known.operation, known.of, begun, options, journal, report)
             layers = journal.layers()
             left = step.record.parameters.get("rolled_back")
             if isinstance(left, list):
                 layers = cut(layers, [*map(str, left)], options.rollback, begun.parent.skeleton)
-            return _compared(repo, step, Edited(layers))
+            return _compared(repo, known, Edited(layers))
         finally:
             journal.clear()
 
 
-def _compared(repo: Repository, step: Step, edited: Edited) -> Rerun:
+def _same_texts(said: Mapping[str, Json], now: Samples) -> bool:
+    """The same sequences; or, drawn by another seed, the same files."""
+    if said.get("seed") == now.seed:
+        return said.get("digest") == now.digest
+    files = said.get("files")
+    return isinstance(files, dict) and [*files.values()] == [*now.files.values()]
+
+
+def _compared(repo: Repository, known: Again, edited: Edited) -> Rerun:
     import torch
 
+    step = known.step
     committed = Committed(repo, step.commit.id, str(step.record.parameters["model"]))
     count, exact, differing = 0, 0, dict[str, str]()
     for name, then, now in _pairs(repo, committed, edited):
@@ -103,7 +161,7 @@ def _compared(repo: Repository, step: Step, edited: Edited) -> Rerun:
             differing[name] = how
         else:
             exact += torch.equal(then, now)
-    return Rerun(step.commit.id, count, exact, differing, _changed(step))
+    return Rerun(known, count, exact, differing)
 
 
 def _pairs(
@@ -155,12 +213,3 @@ def _threads(step: Step) -> int:
 def _files(said: Mapping[str, Any]) -> list[str]:
     files = said.get("files")
     return [f"{name} ({digest[:12]})" for name, digest in dict(files or {}).items()]
-
-
-def _changed(step: Step) -> dict[str, tuple[str, str]]:
-    now = environment.versions()
-    return {
-        name: (then, now[name])
-        for name, then in step.record.versions.items()
-        if name in now and now[name] != then
-    }

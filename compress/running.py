@@ -7,7 +7,7 @@ its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from compress.chain import steps
 from compress.editing import edits_of
 from compress.evaluation.measurement import Measurement
 from compress.events import Report, unheard
+from compress.fingerprint import check_same, fingerprint
 from compress.foretelling import Foretold, foretold
 from compress.guard.limit import Limit, Verdict, require
 from compress.guard.spikes import trend
@@ -24,10 +25,9 @@ from compress.guard.watch import Watch
 from compress.memory import explained
 from compress.options import Options
 from compress.preparing import Start, start
-from compress.streaming.journal import Journal, Scratch, same
+from compress.streaming.journal import Journal, Scratch
 from compress.trying import Made, Trying, check_rollback
 from mvc import errors
-from mvc.errors import UsageError
 from mvc.history.git import Commit
 from mvc.history.record import Json
 from mvc.repository import Repository
@@ -100,12 +100,13 @@ def take(
     begun = start(repo, options, calibrate=operation.needs_gram(of))
     check_rollback(begun, of, options.rollback)
     journal = Scratch(repo.folder) if dry_run else Journal(repo.folder)
-    with environment.threads(options.threads), journal.held(), ExitStack() as during:
-        fingerprint = _fingerprint(begun, recipe.encode(operation.name, of), options, extra or {})
+    held = journal.held(whole=operation.change is not None)
+    with environment.threads(options.threads), held, ExitStack() as during:
+        now = fingerprint(begun, recipe.encode(operation.name, of), options, extra or {})
         if not resume or dry_run:
-            journal.begin(fingerprint)
+            journal.begin(now)
         else:
-            _same_run(journal, fingerprint)
+            check_same(journal.run(), now)
         during.enter_context(journal.worth_resuming())
         during.enter_context(
             explained(f"while {operation.name} runs; the branch has not moved", _LESS)
@@ -123,20 +124,19 @@ def take(
             return Taken(None, told.verdict, before, after, told.sizes, (), foretold=told)
         edits_of(repo, operation, of, begun, options, journal, report)
         trying = Trying(operation, of, options, begun, before, report)
-        made = whole = trying.made(journal.layers())
+        made = tried = trying.made(journal.layers())
         if made.verdict.refused and options.rollback:
-            made = trying.without(whole, options.rollback)
+            made = trying.without(tried, options.rollback)
             report("rollback", weights=list(made.rolled_back))
-        decline = _decline(repo, begun.onto, made)
-        if decline:
-            report("warning", text=decline)
+        for text in _decline(repo, begun.onto, made):
+            report("warning", text=text)
         taken = _taken(begun, before, made)
         declined = confirm is not None and not made.verdict.refused and not confirm(made.verdict)
         if dry_run or declined:
             journal.clear()
             return taken
-        if whole.verdict.refused:
-            number, _ = repo.steps.refuse(trying.step(whole, extra or {}))
+        if tried.verdict.refused:
+            number, _ = repo.steps.refuse(trying.step(tried, extra or {}))
             report("refused", number=number, ref=f"refs/mvc/refused/{number}")
             if made.verdict.refused:
                 journal.clear()
@@ -154,103 +154,15 @@ def _taken(begun: Start, before: Measurement, made: Made) -> Taken:
     return Taken(None, made.verdict, before, made.after, sizes, warnings, made.rolled_back)
 
 
-def resume(
-    repo: Repository,
-    *,
-    report: Report = unheard,
-    first: int | None = None,
-    data: Sequence[str] = (),
-    limit: str | None = None,
-    confirm: Callable[[Verdict], bool] | None = None,
-) -> Taken:
-    """Go on with the run that was cut off; ``first`` forks it: only blocks before that one are taken over.
-
-    ``data``: where the texts lie now; ``limit``: another one than it began with. ``confirm``: as of ``take``.
-
-    Raises:
-        UsageError: there is none, or HEAD, the data or the libraries are not those that it began with.
-    """
-    journal = Journal(repo.folder)
-    run = journal.run()
-    if run is None:
-        raise _nothing_cut_off()
-    said, options = run["recipe"], run["options"]
-    if not isinstance(said, dict) or not isinstance(options, dict):
-        raise UsageError("the journal says nothing of the run", hint="mvc compress resume --drop")
-    _, of = operations.read(said)
-    given = {"data": list(data), "limit": limit, "seed": run["seed"]}
-    known = recipe.decode(
-        Options, {**options, **{k: v for k, v in given.items() if v or k == "seed"}}
-    )
-    extra = run.get("extra")
-    if first is not None:
-        with journal.held():  # not under the hands of a run that is going on
-            for key in journal.finished():
-                if not key.isdecimal() or int(key) >= first:
-                    journal.drop(key)
-    more = extra if isinstance(extra, dict) else {}
-    return take(repo, of, known, report=report, resume=True, extra=more, confirm=confirm)
-
-
-def _fingerprint(
-    begun: Start, said: dict[str, Json], options: Options, extra: Mapping[str, Json]
-) -> dict[str, Json]:
-    return {
-        "head": begun.onto,
-        "recipe": said,
-        "options": telling.options_told(options),
-        "seed": options.seed,
-        "calibration": None if begun.calibration is None else begun.calibration.digest,
-        "environment": environment.told(),
-        "versions": dict(environment.versions()),
-        "extra": dict(extra),
-    }
-
-
-def _same_run(journal: Journal, fingerprint: Mapping[str, Json]) -> None:
-    run = journal.run()
-    if run is None:
-        raise _nothing_cut_off()
-    other = same(_comparable(run), _comparable(fingerprint))
-    if other:
-        raise UsageError(
-            f"what was cut off began with other {', '.join(other)} than are here now",
-            hint="go back to them, or begin anew: the same command without resume",
-        )
-
-
-def _comparable(fingerprint: Mapping[str, Json]) -> dict[str, Json]:
-    """Without what does not change what comes out: texts count by their digest, wherever they lie."""
-    options = fingerprint.get("options")
-    known = options if isinstance(options, dict) else {}
-    kept = {word: value for word, value in known.items() if word not in ("data", "limit")}
-    return {**fingerprint, "options": kept}
-
-
-def _nothing_cut_off() -> UsageError:
-    return UsageError("there is no run to resume", hint="mvc compress status")
-
-
-def _decline(repo: Repository, onto: str, made: Made) -> str | None:
-    """Whether the steps of the chain, each within its limit, add up to a slow decline."""
+def _decline(repo: Repository, onto: str, made: Made) -> list[str]:
+    """What there is to say where the steps of the chain, each within its limit, add up to a slow decline."""
     verdict = made.verdict
     before = [step.record.metrics.get(verdict.metric) for step in steps(repo, onto)]
     values = [value for value in reversed(before) if value is not None]
     sign = made.after.sign(verdict.metric)
     found = trend([sign * value for value in (*values, verdict.after)])
     if found is None:
-        return None
-    return f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
-
-
-def drop_run(repo: Repository) -> None:
-    """Forget the run that was cut off.
-
-    Raises:
-        UsageError: there is none.
-    """
-    journal = Journal(repo.folder)
-    with journal.held():
-        if journal.run() is None and not journal.finished():
-            raise UsageError("there is no run to forget")
-        journal.clear()
+        return []
+    return [
+        f"{verdict.metric} declines over {len(values) + 1} steps ({found.score:.1f} deviations)"
+    ]

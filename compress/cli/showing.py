@@ -20,7 +20,23 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reporting(session: Session, *, as_json: bool) -> Iterator[Report]:
-    """Who hears of a run's events: a line of JSON each, or, at a terminal, a live view."""
+    """Who hears of a run's events: a line of JSON each, or, at a terminal, a live view.
+
+    Who interrupts a run is told how it goes on.
+    """
+    from compress.streaming.journal import Journal
+
+    with _heard(session, as_json=as_json) as report:
+        try:
+            yield report
+        except KeyboardInterrupt:
+            if Journal(session.repository.folder).run() is not None:
+                report("note", text="cut off; mvc compress resume goes on, --drop forgets it")
+            raise
+
+
+@contextmanager
+def _heard(session: Session, *, as_json: bool) -> Iterator[Report]:
     if as_json:
 
         def line(event: str, /, **fields: Json) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from compress.streaming.layer import Layer
 from compress.unworkable import Unworkable
@@ -38,8 +37,10 @@ class Journal:
         self._disk = disk or Disk()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, *, whole: bool = False) -> Iterator[None]:
         """While it lasts no other run has the journal.
+
+        ``whole``: the run has no layers to finish one by one, and is kept from its beginning.
 
         Raises:
             Locked: another one has.
@@ -56,8 +57,8 @@ class Journal:
             try:
                 yield
             except BaseException as error:
-                # A run that never began is none that could be resumed.
-                if not (self.resumable and self.finished()):
+                # A run that finished nothing is none that could be resumed, unless it has no parts.
+                if not (self.resumable and (whole or self.finished())):
                     self.clear()
                 elif isinstance(error, OutOfSpace):
                     error.hint = "free some space, then mvc compress resume"
@@ -155,8 +156,3 @@ class Scratch(Journal):
 def key_of(block: int) -> str:
     """Block 3 is ``0003``, so that names sort as blocks do."""
     return f"{block:04}"
-
-
-def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What differs between two fingerprints."""
-    return sorted(key for key in {*one, *other} if one.get(key) != other.get(key))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from compress import operations, recipe, running
+from compress import operations, recipe, resuming
 from compress.architectures.generic import predicts
 from compress.chain import Step, step_of, steps
 from compress.events import Report, unheard
@@ -67,8 +67,8 @@ def next_wave(
 
 
 def resume(repo: Repository, **more: Any) -> Taken:
-    """As ``compress.running.resume``; after a wave whose schedule heals, the heal follows as it would have."""
-    taken = running.resume(repo, **more)
+    """As ``compress.resuming.resume``; after a wave whose schedule heals, the heal follows as it would have."""
+    taken = resuming.resume(repo, **more)
     step = None if taken.commit is None else step_of(repo, taken.commit)
     if step is None or KEY not in step.record.parameters:
         return taken

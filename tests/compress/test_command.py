@@ -107,8 +107,39 @@ def test_a_chain_is_told_by_status_and_its_events_are_json(ada: Repository) -> N
 
     done, _ = typed("rerun", "HEAD", "--verify")
     assert "all 21 tensors come out as recorded" in done.output
+    done, _ = typed("rerun", "HEAD", "--dry-run")
+    assert "again: Prune to 0.1 with magnitude; nothing has changed" in done.output
+    done, _ = typed("rerun", "HEAD", "--dry-run", "--json")
+    assert json.loads(done.output)["dry_run"] is True
     typed("forget", "1")
     assert not ada.steps.refused()
+
+
+@pytest.mark.torch
+def test_whoever_interrupts_a_run_is_told_how_it_goes_on(
+    ada: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compress import running
+    from compress.streaming.layer import Layer
+    from mvc.cli.app import program
+
+    def interrupted(*given: Any) -> None:
+        given[5].write(Layer("0000", {}))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "edits_of", interrupted)
+        done = CliRunner().invoke(program, ["compress", "prune", "--sparsity", "10%", *QUICK])
+    assert "mvc compress resume goes on, --drop forgets it" in done.output
+    done, _ = typed("resume", "--dry-run")
+    assert "would go on: Prune to 0.1 with magnitude, 1 blocks done; nothing" in done.output
+    done, _ = typed("resume", "--dry-run", "--json")
+    assert json.loads(done.output.splitlines()[1]) == {
+        "event": "resumable", "summary": "Prune to 0.1 with magnitude", "blocks": 1,
+    }  # fmt: skip
+    _, error = typed("resume", "--dry-run", "--seed", "3")
+    assert error is not None and "began with other seed" in error.message
+    typed("resume", "--drop")
 
 
 @pytest.mark.torch

@@ -35,7 +35,7 @@ def cut_after(block: int) -> Any:
 
 
 def resume(repo: Repository, **more: Any) -> Any:
-    from compress.running import resume as run
+    from compress.resuming import resume as run
 
     return run(repo, **more)
 
@@ -79,6 +79,47 @@ def test_another_head_is_another_run(repo: Repository) -> None:
     repo.commit("meanwhile", allow_empty=True)
     with pytest.raises(UsageError, match="began with other head"):
         resume(repo)
+
+
+def test_another_seed_is_another_run(repo: Repository) -> None:
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(0))
+    with pytest.raises(UsageError, match="began with other calibration, seed than"):
+        resume(repo, seed=7)
+    resume(repo, seed=QUICK.seed)
+
+
+def test_a_dry_run_tells_what_would_go_on_and_moves_nothing(repo: Repository) -> None:
+    from compress.resuming import resumable
+
+    with pytest.raises(UsageError, match="no run to resume"):
+        resumable(repo)
+    with pytest.raises(_CutError):
+        take(repo, report=cut_after(1))
+    found = resumable(repo)
+    assert (found.summary, found.blocks) == ("Prune to 0.5 with sparsegpt", 2)
+    assert resumable(repo, first=1).blocks == 1
+    assert Journal(repo.folder).finished() == ["0000", "0001"]
+    repo.commit("meanwhile", allow_empty=True)
+    with pytest.raises(UsageError, match="began with other head"):
+        resumable(repo)
+
+
+def test_a_heal_that_was_interrupted_is_resumed_from_its_beginning(repo: Repository) -> None:
+    from compress.operations.heal import Heal
+
+    def hear(event: str, /, **fields: Any) -> None:
+        if fields.get("what") == "training":
+            raise KeyboardInterrupt
+
+    take(repo)
+    before = repo.head
+    with pytest.raises(KeyboardInterrupt):
+        take(repo, Heal(steps=2, batch=2), report=hear)
+    assert repo.head == before and Journal(repo.folder).run() is not None
+    taken = resume(repo)
+    assert taken.commit.id == repo.head != before
+    assert taken.commit.subject.startswith("Heal with lora, 2 steps")
 
 
 def test_other_data_are_another_run(repo: Repository) -> None:
@@ -159,9 +200,20 @@ def test_a_step_that_is_run_again_comes_out_the_same(repo: Repository) -> None:
     taken = take(repo)
     operations = len(list(repo.operations()))
     found = rerun(repo, "HEAD")
-    assert found.commit == taken.commit.id and found.same
+    assert found.known.commit == taken.commit.id and found.same
     assert found.exact == found.tensors == 21
     assert len(list(repo.operations())) == operations
+
+
+def test_a_step_run_again_by_another_seed_says_what_hangs_on_the_draw(repo: Repository) -> None:
+    from compress.rerunning import again, rerun
+
+    take(repo)
+    found = rerun(repo, "HEAD", seed=7)
+    assert not found.same and "places of the mask are others" in "".join(found.differing.values())
+    assert again(repo, "HEAD", seed=7).options.seed == 7
+    with pytest.raises(UsageError, match="not what they were"):
+        again(repo, "HEAD", seed=7, data=["held.txt"])
 
 
 def test_a_step_on_other_texts_is_not_run_again(repo: Repository) -> None:
