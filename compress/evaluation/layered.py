@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from compress import environment
 from compress.chain import step_of
-from compress.evaluation.builtin import perplexity_of, sequences
-from compress.matrix import Tensor
+from compress.evaluation.builtin import Measuring, sequences
 from compress.model.weights import Committed, Overlaid, Part
 from mvc.errors import UsageError
 from mvc.history.record import Json
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mvc.repository import Repository
 
 
-def perplexity(repository: object, revision: str, data: Sequence[str]) -> Between:
-    """The layers of the step ``revision``, to be measured by perplexity on the texts ``data``.
+def layers(metric: str, repository: object, revision: str, data: Sequence[str]) -> Between:
+    """The layers of the step ``revision``, to be measured by ``metric`` on the texts ``data``.
 
     Raises:
         UsageError: no texts, no model, no parent, or several.
@@ -43,16 +43,25 @@ def perplexity(repository: object, revision: str, data: Sequence[str]) -> Betwee
     path = said.get("model")
     made = Committed(repo, commit.id, path if isinstance(path, str) else None)
     before = Committed(repo, commit.parents[0], made.path)
-    return Between(before, made, sequences(before, data), said)
+    measuring = Measuring(repo, before, metric, sequences(metric, before, data))
+    return Between(before, made, measuring, said)
+
+
+perplexity = partial(layers, "perplexity")
+loss = partial(layers, "loss")
+accuracy = partial(layers, "accuracy")
+kl = partial(layers, "kl")
+agreement = partial(layers, "agreement")
+similarity = partial(layers, "similarity")
 
 
 class Between:
     """``before`` and ``made`` are the model of the parent and of the step; ``said``: the step's record."""
 
     def __init__(
-        self, before: Committed, made: Committed, ids: Tensor, said: Mapping[str, Json]
+        self, before: Committed, made: Committed, measuring: Measuring, said: Mapping[str, Json]
     ) -> None:
-        self._before, self._made, self._ids, self._said = before, made, ids, said
+        self._before, self._made, self._measuring, self._said = before, made, measuring, said
         there = {*before.names, *made.names}
         changed = {name for name in there if before.identity(name) != made.identity(name)}
         blocks = _blocks(before)
@@ -63,12 +72,12 @@ class Between:
         self.names: Sequence[str] = tuple(self._of)
 
     def measure(self, count: int) -> float:
-        """The perplexity of the parent's model with the first ``count`` layers of the step."""
+        """The metric of the parent's model with the first ``count`` layers of the step."""
         taken = {name for layer in self.names[:count] for name in self._of[layer]}
         there = set(self._made.names)
         over = Part(self._made.read, sorted(taken & there))
         mixed = Overlaid(self._before, over, taken - there, self._made.config)
-        return perplexity_of(self._before, mixed, self._ids)
+        return self._measuring.of(mixed)
 
     def told(self, number: int) -> Mapping[str, Mapping[str, Any]]:
         """Of each matrix of the layer its loss, and what was decided."""

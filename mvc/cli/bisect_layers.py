@@ -40,7 +40,7 @@ def run(
     if find is None:
         raise UsageError(
             f"nothing here measures {name} layer by layer",
-            hint='perplexity comes with pip install "mvc-weights[compress]"',
+            hint='perplexity, kl and others come with pip install "mvc-weights[compress]"',
         )
     commit = session.repository.read_commit(revision)
     search = _Search(session, find(session.repository, commit.id, data), name, tolerance, as_json)

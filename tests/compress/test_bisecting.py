@@ -31,6 +31,8 @@ BAD_LAYER = 17
 @pytest.fixture(autouse=True)
 def few(request: pytest.FixtureRequest) -> None:
     """A text of some two thousand tokens, to measure on."""
+    if "opened" in request.fixturenames:
+        return
     request.getfixturevalue("thirty" if "thirty" in request.fixturenames else "repo")
     Path("few.txt").write_text(Path("held.txt").read_text("utf-8")[:4000], "utf-8")
 
@@ -149,6 +151,41 @@ def test_a_model_that_is_no_number_is_bad_and_ends_no_search(repo: Repository) -
     assert f"{ids[1]} is the first bad commit" in found.output
     told = json.loads(typed("bisect", "run", *LIMIT, "--layers", ids[1], "--json").output)
     assert (told["layer"], told["with"]) == ("model.layers.1", None)
+
+
+def test_every_metric_of_a_step_can_be_searched_by(repo: Repository) -> None:
+    from compress.evaluation import builtin, layered
+    from compress.evaluation.measurement import BETTER
+
+    take(repo, Prune(method="magnitude", sparsity=0.6), LITTLE)
+    record = repo.record()
+    assert record is not None
+    for metric in set(BETTER) - {"similarity"}:
+        dense, now = (getattr(builtin, metric)(repo, r, ["held.txt"]) for r in ("HEAD~1", "HEAD"))
+        assert abs(now - record.metrics[metric]) < 0.25 * abs(now)
+        between = getattr(layered, metric)(repo, "HEAD", ["held.txt"])
+        assert between.measure(0) == dense
+        assert between.measure(len(between.names)) == pytest.approx(now)
+    assert builtin.kl(repo, "HEAD~1", ["held.txt"]) == 0.0
+    with pytest.raises(UsageError, match="a kind that has no similarity") as caught:
+        builtin.similarity(repo, "HEAD", ["held.txt"])
+    assert caught.value.hint == "--metric perplexity"
+
+
+def test_a_step_of_an_encoder_is_searched_by_what_encoders_have(opened: Any) -> None:
+    from compress.evaluation import builtin
+
+    repo = opened("minilm")
+    options = dataclasses.replace(LITTLE, length=24)
+    take(repo, Prune(method="magnitude", sparsity=0.9), options)
+    with pytest.raises(UsageError, match="a kind that has no perplexity") as caught:
+        builtin.perplexity(repo, "HEAD", ["held.txt"])
+    assert caught.value.hint == "--metric similarity"
+    good, bad = (builtin.similarity(repo, r, ["held.txt"]) for r in ("HEAD~1", "HEAD"))
+    assert good == pytest.approx(1.0) and bad < 0.999
+    limit = ["--metric", "similarity", "--data", "held.txt", "--below", f"{(good + bad) / 2}"]
+    found = typed("bisect", "run", *limit, "--layers", "HEAD", "--json")
+    assert json.loads(found.output)["layer"].startswith("encoder.layer.")
 
 
 def test_what_is_missing_is_said(repo: Repository) -> None:
