@@ -213,6 +213,22 @@ def test_a_model_that_is_the_dense_one_has_nothing_to_learn_but_what_labels_say(
     assert both == pytest.approx(0.5 * text, rel=1e-4)
 
 
+def test_to_learn_states_alone_no_head_is_run(repo: Repository) -> None:
+    import torch
+    import transformers
+
+    from compress.healing.objective import Objective
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(repo.root)
+    run: list[Any] = []
+    model.lm_head.register_forward_hook(lambda *given: run.append(given))
+    ids = torch.arange(24).reshape(2, 12)
+    Objective(model, model, "cosine", 1.0, 0.0)(model, ids)
+    assert not run
+    Objective(model, model, "cosine", 1.0, 0.5)(model, ids)
+    assert len(run) == 1
+
+
 def test_a_course_is_not_given_up_before_its_rate_has_fallen() -> None:
     import torch
 
