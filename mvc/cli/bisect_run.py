@@ -65,7 +65,7 @@ def run_metric(
     bisect = session.repository.bisect
     with bisect.ahead() as ahead:
         measuring = _Measuring(session, cmd, name, again, ahead)
-        if not cmd:
+        if data and not cmd:
             measuring.use(evaluator(name), data)
         good = measuring.of_good(tolerance)
         step = bisect.next(stay=measuring.stays, ahead=ahead)
@@ -184,9 +184,10 @@ class _Measuring:
         from mvc.history.reported import value
 
         if not self._cmd:
+            itself = " … --data FILE, or" if evaluator(self._name) else ""
             raise UsageError(
                 f"nobody measured {self._name} of {id_[:7]}, and no command was given that does",
-                hint=f"mvc bisect run --metric {self._name} … -- CMD",
+                hint=f"mvc bisect run --metric {self._name}{itself} … -- CMD",
             )
         typed = _typed(self._cmd)
         self._session.output.show([f"running {typed}"])

@@ -382,6 +382,9 @@ def test_what_was_measured_on_other_texts_is_measured_anew(
         assert f"{measured} measured, {4 - measured} remembered" in out
     assert len(asked) == 8
     assert "0 measured, " in terminal(*run)  # whatever is known, where no text is named
+    terminal("bisect", "start", "main", history[0])
+    unknown = terminal.run(*run, "--again")
+    assert unknown.code == 2 and "perplexity … --data FILE, or … -- CMD" in unknown.err
 
 
 def test_a_bad_commit_that_the_limit_calls_good_is_doubted(
