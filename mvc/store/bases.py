@@ -186,8 +186,18 @@ class Bases:
         Raises:
             MissingObject, CorruptPack
         """
+        return self._ground(object_id, None, "")
+
+    def _ground(self, object_id: ObjectId, over: ObjectHeader | None, where: str) -> Ground:
+        """``over``: what stands on it, deeper; asked first, as a hostile pack may go round in circles."""
         file, location = self._catalog.shallowest(object_id)
         header = file.object_header(location.offset)
+        if over is not None and header.depth >= over.depth:
+            raise CorruptPack(
+                f"{where}: object {over.digest.hex()} at depth {over.depth} is a delta to {object_id} "
+                f"at depth {header.depth}",
+                hint="run: mvc fsck --full",
+            )
         if header.digest.hex() != object_id or header.length != location.length:
             raise CorruptPack(
                 f"{file.path} has another object where its index has {object_id}",
@@ -206,19 +216,12 @@ class Bases:
             return None
         base = header.base.hex()
         try:
-            ground = self.ground(ObjectId(base))
+            return self._ground(ObjectId(base), header, where)
         except MissingObject as error:
             raise MissingObject(
                 f"{where}: object {header.digest.hex()} is a delta to {base}, which is in no pack",
                 hint="run: mvc fsck --full",
             ) from error
-        if ground.depth >= header.depth:
-            raise CorruptPack(
-                f"{where}: object {header.digest.hex()} at depth {header.depth} is a delta to {base} "
-                f"at depth {ground.depth}",
-                hint="run: mvc fsck --full",
-            )
-        return ground
 
 
 def under(
