@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from itertools import islice
 
+from compress.options import Options
+from compress.recipe import decode
 from compress.standing import Standing
 from mvc.history.git import Commit
 from mvc.history.record import Json, Record
@@ -30,6 +32,18 @@ class Step:
         """The recipe as it was recorded, ``operation`` among it."""
         found = self.record.parameters["recipe"]
         return dict(found) if isinstance(found, dict) else {}
+
+    @property
+    def ran_with(self) -> dict[str, Json]:
+        """How it was run, as it was recorded."""
+        found = self.record.parameters.get("options")
+        return {**(found if isinstance(found, dict) else {}), "seed": self.record.seed or 0}
+
+    @property
+    def options(self) -> Options:
+        """The same, to run another step with; UsageError where the record has what nobody knows here."""
+        found: Options = decode(Options, self.ran_with, "the record")
+        return found
 
     @property
     def standing(self) -> Standing:

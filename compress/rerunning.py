@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from compress import environment, operations, recipe
+from compress import environment, operations
 from compress.calibration.texts import Samples
 from compress.chain import Step, step_of
 from compress.editing import Edited, edits_of
@@ -90,7 +90,7 @@ def again(
     if step is None or not commit.parents:
         raise UsageError(f"{commit.id[:7]} records no step", hint="mvc compress status")
     operation, of = operations.read(step.recipe)
-    options = _options(step)
+    options = step.options
     if data:
         options = replace(options, data=tuple(data))
     if seed is not None:
@@ -195,13 +195,6 @@ def _difference(then: Tensor, now: Tensor) -> str | None:
     most = float(then.float().abs().max()) or 1.0
     apart = float((then.float() - now.float()).abs().max()) / most
     return f"values differ by {apart:.2e} of the largest" if not apart <= TOLERANCE else None
-
-
-def _options(step: Step) -> Options:
-    said = step.record.parameters.get("options")
-    found: dict[str, Any] = dict(said) if isinstance(said, dict) else {}
-    options: Options = recipe.decode(Options, {**found, "seed": step.record.seed or 0})
-    return options
 
 
 def _threads(step: Step) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from compress import environment, operations, recipe
@@ -56,7 +57,7 @@ def resumable(
         check_same(Journal(repo.folder).run(), fingerprint(begun, said, options, found.extra))
     if first is None:
         return found
-    return CutOff(found.of, options, found.extra, len(_before(Journal(repo.folder), first)))
+    return replace(found, blocks=len(_before(Journal(repo.folder), first)))
 
 
 def resume(

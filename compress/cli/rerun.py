@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from compress.rerunning import Again, Rerun
 
 
+#: What is known once a step was done again.
+_FOUND = ("same", "tensors", "exact", "tolerance", "differing")
+
+
 @click.command("rerun")
 @click.argument("revision", metavar="COMMIT")
 @click.option("--verify", is_flag=True, help="Exit with 1 unless the same comes out.")
@@ -57,11 +61,7 @@ def _document(known: Again, done: Rerun | None) -> dict[str, Any]:
     return {
         "dry_run": done is None,
         "commit": known.commit,
-        "same": None if done is None else done.same,
-        "tensors": None if done is None else done.tensors,
-        "exact": None if done is None else done.exact,
-        "tolerance": None if done is None else done.tolerance,
-        "differing": None if done is None else dict(done.differing),
+        **{key: getattr(done, key, None) for key in _FOUND},
         "versions": {name: list(pair) for name, pair in known.changed.items()},
     }
 

@@ -13,7 +13,6 @@ from compress.guard.limit import DEFAULT, Limit
 from compress.waves.forecast import Seen, forecast
 from compress.waves.schedule import Wave
 from mvc.errors import UsageError
-from mvc.history.record import Json
 from mvc.repository import Repository
 from mvc.values import dataclass
 
@@ -51,7 +50,7 @@ def in_force(repo: Repository) -> Current | None:
 
 def outlook(found: Current) -> Wave:
     """The wave to come; UsageError if there is none."""
-    limit = Limit.parse(str(options_of(found.step).get("limit") or DEFAULT))
+    limit = Limit.parse(str(found.step.ran_with.get("limit") or DEFAULT))
     worse = _worse(found.step)
     ease = worse / limit.amount if limit.amount else 1.0
     return found.wave.next(found.refused, ease)
@@ -104,12 +103,6 @@ def _worse(step: Step) -> float:
     verdict = step.record.parameters.get("verdict")
     found = verdict.get("worse") if isinstance(verdict, dict) else None
     return float(found) if isinstance(found, float | int) else 0.0
-
-
-def options_of(step: Step) -> dict[str, Json]:
-    """What ``step`` was run with, without its seed."""
-    said = step.record.parameters.get("options")
-    return said if isinstance(said, dict) else {}
 
 
 def _finite(value: float) -> float | None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from compress import operations, recipe, resuming
+from compress import operations, resuming
 from compress.architectures.generic import predicts
-from compress.chain import Step, step_of, steps
+from compress.chain import step_of, steps
 from compress.events import Report, unheard
 from compress.model.building import on_meta
 from compress.model.weights import Committed
@@ -20,7 +20,7 @@ from compress.operations.heal import SAMPLES
 from compress.operations.prune import Prune
 from compress.options import Options
 from compress.running import Taken, take
-from compress.waves.history import KEY, in_force, options_of, outlook, refused_on, wave_of
+from compress.waves.history import KEY, in_force, outlook, refused_on, wave_of
 from compress.waves.schedule import Schedule, Wave
 from mvc.errors import Refused, UsageError
 from mvc.history.record import Json
@@ -63,7 +63,7 @@ def next_wave(
             hint="mvc compress prune --waves N --to S begins one",
         )
     _, of = operations.read(found.step.recipe)
-    return _run(repo, of, outlook(found), options(_options(found.step)), more)
+    return _run(repo, of, outlook(found), options(found.step.options), more)
 
 
 def resume(repo: Repository, **more: Any) -> Taken:
@@ -73,7 +73,7 @@ def resume(repo: Repository, **more: Any) -> Taken:
     if step is None or KEY not in step.record.parameters:
         return taken
     report: Report = more.get("report") or unheard
-    return _healed(repo, wave_of(step), taken, _options(step), report)
+    return _healed(repo, wave_of(step), taken, step.options, report)
 
 
 def _run(repo: Repository, of: Prune, wave: Wave, options: Options, more: dict[str, Any]) -> Taken:
@@ -104,13 +104,6 @@ def _healed(repo: Repository, wave: Wave, taken: Taken, options: Options, report
 
 def _predicts(repo: Repository, options: Options) -> bool:
     return predicts(on_meta(Committed(repo, "HEAD", options.model)))
-
-
-def _options(step: Step) -> Options:
-    found: Options = recipe.decode(
-        Options, {**options_of(step), "seed": step.record.seed or 0}, "the record"
-    )
-    return found
 
 
 def _sparsity(repo: Repository) -> float:
