@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from compress.architectures import heads
 from compress.environment import installed
 from compress.factoring.entry import METHOD
 from mvc.errors import UsageError
@@ -27,13 +28,7 @@ def load(folder: str, **options: Any) -> Any:
         register()
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
-        kinds = " ".join(getattr(config, "architectures", None) or ())
-        maker: Any = transformers.AutoModel
-        if "ForCausalLM" in kinds or "LMHeadModel" in kinds:
-            maker = transformers.AutoModelForCausalLM
-        elif "ForMaskedLM" in kinds:
-            maker = transformers.AutoModelForMaskedLM
-        return maker.from_pretrained(folder, **options)
+        return heads.loader(config).from_pretrained(folder, **options)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{folder} holds no model that can be loaded: {error}",

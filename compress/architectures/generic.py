@@ -45,11 +45,6 @@ def describe(base: Any, model_type: str) -> Architecture:
     return Architecture("generic", (model_type,), path, rules, note=note)
 
 
-def predicts(model: Any) -> bool:
-    """Whether the model predicts the next token, so that there is a loss to go by."""
-    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
-
-
 def is_matrix(module: Any) -> bool:
     """Whether it multiplies by one matrix: a Linear, or GPT-2's Conv1D, which is one transposed."""
     import torch

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from compress.architectures.generic import predicts
+from compress.architectures import heads
 from compress.events import Report, unheard
 from compress.matrix import Tensor
 from compress.memory import explained
@@ -38,12 +38,9 @@ class Outputs:
             yield from self._skeleton.leave(self.ids[batch], torch.cat(self.hidden[batch])).float()
 
     @property
-    def kind(self) -> str:
-        """``causal`` (predicts the next token), ``masked`` (logits of another kind), or ``states``."""
-        model = self._skeleton.model
-        if predicts(model):
-            return "causal"
-        return "masked" if type(model).__name__.endswith("ForMaskedLM") else "states"
+    def kind(self) -> heads.Head:
+        """What the model has on top."""
+        return heads.of(self._skeleton.model)
 
 
 def run(skeleton: Skeleton, ids: Tensor, report: Report = unheard) -> Outputs:

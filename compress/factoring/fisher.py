@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from compress.architectures.generic import is_transposed, predicts
+from compress.architectures.generic import is_transposed
+from compress.architectures.heads import predicts
 from compress.matrix import Tensor
 from mvc.errors import UsageError
 from mvc.history.record import Json

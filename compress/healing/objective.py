@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
-from compress.architectures.generic import predicts
+from compress.architectures.heads import predicts
 from compress.matrix import Tensor
 from mvc.errors import UsageError
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from compress.architectures import heads
 from compress.model.weights import Committed
 from mvc.errors import UsageError
 
@@ -25,12 +26,6 @@ def on_meta(committed: Committed) -> Any:
             raise UsageError(
                 f"config.json describes no model that transformers {transformers.__version__} knows: {error}"
             ) from error
-    kinds = " ".join(getattr(config, "architectures", None) or ())
-    maker: Any = transformers.AutoModel
-    if "ForCausalLM" in kinds or "LMHeadModel" in kinds:
-        maker = transformers.AutoModelForCausalLM
-    elif "ForMaskedLM" in kinds:
-        maker = transformers.AutoModelForMaskedLM
     if getattr(config, "is_encoder_decoder", False):
         raise UsageError(
             f"'{config.model_type}' has an encoder and a decoder: their blocks can't be streamed as one list"
@@ -38,6 +33,6 @@ def on_meta(committed: Committed) -> Any:
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # forms make it dense
     with torch.device("meta"):
-        model = maker.from_config(config, dtype=torch.float32)
+        model = heads.loader(config).from_config(config, dtype=torch.float32)
     model.eval()
     return model

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from compress.architectures.generic import predicts
+from compress.architectures.heads import predicts
 from compress.edit import Dense, Edit, Factors
 from compress.factoring import inputs, ranks
 from compress.factoring.entry import added

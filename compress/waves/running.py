@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from compress import operations, resuming
-from compress.architectures.generic import predicts
+from compress.architectures.heads import predicts
 from compress.chain import step_of, steps
 from compress.events import Report, unheard
 from compress.model.building import on_meta
